@@ -1,0 +1,65 @@
+/**
+ * The storage contract of a repository: a flat store of immutable objects in six types.
+ * Layout and naming are the backend's business; contents are not. Format: restic design document, "Repository Layout".
+ * Implementations pass the conformance suite in test/conformance.ts; wrappers (retry, limit, cache) implement the same face.
+ */
+
+/** The object types of a repository. `data` are packs. Order is the order of a full listing. */
+export const FILE_TYPES = ['config', 'keys', 'locks', 'snapshots', 'index', 'data'] as const;
+
+/** One of the six object types. */
+export type FileType = (typeof FILE_TYPES)[number];
+
+/** Names one object: `name` is 64 lowercase hex digits, or '' for the config, of which there is one. */
+export interface Handle {
+  readonly type: FileType;
+  readonly name: string;
+}
+
+/** Bytes to store, in one piece or in pieces stored one after another. Borrowed until save() settles: do not touch. */
+export type Body = Uint8Array | readonly Uint8Array[];
+
+/**
+ * A place where objects live. All methods may run at the same time, from one thread.
+ * Errors are HostarkError: 'object-missing', 'object-truncated', 'backend-denied', 'disk-full', 'backend-unavailable'
+ * (with `retry: 'later'` when the same call may succeed). An aborted signal rejects with the signal's reason, and
+ * nothing is stored after that.
+ */
+export interface Backend {
+  /** Where this is, for people: never holds a secret. */
+  readonly location: string;
+  /** How many requests at the same time make sense here. */
+  readonly connections: number;
+  /**
+   * Stores an object; durable when resolved (survives power loss), all or nothing.
+   * Objects named by their content are create-only: "already there with that name" is success and changes nothing.
+   * `createOnly` asks the same of the config, where an existing object is the error 'repository-exists'.
+   * `sha256` is the known digest of the whole body (32 bytes), so that nobody hashes twice.
+   */
+  save(
+    handle: Handle,
+    body: Body,
+    options?: { createOnly?: boolean; sha256?: Uint8Array; signal?: AbortSignal },
+  ): Promise<void>;
+  /**
+   * Returns the object, or exactly `range.length` bytes of it from `range.offset`; the caller owns the result.
+   * Fewer bytes than asked for is the error 'object-truncated'; no such object is 'object-missing'.
+   */
+  load(
+    handle: Handle,
+    range?: { offset: number; length: number },
+    options?: { signal?: AbortSignal },
+  ): Promise<Uint8Array>;
+  /** Returns the size in bytes. Missing is 'object-missing'. */
+  size(handle: Handle): Promise<number>;
+  /** Yields every object of a type, in any order, each once. Names that are not 64 lowercase hex digits are left out. */
+  list(type: FileType): AsyncIterable<{ name: string; size: number }>;
+  /** Deletes an object. One that is not there is success. */
+  remove(handle: Handle): Promise<void>;
+  /** Returns whether the object is there. Denied or unreachable is an error, not false. */
+  exists(handle: Handle): Promise<boolean>;
+  /** Ends connections. Called once, when nothing is in flight. */
+  close(): Promise<void>;
+  /** Shortcuts some callers may take: `localDirectory` is a path that holds the default layout. */
+  readonly traits?: { readonly localDirectory?: string };
+}
