@@ -1,1 +1,8 @@
-export {};
+/** Remote execution: SSH sessions with verified host keys, the agent's archive, its transport and its runs. */
+export * from './agent-archive.ts';
+export * from './agent-run.ts';
+export * from './known-hosts.ts';
+export * from './local.ts';
+export * from './session.ts';
+export * from './ship.ts';
+export * from './ssh.ts';
