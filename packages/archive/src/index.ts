@@ -14,3 +14,25 @@ export {
   type StreamOptions,
 } from './backup/options.ts';
 export { backupStream } from './backup/stream.ts';
+export { parseFilesFrom, parseFilesFromRaw, parseFilesFromVerbatim } from './select/files-from.ts';
+export { compileFilter, type Decision, type Filter, type FilterPatterns, type FilterScope } from './select/filter.ts';
+export { decodeText, parsePatternFile } from './select/pattern-file.ts';
+export {
+  compileSelector,
+  type ExcludePatterns,
+  matchPattern,
+  type Scope,
+  type Selector,
+  selectEverything,
+} from './select/selector.ts';
+export { parseSize } from './select/size.ts';
+export {
+  CACHE_TAG,
+  isForeign,
+  isHiddenByTag,
+  isTooLarge,
+  judgeTagFile,
+  parseTagFile,
+  type TagFile,
+  type TagFileFound,
+} from './select/stat-rules.ts';
