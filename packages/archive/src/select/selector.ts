@@ -14,12 +14,15 @@ export interface ExcludePatterns {
   readonly iexclude?: readonly string[] | undefined;
 }
 
-/** Rejection by name alone. Immutable; usable from anywhere. */
+/** Rejection by name alone. */
 export interface Selector {
   /** Rejects nothing, ever: callers may skip asking. */
   readonly isEmpty: boolean;
-  /** Returns true if `path` (absolute, cleaned; text is UTF-8) or something above it is excluded. */
-  rejects(path: Uint8Array | string): boolean;
+  /**
+   * Returns true if `path` (absolute, cleaned; text is UTF-8) or something above it is excluded. The state of the last
+   * directory is remembered, so asking for the entries of one directory after another costs little per entry.
+   */
+  rejectsPath(path: Uint8Array | string): boolean;
   /** Returns the scope of the directory `path` (absolute, cleaned; `/` for the root). */
   scope(path: Uint8Array | string): Scope;
 }
@@ -48,14 +51,18 @@ export function compileSelector(patterns: ExcludePatterns): Selector {
 export const selectEverything: Selector = selectorOf([]);
 
 function selectorOf(lists: PatternLists): Selector {
-  const scope = (path: Uint8Array | string): Scope => walkTo(lists, toByteString(path));
+  const isEmpty = lists.length === 0;
+  let last = { directory: '', scope: walkTo(lists, '') };
   return {
-    isEmpty: lists.length === 0,
-    scope,
-    rejects(path) {
+    isEmpty,
+    scope: (path) => walkTo(lists, toByteString(path)),
+    rejectsPath(path) {
+      if (isEmpty) return false;
       const bytes = toByteString(path);
       const cut = bytes.lastIndexOf('/');
-      return walkTo(lists, bytes.slice(0, Math.max(cut, 0))).rejectsLatin1(bytes.slice(cut + 1));
+      const directory = bytes.slice(0, Math.max(cut, 0));
+      if (directory !== last.directory) last = { directory, scope: walkTo(lists, directory) };
+      return last.scope.rejectsLatin1(bytes.slice(cut + 1));
     },
   };
 }
