@@ -1,0 +1,21 @@
+/**
+ * Runs one command to its end and prints what it cost as JSON: wall seconds, CPU seconds (user + system) and peak
+ * memory, all from the kernel (getrusage of the ended child). Usage: node bench/measure.mjs COMMAND ARGUMENT...
+ */
+import { spawnSync } from 'node:child_process';
+import koffi from 'koffi';
+
+const RUSAGE_CHILDREN = -1;
+const [command, ...args] = process.argv.slice(2);
+const startedAt = performance.now();
+const { status, signal, error } = spawnSync(command, args, { stdio: ['ignore', 2, 2] });
+const wall = (performance.now() - startedAt) / 1000;
+if (error) throw error;
+
+// struct rusage (getrusage(2)): two struct timeval, then ru_maxrss in KiB; all 8-byte longs on 64-bit Linux.
+const rusage = new BigInt64Array(18);
+koffi.load(null).func('int getrusage(int who, void *usage)')(RUSAGE_CHILDREN, rusage);
+const seconds = (at) => Number(rusage[at]) + Number(rusage[at + 1]) / 1e6;
+console.log(
+  JSON.stringify({ status: status ?? signal, wall, cpu: seconds(0) + seconds(2), peakMiB: Number(rusage[4]) / 1024 }),
+);

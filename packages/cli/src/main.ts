@@ -1,0 +1,10 @@
+/** Entry of the `hostark` process: version without loading anything else, then the command tree. */
+import { VERSION } from './version.ts';
+
+const [first, ...others] = process.argv.slice(2);
+if (first === '--version' && others.length === 0) {
+  process.stdout.write(`hostark ${VERSION}\n`);
+} else {
+  const { run } = await import('./run.ts');
+  process.exitCode = await run(process.argv.slice(2));
+}

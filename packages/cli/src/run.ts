@@ -1,0 +1,79 @@
+/**
+ * Runs one command line: signals, output, errors, exit code. Ctrl-C once asks for a clean stop, twice ends at once.
+ */
+import { ERROR_EXIT_CODES, exitCodeOf, HostarkError } from '@hostark/protocol';
+import { CommanderError } from 'commander';
+import { buildProgram } from './program.ts';
+import { type Io, processIo } from './terminal/io.ts';
+import { Output } from './terminal/output.ts';
+
+/** What every command gets. `signal` aborts on Ctrl-C and SIGTERM. */
+export interface CommandContext {
+  readonly io: Io;
+  readonly out: Output;
+  readonly signal: AbortSignal;
+}
+
+/** Runs the command line and returns the exit code. Never throws. */
+export async function run(argv: readonly string[], io: Io = processIo()): Promise<number> {
+  const stopping = new AbortController();
+  // Before commander has parsed, errors are printed by what argv says of --json.
+  let out = new Output(io, { json: argv.includes('--json'), quiet: false, verbose: argv.includes('-v') ? 1 : 0 });
+  const unlisten = listenForSignals(stopping, () => out.say('stopping cleanly, press Ctrl-C again to end at once'));
+  ignoreBrokenPipe(io);
+  try {
+    let code = 0;
+    const program = buildProgram(async (flags, action) => {
+      out = new Output(io, { json: flags.json ?? false, quiet: flags.quiet ?? false, verbose: flags.verbose ?? 0 });
+      code = (await action({ io, out, signal: stopping.signal })) ?? 0;
+    });
+    await program.parseAsync(argv, { from: 'user' });
+    out.clearLine();
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return commanderExit(error, out);
+    const failure = stopping.signal.aborted ? interruption(error) : error;
+    const code = exitCodeOf(failure);
+    out.failure(failure, code);
+    return code;
+  } finally {
+    unlisten();
+  }
+}
+
+/** Help and version are successes; commander has printed its own message for the rest. */
+function commanderExit(error: CommanderError, out: Output): number {
+  if (error.exitCode === 0) return 0;
+  if (out.json) out.failure(new HostarkError('usage', error.message.replace(/^error: /, '')), ERROR_EXIT_CODES.usage);
+  return ERROR_EXIT_CODES.usage;
+}
+
+/** After an interrupt, whatever the operation threw is the interrupt; its own words are kept as the cause. */
+function interruption(error: unknown): HostarkError {
+  if (error instanceof HostarkError && error.code === 'interrupted') return error;
+  return new HostarkError('interrupted', 'interrupted; what was already stored is kept and the next run reuses it', {
+    cause: error,
+  });
+}
+
+function listenForSignals(stopping: AbortController, onFirst: () => void): () => void {
+  const stop = (): void => {
+    if (stopping.signal.aborted) process.exit(ERROR_EXIT_CODES.interrupted);
+    onFirst();
+    stopping.abort(new HostarkError('interrupted', 'interrupted by a signal'));
+  };
+  // `restic unlock` on the same machine probes a lock's owner by sending it SIGHUP (internal/restic/lock_unix.go).
+  const hangUp = (): void => {};
+  process.on('SIGINT', stop).on('SIGTERM', stop).on('SIGHUP', hangUp);
+  return () => {
+    process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', hangUp);
+  };
+}
+
+/** `hostark ls | head` ends the reader first: that is no error. */
+function ignoreBrokenPipe(io: Io): void {
+  io.stdout.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+}

@@ -1,0 +1,62 @@
+/**
+ * Builds what runs: the scan kernel (AssemblyScript to WASM), the worker bundles of the archive package (used by
+ * tests that run from source) and the command's bundle in packages/cli/dist (also what an agent carries to a host).
+ * Needs only the npm packages of this workspace. Prints nothing unless something is wrong; safe to run twice at once.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const workers = {
+  worker: join(root, 'packages/archive/src/pool/worker.ts'),
+  'restore-worker': join(root, 'packages/archive/src/restore/worker.ts'),
+};
+
+/** Native packages stay outside: their binaries are found beside the bundle through node_modules. */
+const external = ['koffi', '@toondepauw/*', 'cpu-features', '*.node'];
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  external,
+  legalComments: 'none',
+  logLevel: 'warning',
+  // CommonJS packages inside an ES module bundle ask for Node's own modules through `require`.
+  banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
+  // ssh2's optional native crypto is not shipped; it has its own fallback.
+  logOverride: { 'require-resolve-not-external': 'silent' },
+};
+
+/** Bundles into a fresh folder and swaps it in, so that a reader never sees half a build. */
+async function bundle(outdir, entryPoints, options = {}) {
+  const fresh = `${outdir}.${process.pid}.tmp`;
+  await mkdir(dirname(outdir), { recursive: true });
+  await build({ ...common, ...options, entryPoints, outdir: fresh });
+  const old = `${outdir}.${process.pid}.old`;
+  if (existsSync(outdir)) await rename(outdir, old).catch(() => {});
+  await rename(fresh, outdir);
+  await rm(old, { recursive: true, force: true });
+}
+
+function present(entries) {
+  return Object.fromEntries(Object.entries(entries).filter(([, path]) => existsSync(path)));
+}
+
+export async function buildAll() {
+  const kernels = join(root, 'packages/kernels/build.mjs');
+  if (existsSync(kernels)) await (await import(pathToFileURL(kernels).href)).buildKernels();
+  await bundle(join(root, 'packages/archive/dist'), present(workers));
+  await bundle(
+    join(root, 'packages/cli/dist'),
+    { main: join(root, 'packages/cli/src/main.ts'), ...present(workers) },
+    { splitting: true, minifyWhitespace: true, minifySyntax: true },
+  );
+  await writeFile(join(root, 'packages/cli/dist/package.json'), '{"type":"module"}\n');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAll();
