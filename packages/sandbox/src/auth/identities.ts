@@ -383,6 +383,11 @@ export class IdentityStore {
     };
   }
 
+  /** When a session was opened; null for long-term keys. */
+  issuedAt(accessKeyId: string): number | null {
+    return own(this.#state.sessions, accessKeyId)?.issuedAt ?? null;
+  }
+
   /** The policies that bound this principal now (not at the time it signed in). */
   policiesOf(principal: Principal): PrincipalPolicies {
     if (principal.kind === 'anonymous') return { identity: [], boundary: null, session: [] };

@@ -3,7 +3,7 @@
  * The HTTP server does the rest for all of them: routing by the service name in the credential scope, signature
  * check, faults, counters, log, error rendering. A service never sees a request whose signature was wrong.
  */
-import type { IdentityStore } from '../auth/identities.ts';
+import type { IdentityStore, RoleRecord } from '../auth/identities.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Decision } from '../policy/evaluate.ts';
 import type { ServiceError } from './service-error.ts';
@@ -108,6 +108,8 @@ export interface ServiceContext {
   now(): number;
   /** Evaluates all policies that apply to the request's principal. */
   decide(request: SandboxRequest, question: AccessQuestion): Decision;
+  /** Whether the trust policy of a role lets a service such as `ec2.amazonaws.com` take the role on. */
+  serviceMayAssume(role: RoleRecord, service: string): boolean;
 }
 
 /** What is known once the server listens. */
