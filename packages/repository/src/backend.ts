@@ -19,6 +19,28 @@ export interface Handle {
 /** Bytes to store, in one piece or in pieces stored one after another. Borrowed until save() settles: do not touch. */
 export type Body = Uint8Array | readonly Uint8Array[];
 
+export interface SaveOptions {
+  /** Asks that an existing config is an error; the other types are create-only anyway. */
+  readonly createOnly?: boolean;
+  /** The known digest of the whole body, 32 bytes. */
+  readonly sha256?: Uint8Array;
+  /** The pack holds trees: a cache keeps a copy. */
+  readonly metadata?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface LoadOptions {
+  /** The pack holds trees: a cache fetches it whole and keeps it. */
+  readonly metadata?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Part of an object, in bytes. */
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
 /**
  * A place where objects live. All methods may run at the same time, from one thread.
  * Errors are HostarkError: 'object-missing', 'object-truncated', 'backend-denied', 'disk-full', 'backend-unavailable'
@@ -36,20 +58,12 @@ export interface Backend {
    * `createOnly` asks the same of the config, where an existing object is the error 'repository-exists'.
    * `sha256` is the known digest of the whole body (32 bytes), so that nobody hashes twice.
    */
-  save(
-    handle: Handle,
-    body: Body,
-    options?: { createOnly?: boolean; sha256?: Uint8Array; signal?: AbortSignal },
-  ): Promise<void>;
+  save(handle: Handle, body: Body, options?: SaveOptions): Promise<void>;
   /**
    * Returns the object, or exactly `range.length` bytes of it from `range.offset`; the caller owns the result.
    * Fewer bytes than asked for is the error 'object-truncated'; no such object is 'object-missing'.
    */
-  load(
-    handle: Handle,
-    range?: { offset: number; length: number },
-    options?: { signal?: AbortSignal },
-  ): Promise<Uint8Array>;
+  load(handle: Handle, range?: ByteRange, options?: LoadOptions): Promise<Uint8Array>;
   /** Returns the size in bytes. Missing is 'object-missing'. */
   size(handle: Handle): Promise<number>;
   /** Yields every object of a type, in any order, each once. Names that are not 64 lowercase hex digits are left out. */

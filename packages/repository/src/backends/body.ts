@@ -1,0 +1,33 @@
+/** Bodies come in one piece or several; these look at them without copying. */
+import type { Body, ByteRange } from '../backend.ts';
+
+/** Returns the pieces of a body, in order; views, not copies. */
+export function bodyParts(body: Body): readonly Uint8Array[] {
+  return body instanceof Uint8Array ? [body] : body;
+}
+
+/** Returns how many bytes a body has. */
+export function bodyLength(body: Body): number {
+  if (body instanceof Uint8Array) return body.length;
+  let length = 0;
+  for (const part of body) length += part.length;
+  return length;
+}
+
+/** Returns a fresh copy of all bytes of a body. */
+export function copyBody(body: Body): Uint8Array {
+  const copy = new Uint8Array(bodyLength(body));
+  let offset = 0;
+  for (const part of bodyParts(body)) {
+    copy.set(part, offset);
+    offset += part.length;
+  }
+  return copy;
+}
+
+/** Throws a RangeError unless `range` is made of non-negative whole numbers. */
+export function checkRange(range: ByteRange): void {
+  const { offset, length } = range;
+  if (Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0) return;
+  throw new RangeError(`range: expected whole numbers from 0, got offset=${offset} length=${length}`);
+}

@@ -1,0 +1,18 @@
+/** What this package offers about storage: places, decorators, cache and locks. */
+
+export { type Clock, systemClock } from './backends/clock.ts';
+export {
+  type CountingBackend,
+  counting,
+  OPERATIONS,
+  type Operation,
+  type OperationCount,
+  type OperationCounts,
+} from './backends/counting.ts';
+export { dryRun } from './backends/dry-run.ts';
+export { isObjectName, objectPath, printHandle } from './backends/layout.ts';
+export { limited } from './backends/limited.ts';
+export { initLocalDirectory, type LocalOptions, localBackend } from './backends/local.ts';
+export { type MemoryBackend, memoryBackend } from './backends/memory.ts';
+export { type RateLimits, rateLimited } from './backends/rate-limited.ts';
+export { type Retry, type RetryOptions, retrying } from './backends/retrying.ts';
