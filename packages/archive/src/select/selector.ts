@@ -47,9 +47,6 @@ export function compileSelector(patterns: ExcludePatterns): Selector {
   return selectorOf(lists);
 }
 
-/** Rejects nothing. */
-export const selectEverything: Selector = selectorOf([]);
-
 function selectorOf(lists: PatternLists): Selector {
   const isEmpty = lists.length === 0;
   let last = { directory: '', scope: walkTo(lists, '') };
@@ -139,3 +136,6 @@ export function matchPattern(pattern: string, path: string): boolean {
   for (const name of bytes.split('/')) if (name !== '') state = advance(compiled, state, name);
   return isMatch(compiled, state);
 }
+
+/** Rejects nothing. */
+export const selectEverything: Selector = selectorOf([]);
