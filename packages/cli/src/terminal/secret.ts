@@ -32,7 +32,7 @@ export function askSecret(io: Io, question: string): Promise<string> {
           return;
         }
         if (BACKSPACE.has(byte)) {
-          while (typed.length > 0 && (typed.pop()! & 0xc0) === 0x80) continue; // a character of several bytes goes whole
+          while (typed.length > 0 && (typed.pop()! & 0xc0) === 0x80); // a character of several bytes goes whole
         } else typed.push(byte);
       }
     };

@@ -1,0 +1,67 @@
+/**
+ * The repository of a host: where it is, and its password. The password is random, made at the first backup and kept
+ * sealed on this machine; it reaches the host on the agent's stdin alone.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Host } from '@hostark/cloud';
+import { HostarkError, type RepositoryAccess } from '@hostark/protocol';
+import type { Cloud } from './cloud.ts';
+
+/** Where a host's backups are: known as long as the bucket is, also when the host is gone. */
+export interface HostStore {
+  readonly host: string;
+  readonly bucket: string;
+  readonly prefix: string;
+}
+
+/** Returns the prefix of a host's repository in its bucket, with a slash at the end. */
+export function hostPrefix(host: string): string {
+  return `hosts/${host}/`;
+}
+
+/** Returns where the host backs up into. Throws 'usage' for a host that was launched without a bucket. */
+export function storeOf(host: Host): HostStore {
+  if (host.bucket === null) {
+    throw new HostarkError('usage', `expected a host that is tied to a bucket, ${host.name} is not`, {
+      hint: `launch it with: hostark host launch ${host.name} --bucket NAME`,
+    });
+  }
+  return { host: host.name, bucket: host.bucket, prefix: host.prefix ?? hostPrefix(host.name) };
+}
+
+/** Returns the location in restic's notation, for this cloud's endpoint. */
+export function repositoryLocation(cloud: Cloud, store: HostStore): string {
+  const endpoint = cloud.clients.endpoint ?? `https://s3.${cloud.clients.region}.amazonaws.com`;
+  return `s3:${endpoint.replace(/\/$/, '')}/${store.bucket}/${store.prefix.replace(/\/$/, '')}`;
+}
+
+const secretName = (store: HostStore): string => `repository.${store.bucket}.${store.host}`;
+
+/** Returns access for a host that may not have a repository yet: a password is made and kept if there is none. */
+export async function createAccess(cloud: Cloud, store: HostStore): Promise<RepositoryAccess> {
+  const name = secretName(store);
+  const password = (await cloud.secrets.read(name)) ?? (await cloud.secrets.keep(name, newPassword()));
+  return { location: repositoryLocation(cloud, store), password, region: cloud.clients.region, initialize: true };
+}
+
+/** Returns access to an existing repository. Throws 'wrong-password' if this machine has no password for it. */
+export async function existingAccess(cloud: Cloud, store: HostStore): Promise<RepositoryAccess> {
+  const password = await cloud.secrets.read(secretName(store));
+  if (password === null) {
+    throw new HostarkError(
+      'wrong-password',
+      `this machine has no password for the backups of ${store.host} in ${store.bucket}`,
+      {
+        hint: 'run this on the machine that made the backups, or use `hostark restore -r s3:…` with the recovery key',
+      },
+    );
+  }
+  return { location: repositoryLocation(cloud, store), password, region: cloud.clients.region };
+}
+
+/** 160 random bits in groups of eight, without letters that look alike (Crockford's base 32). */
+export function newPassword(): string {
+  const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+  const characters = [...randomBytes(32)].map((byte) => alphabet[byte % 32]!).join('');
+  return characters.match(/.{1,8}/g)!.join('-');
+}
