@@ -1,6 +1,20 @@
-/** Runs a job with the agent: job JSON in on stdin, one JSON message per line out. */
-import type { AgentJob, AgentMessage, OperationEvent } from '@hostark/protocol';
-import type { Session } from './session.ts';
+/**
+ * Runs a job with the agent: one line of job JSON in, one JSON message per line out. The job travels on stdin and never
+ * in argv. Stdin then stays open: its end, ours or the connection's, tells the agent to stop.
+ */
+import {
+  type AgentJob,
+  type AgentMessage,
+  fromWireError,
+  HostarkError,
+  type OperationEvent,
+  parseAgentMessage,
+} from '@hostark/protocol';
+import { interrupted, lastLines } from './errors.ts';
+import { LineSplitter } from './lines.ts';
+import type { ExecResult, Session } from './session.ts';
+import { quote } from './shell.ts';
+import { Tail } from './streams.ts';
 
 export interface AgentRunOptions {
   readonly onEvent?: (event: OperationEvent) => void;
@@ -14,12 +28,13 @@ export interface AgentRunOptions {
   readonly graceMs?: number;
   /** CPU and disk niceness on the host; default true. */
   readonly nice?: boolean;
-  /** The command that starts it; default `<agentPath>/bin/node <agentPath>/main.js agent`. */
+  /** A shell command instead of `<agentPath>/bin/node <agentPath>/main.js agent`. Never holds a secret. */
   readonly command?: string;
 }
 
 export interface AgentOutcome {
   readonly result: Readonly<Record<string, unknown>>;
+  /** The agent's version. */
   readonly version: string | null;
 }
 
@@ -27,11 +42,134 @@ export interface AgentOutcome {
  * Throws the agent's own error when it reported one, 'host-unreachable' when the connection was lost (the snapshot is
  * then either complete or absent), 'agent-failed' when it ended without a result, 'interrupted' on abort.
  */
-export function runAgent(
+export async function runAgent(
   session: Session,
   agentPath: string,
   job: AgentJob,
   options: AgentRunOptions = {},
 ): Promise<AgentOutcome> {
-  throw new Error(`not implemented: ${session.description} ${agentPath} ${job.kind} ${options.nice}`);
+  if (options.signal?.aborted === true) throw interrupted(session.description, options.signal);
+  const answer = new Answer(options);
+  const stderr = new Tail(16_384);
+  const stopping = stopSwitch(options);
+  try {
+    const ended = await session.exec(commandLine(agentPath, options), {
+      stdin: jobThenWait(job, stopping.asked),
+      onStdout: (chunk) => answer.lines.push(chunk),
+      onStderr: (chunk) => stderr.push(chunk),
+      signal: stopping.forced,
+    });
+    answer.lines.flush();
+    return conclude(session, answer, ended, stderr.text(), options.signal);
+  } catch (error) {
+    // An answer that arrived counts, even when the connection broke right after it.
+    if (answer.last?.type === 'result') return { result: answer.last.result, version: answer.version };
+    throw withKnownState(session, answer, error, options.signal);
+  } finally {
+    stopping.dispose();
+  }
+}
+
+/** What the agent has said so far. */
+class Answer {
+  version: string | null = null;
+  last: AgentMessage | null = null;
+  readonly lines: LineSplitter;
+  readonly #options: AgentRunOptions;
+
+  constructor(options: AgentRunOptions) {
+    this.#options = options;
+    this.lines = new LineSplitter((line) => this.#take(line));
+  }
+
+  #take(line: string): void {
+    // A login script may greet before the agent speaks; after its hello, every line is a message.
+    if (this.version === null && !line.startsWith('{')) return;
+    let message: AgentMessage;
+    try {
+      message = parseAgentMessage(line);
+    } catch (cause) {
+      throw new HostarkError('agent-failed', `agent: expected a message, got ${JSON.stringify(line.slice(0, 200))}`, {
+        cause,
+        hint: 'the agent on the host and this program may be of different versions',
+      });
+    }
+    if (message.type === 'hello') this.version = message.version;
+    if (message.type === 'result' || message.type === 'failed') this.last = message;
+    if (message.type === 'event') this.#options.onEvent?.(message.event);
+    if (message.type === 'manifest') this.#options.onManifest?.(message.entries);
+    this.#options.onMessage?.(message);
+  }
+}
+
+function commandLine(agentPath: string, options: AgentRunOptions): string {
+  const command = options.command ?? `${quote(`${agentPath}/bin/node`)} ${quote(`${agentPath}/main.js`)} agent`;
+  return options.nice === false ? `exec ${command}` : `${NICE}\nexec $nice ${command}`;
+}
+
+/** Class 2 is best effort, level 7 its lowest; the idle class would starve a backup on a busy disk. */
+const NICE = `nice=
+command -v nice >/dev/null 2>&1 && nice="nice -n 10"
+command -v ionice >/dev/null 2>&1 && ionice -c 2 -n 7 true 2>/dev/null && nice="$nice ionice -c 2 -n 7"`;
+
+async function* jobThenWait(job: AgentJob, asked: Promise<void>): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(`${JSON.stringify(job)}\n`);
+  await asked;
+}
+
+/** `asked` resolves on abort; `forced` fires when the grace is over. */
+function stopSwitch(options: AgentRunOptions): { asked: Promise<void>; forced: AbortSignal; dispose(): void } {
+  const forced = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
+  let release: () => void = () => {};
+  const asked = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const stop = (): void => {
+    release();
+    timer = setTimeout(() => forced.abort(), options.graceMs ?? 10_000);
+  };
+  options.signal?.addEventListener('abort', stop, { once: true });
+  return {
+    asked,
+    forced: forced.signal,
+    dispose(): void {
+      options.signal?.removeEventListener('abort', stop);
+      clearTimeout(timer);
+      release();
+    },
+  };
+}
+
+function conclude(
+  session: Session,
+  answer: Answer,
+  ended: ExecResult,
+  stderr: string,
+  signal: AbortSignal | undefined,
+): AgentOutcome {
+  if (answer.last?.type === 'result') return { result: answer.last.result, version: answer.version };
+  if (answer.last?.type === 'failed') throw fromWireError(answer.last.error);
+  if (signal?.aborted === true) throw interrupted(session.description, signal);
+  const how = ended.code === null ? `by signal ${ended.signal}` : `with exit code ${ended.code}`;
+  const said = lastLines(stderr, 5);
+  throw new HostarkError('agent-failed', `${session.description}: the agent ended ${how} without a result: ${said}`, {
+    hint: STATE_HINT,
+    context: { host: session.description, stderr: said },
+    retry: 'later',
+  });
+}
+
+const STATE_HINT =
+  'nothing is lost: a snapshot appears only when it is complete, and the next run reuses what was uploaded; the lock it held expires';
+
+function withKnownState(session: Session, answer: Answer, error: unknown, signal: AbortSignal | undefined): unknown {
+  if (signal?.aborted === true) return interrupted(session.description, signal);
+  if (!(error instanceof HostarkError) || error.code !== 'host-unreachable') return error;
+  const state = answer.version === null ? 'before the agent answered' : 'while the agent worked';
+  return new HostarkError('host-unreachable', `${session.description}: the connection was lost ${state}`, {
+    hint: STATE_HINT,
+    retry: 'later',
+    cause: error,
+  });
 }
