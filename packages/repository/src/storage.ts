@@ -16,3 +16,7 @@ export { initLocalDirectory, type LocalOptions, localBackend } from './backends/
 export { type MemoryBackend, memoryBackend } from './backends/memory.ts';
 export { type RateLimits, rateLimited } from './backends/rate-limited.ts';
 export { type Retry, type RetryOptions, retrying } from './backends/retrying.ts';
+export { acquireLock, type Lock, type LockOptions } from './locks/lock.ts';
+export { decodeLock, encodeLock, type LockInfo, type LockRepository, readLock } from './locks/lock-file.ts';
+export { isProcessAlive, isStale, type StaleRule } from './locks/stale.ts';
+export { type RemovedLock, type UnlockOptions, unlock } from './locks/unlock.ts';
