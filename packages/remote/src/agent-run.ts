@@ -52,15 +52,15 @@ export async function runAgent(
   const answer = new Answer(options);
   const stderr = new Tail(16_384);
   const stopping = stopSwitch(options);
+  let ended: ExecResult;
   try {
-    const ended = await session.exec(commandLine(agentPath, options), {
+    ended = await session.exec(commandLine(agentPath, options), {
       stdin: jobThenWait(job, stopping.asked),
       onStdout: (chunk) => answer.lines.push(chunk),
       onStderr: (chunk) => stderr.push(chunk),
       signal: stopping.forced,
     });
     answer.lines.flush();
-    return conclude(session, answer, ended, stderr.text(), options.signal);
   } catch (error) {
     // An answer that arrived counts, even when the connection broke right after it.
     if (answer.last?.type === 'result') return { result: answer.last.result, version: answer.version };
@@ -68,6 +68,7 @@ export async function runAgent(
   } finally {
     stopping.dispose();
   }
+  return conclude(session, answer, ended, stderr.text(), options.signal);
 }
 
 /** What the agent has said so far. */

@@ -3,7 +3,13 @@
  * changed key ends the connection before the user name is sent. No agent, no forwarding, no password.
  */
 import { HostarkError } from '@hostark/protocol';
-import { Client, type ConnectConfig } from 'ssh2';
+import {
+  type AlgorithmList,
+  type CipherAlgorithm,
+  Client,
+  type ConnectConfig,
+  type ServerHostKeyAlgorithm,
+} from 'ssh2';
 import { interrupted, unreachable } from './errors.ts';
 import { checkHostKey, type PublicKey, parsePublicKey, preferredAlgorithms } from './host-keys.ts';
 import type { Session } from './session.ts';
@@ -102,12 +108,17 @@ function configuration(
     authHandler: ['publickey'],
     algorithms: {
       // The host is asked for the kind of key that we know; else a host with several would present another one.
-      ...(known.length === 0 ? {} : { serverHostKey: { prepend: known, append: [], remove: [] } as never }),
+      ...(known.length === 0 ? {} : { serverHostKey: first(known as ServerHostKeyAlgorithm[]) }),
       // AES-GCM runs in OpenSSL; ssh2's first choice, ChaCha20, falls back to slower code without its native add-on.
-      cipher: { prepend: ['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com'], append: [], remove: [] },
+      cipher: first<CipherAlgorithm>(['aes128-gcm@openssh.com', 'aes256-gcm@openssh.com']),
       compress: ['none'],
     },
   };
+}
+
+/** Moves algorithms to the front of ssh2's defaults. They are removed first: prepending alone leaves known ones in place. */
+function first<T>(algorithms: T[]): AlgorithmList<T> {
+  return { remove: algorithms, prepend: algorithms, append: [] };
 }
 
 /** What ssh2 says about a connection that did not come about. */

@@ -1,0 +1,103 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openKnownHosts } from '../src/index.ts';
+import { LineSplitter } from '../src/lines.ts';
+import { quote } from '../src/shell.ts';
+import { Tail } from '../src/streams.ts';
+import { tarEnd, tarHeader, tarPadding } from '../src/tar.ts';
+import { newKeyPair } from './ssh-server.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'hostark-remote-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+describe('lines', () => {
+  it('come out the same however the bytes are cut', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'grapheme' })), fc.array(fc.nat(20)), (words, cuts) => {
+        const lines = words.map((word) => word.replaceAll('\n', ' ')).filter((line) => line !== '');
+        const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+        const got: string[] = [];
+        const splitter = new LineSplitter((line) => got.push(line));
+        let at = 0;
+        for (const cut of cuts) {
+          splitter.push(bytes.subarray(at, at + cut));
+          at += cut;
+        }
+        splitter.push(bytes.subarray(at));
+        splitter.flush();
+        expect(got).toEqual(lines);
+      }),
+      { seed: 7 },
+    );
+  });
+
+  it('of absurd length are refused', () => {
+    const splitter = new LineSplitter(() => {}, 10);
+    expect(() => splitter.push(Buffer.alloc(11))).toThrow(RangeError);
+  });
+});
+
+describe('quoting', () => {
+  it('brings any word through the shell', () => {
+    const words = ["it's", '$HOME `id` "x" \\', '', '-n', 'ü\n\ttab', "''"];
+    const out = execFileSync('/bin/sh', ['-c', `for w in ${words.map(quote).join(' ')}; do printf '%s\\0' "$w"; done`]);
+    expect(out.toString()).toBe(words.map((word) => `${word}\0`).join(''));
+  });
+});
+
+describe('collected output', () => {
+  it('keeps the end of what came', () => {
+    const tail = new Tail(8);
+    for (const piece of ['aaaa', 'bbbb', 'cc', 'dddd']) tail.push(Buffer.from(piece));
+    expect(tail.text()).toBe('bbccdddd');
+  });
+});
+
+describe('the tar writer', () => {
+  it('writes what tar reads back, long names and executables included', () => {
+    const long = `${'deep/'.repeat(40)}name`;
+    const files: [string, Buffer, boolean][] = [
+      ['bin/tool', Buffer.from('#!/bin/sh\n'), true],
+      ['empty', Buffer.alloc(0), false],
+      [long, Buffer.alloc(1_000, 'z'), false],
+    ];
+    const blocks = files.flatMap(([path, data, executable]) => [
+      tarHeader(path, data.length, executable),
+      data,
+      tarPadding(data.length),
+    ]);
+    writeFileSync(join(directory, 'a.tar'), Buffer.concat([...blocks, tarEnd()]));
+    const listing = execFileSync('tar', ['-tvf', join(directory, 'a.tar')]).toString();
+    expect(listing.split('\n')[0]).toMatch(/^-rwxr-xr-x .* bin\/tool$/);
+    expect(listing).toContain(long);
+    const back = execFileSync('tar', ['-xOf', join(directory, 'a.tar'), long]);
+    expect(back.equals(Buffer.alloc(1_000, 'z'))).toBe(true);
+  });
+});
+
+describe('known hosts', () => {
+  it('remember keys by host and port, once each, and forget them', async () => {
+    const known = openKnownHosts(directory);
+    const [a, b] = [newKeyPair().public.trim(), newKeyPair().public.trim()];
+    expect(await known.keys('10.0.0.1', 22)).toEqual([]);
+    await known.add('10.0.0.1', 22, a);
+    await known.add('10.0.0.1', 22, a);
+    await known.add('10.0.0.1', 2222, b);
+    expect(await known.keys('10.0.0.1', 22)).toEqual([a]);
+    expect(await openKnownHosts(directory).keys('10.0.0.1', 2222)).toEqual([b]);
+    await known.remove('10.0.0.1', 22);
+    expect(await known.keys('10.0.0.1', 22)).toEqual([]);
+    expect(await known.keys('10.0.0.1', 2222)).toEqual([b]);
+  });
+
+  it('take nothing but public keys', async () => {
+    await expect(openKnownHosts(directory).add('h', 22, 'ssh-ed25519 c2VjcmV0')).rejects.toThrow(TypeError);
+  });
+});
