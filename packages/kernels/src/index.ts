@@ -1,1 +1,16 @@
-export {};
+/**
+ * The kernels: hot loops and native calls that the layers above need and Node alone does not give.
+ * Bytes are `Uint8Array`s, possibly over a `SharedArrayBuffer`; nothing is kept or mutated unless a docstring says so.
+ * Everything has a pure fallback with the same bytes. Errors are RangeError and TypeError for misuse,
+ * and Errors with Node's errno strings in `code` (`ENOENT`, ...) for system calls.
+ */
+
+export { createScanner, type ScannerOptions } from './chunker/create-scanner.ts';
+export { isIrreducible, randomPolynomial } from './chunker/polynomial.ts';
+export { type ChunkScanner, MAX_CHUNK, MIN_CHUNK, WINDOW } from './chunker/scanner.ts';
+export type { Sealer, SealingKey } from './crypto/sealer.ts';
+export { SEAL_OVERHEAD } from './crypto/sealer.ts';
+export { nodePlatform } from './node-platform.ts';
+export type { Platform, Sha256 } from './platform.ts';
+export { posix } from './posix/index.ts';
+export type { Directory, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix/posix.ts';

@@ -1,0 +1,55 @@
+/**
+ * Sealing: AES-256-CTR with Poly1305-AES, as the restic format has it ("Keys, Encryption and MAC").
+ * sealed = IV (16) | ciphertext (as long as the plaintext) | MAC (16); the MAC is over the ciphertext alone,
+ * under the one-time key r | AES-128_k(IV).
+ */
+
+/** Bytes that sealing adds: IV and MAC. */
+export const SEAL_OVERHEAD = 32;
+export const IV_BYTES = 16;
+export const MAC_BYTES = 16;
+
+export interface SealingKey {
+  /** AES-256 key, 32 bytes. */
+  readonly encrypt: Uint8Array;
+  /** AES-128 key `k` of Poly1305-AES, 16 bytes. */
+  readonly macK: Uint8Array;
+  /** `r` of Poly1305-AES, 16 bytes; clamped at use, so both clamped and unclamped keys work. */
+  readonly macR: Uint8Array;
+}
+
+/** Seals and opens under one key. One sealer serves one thread. */
+export interface Sealer {
+  /**
+   * Writes IV, ciphertext and MAC to `out`; `out.length` must be `plain.length + 32`.
+   * In place when `plain` is `out.subarray(16, -16)`; no other overlap is allowed.
+   * `iv`: 16 bytes that were never used before with this key; random and not all zero when absent.
+   */
+  seal(plain: Uint8Array, out: Uint8Array, iv?: Uint8Array): void;
+  /**
+   * Writes the plaintext to `out` and returns true; returns false with `out` untouched when the MAC is wrong
+   * or `sealed` is shorter than 32 bytes. `out.length` must be `sealed.length - 32`.
+   * In place when `out` is `sealed.subarray(16, -16)`; no other overlap is allowed.
+   */
+  open(sealed: Uint8Array, out: Uint8Array): boolean;
+}
+
+/** Throws RangeError unless the three parts have their lengths and none is all zero (the format forbids such keys). */
+export function expectSealingKey(key: SealingKey): void {
+  expectKeyPart(key.encrypt, 32, 'encrypt');
+  expectKeyPart(key.macK, 16, 'macK');
+  expectKeyPart(key.macR, 16, 'macR');
+}
+
+/** Throws RangeError unless `sealed` is 32 bytes longer than `plain` and `iv`, when given, is 16 bytes and not all zero. */
+export function expectSealLengths(plain: Uint8Array, sealed: Uint8Array, iv?: Uint8Array): void {
+  if (sealed.length !== plain.length + SEAL_OVERHEAD) {
+    throw new RangeError(`sealed: expected ${plain.length + SEAL_OVERHEAD} bytes, got ${sealed.length}`);
+  }
+  if (iv !== undefined) expectKeyPart(iv, IV_BYTES, 'iv');
+}
+
+function expectKeyPart(part: Uint8Array, length: number, name: string): void {
+  if (part.length !== length) throw new RangeError(`${name}: expected ${length} bytes, got ${part.length}`);
+  if (part.every((byte) => byte === 0)) throw new RangeError(`${name}: expected some bit set, got all zero`);
+}

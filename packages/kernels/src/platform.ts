@@ -1,0 +1,37 @@
+/**
+ * The platform: the hash, cipher, compressor and key derivation that a runtime-neutral caller is given.
+ * `nodePlatform` makes one for Node; a browser would bring its own.
+ * Every implementation gives the same bytes (zstd output may differ, what it decompresses to may not).
+ */
+
+import type { Sealer, SealingKey } from './crypto/sealer.ts';
+
+/** A SHA-256 in progress. */
+export interface Sha256 {
+  /** Hashes `data`, which is free again on return. */
+  update(data: Uint8Array): void;
+  /** Returns the 32 bytes of the hash, owned by the caller, and starts anew. */
+  digest(): Uint8Array;
+}
+
+/** What a runtime gives to the repository. All but `scrypt` is synchronous; one Platform serves one thread. */
+export interface Platform {
+  /** Says what is inside, for diagnostics: for instance `node (libcrypto, zstd: libzstd)`. */
+  readonly name: string;
+  /** Returns the 32 bytes of the SHA-256 of `data`, owned by the caller. */
+  sha256(data: Uint8Array): Uint8Array;
+  sha256Stream(): Sha256;
+  /** Returns `n` cryptographically strong random bytes. */
+  randomBytes(n: number): Uint8Array;
+  /** Returns a sealer for `key`, whose bytes are copied. Throws RangeError for wrong lengths or an all-zero part. */
+  sealer(key: SealingKey): Sealer;
+  /** Returns one zstd frame, owned by the caller. `level` is 1 to 22; 3 is zstd's default. Empty data is allowed. */
+  zstdCompress(data: Uint8Array, level: number): Uint8Array;
+  /**
+   * Returns the content of all zstd frames in `data`, owned by the caller.
+   * Throws an Error with code `ZSTD_DAMAGED` for damage and `ZSTD_TOO_LARGE` for content above `maxSize` bytes.
+   */
+  zstdDecompress(data: Uint8Array, maxSize: number): Uint8Array;
+  /** Derives `length` bytes off the main thread. Memory is bounded by what n, r and p need (128 * n * r bytes). */
+  scrypt(password: Uint8Array, salt: Uint8Array, n: number, r: number, p: number, length: number): Promise<Uint8Array>;
+}
