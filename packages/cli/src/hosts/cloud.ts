@@ -1,6 +1,6 @@
 /** Opens what every cloud command needs: AWS clients, the ledger, the secrets of this machine. */
 import { join } from 'node:path';
-import { type AwsClients, awsClients, type CloudEvent, type Ledger, openLedger } from '@hostark/cloud';
+import { type AwsClients, awsClients, type CloudEvent, type CloudOptions, type Ledger, openLedger } from '@hostark/cloud';
 import type { CommandContext } from '../run.ts';
 import { openSecrets, type SecretStore } from '../state/secrets.ts';
 import { stateDirectory } from '../terminal/io.ts';
@@ -20,28 +20,45 @@ export interface Cloud {
   readonly ledger: Ledger;
   readonly secrets: SecretStore;
   readonly stateDirectory: string;
+  /** How the clients were made: the same choices open the repository in the bucket. */
+  readonly credentials: CloudOptions;
   /** Prints steps as they are done; progress goes to the live line. */
   readonly onEvent: (event: CloudEvent) => void;
   readonly signal: AbortSignal;
   close(): Promise<void>;
 }
 
-/** Opens the cloud of the flags. Throws 'cloud-auth' when no region can be found. */
-export async function openCloud(context: CommandContext, flags: CloudFlags): Promise<Cloud> {
-  const directory = flags.stateDir ?? stateDirectory(context.io);
-  const configDirectory =
-    context.io.env.HOSTARK_CONFIG_DIR || `${context.io.env.XDG_CONFIG_HOME || `${context.io.home}/.config`}/hostark`;
-  const clients = await awsClients({
-    ...(flags.profile === undefined ? {} : { profile: flags.profile }),
-    ...(flags.region === undefined ? {} : { region: flags.region }),
-    ...(flags.endpoint === undefined ? {} : { endpoint: flags.endpoint }),
-  });
-  const ledger = await openLedger(directory);
+/** Where a cloud's state and key live, and how its clients are made. */
+export interface CloudPlace {
+  readonly stateDirectory: string;
+  readonly configDirectory: string;
+  readonly options: CloudOptions;
+}
+
+/** Returns the place that flags and environment name. */
+export function cloudPlace({ io }: CommandContext, flags: CloudFlags): CloudPlace {
+  const config = io.env.HOSTARK_CONFIG_DIR || `${io.env.XDG_CONFIG_HOME || `${io.home}/.config`}/hostark`;
+  return {
+    stateDirectory: flags.stateDir ?? stateDirectory(io),
+    configDirectory: config,
+    options: {
+      ...(flags.profile === undefined ? {} : { profile: flags.profile }),
+      ...(flags.region === undefined ? {} : { region: flags.region }),
+      ...(flags.endpoint === undefined ? {} : { endpoint: flags.endpoint }),
+    },
+  };
+}
+
+/** Opens a cloud. Throws 'cloud-auth' when no region can be found. */
+export async function openCloud(context: CommandContext, place: CloudPlace): Promise<Cloud> {
+  const clients = await awsClients(place.options);
+  const ledger = await openLedger(place.stateDirectory);
   return {
     clients,
     ledger,
-    secrets: openSecrets(join(directory, 'secrets'), join(configDirectory, 'state.key')),
-    stateDirectory: directory,
+    secrets: openSecrets(join(place.stateDirectory, 'secrets'), join(place.configDirectory, 'state.key')),
+    stateDirectory: place.stateDirectory,
+    credentials: place.options,
     onEvent: (event) => showCloudEvent(context, event),
     signal: context.signal,
     async close() {
@@ -57,7 +74,7 @@ export async function withCloud<T>(
   flags: CloudFlags,
   work: (cloud: Cloud) => Promise<T>,
 ): Promise<T> {
-  const cloud = await openCloud(context, flags);
+  const cloud = await openCloud(context, cloudPlace(context, flags));
   try {
     return await work(cloud);
   } finally {

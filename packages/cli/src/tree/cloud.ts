@@ -115,6 +115,7 @@ export function addCloudCommands(program: Command, runner: Runner): void {
   )
     .requiredOption('--to <new|host|dir>', 'a new host (new or new:NAME), a host by name, or a folder')
     .requiredOption('--from <host>', 'the host whose backups are used, also when it is gone')
+    .option('--bucket <name>', 'bucket of the backups, when the host is gone')
     .option('-t, --target <dir>', 'folder on the host to write below', '/')
     .option('-i, --include <pattern>', 'only what matches (repeatable)', collect)
     .addOption(

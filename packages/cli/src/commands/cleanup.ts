@@ -1,0 +1,31 @@
+/** `hostark cleanup`: finds and removes what killed runs left in the cloud. */
+import { planCleanup, runCleanup } from '@hostark/cloud';
+import { type CloudFlags, withCloud } from '../hosts/cloud.ts';
+import type { CommandCode } from '../program.ts';
+import { confirm } from '../terminal/confirm.ts';
+import { plural } from '../terminal/format.ts';
+
+export const cleanup: CommandCode<CloudFlags> = async (context, flags) => {
+  const { out } = context;
+  return withCloud(context, flags, async (cloud) => {
+    const plan = await planCleanup(cloud.clients, cloud.ledger, cloud);
+    for (const removal of plan.kept) out.say(`keep    ${removal.kind} ${removal.id}: ${removal.reason}`);
+    for (const removal of plan.foreign)
+      out.say(`ignore  ${removal.kind} ${removal.id}: made from another state directory`);
+    for (const removal of plan.removals) out.print(`remove  ${removal.kind} ${removal.id}`);
+    if (flags.dryRun) {
+      out.data({ message_type: 'plan', plan });
+      return 0;
+    }
+    if (plan.removals.length === 0) {
+      out.data({ message_type: 'summary', removed: [], leftovers: [] });
+      out.say('nothing was left behind');
+      return 0;
+    }
+    await confirm(context, flags.yes, `this removes ${plural(plan.removals.length, 'resource')}`, 'remove');
+    const report = await runCleanup(cloud.clients, plan, cloud);
+    out.data({ message_type: 'summary', ...report });
+    out.say(`${plural(report.removed.length, 'resource')} removed`);
+    return 0;
+  });
+};

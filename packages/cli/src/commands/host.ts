@@ -1,0 +1,104 @@
+/** `hostark host launch | list | show | destroy`. */
+import { destroyHost, type Host, launchHost, listHosts, planDestroy, planLaunch, showHost } from '@hostark/cloud';
+import { type CloudFlags, withCloud } from '../hosts/cloud.ts';
+import type { CommandCode } from '../program.ts';
+import { confirm } from '../terminal/confirm.ts';
+import { table } from '../terminal/table.ts';
+
+interface LaunchFlags extends CloudFlags {
+  readonly bucket: string;
+  readonly image: string;
+  readonly type: string;
+  readonly subnet?: string;
+  readonly sshFrom?: string;
+}
+
+export const launch: CommandCode<LaunchFlags> = async (context, flags, [name]) => {
+  const { out } = context;
+  return withCloud(context, flags, async (cloud) => {
+    const plan = await planLaunch(
+      cloud.clients,
+      {
+        name: name!,
+        bucket: flags.bucket,
+        initialize: true,
+        image: flags.image,
+        instanceType: flags.type,
+        ...(flags.subnet === undefined ? {} : { subnet: flags.subnet }),
+        ...(flags.sshFrom === undefined ? {} : { sshFrom: [flags.sshFrom] }),
+      },
+      cloud,
+    );
+    const price = plan.price.instanceHourly;
+    out.say(
+      `${plan.instanceType} in ${plan.network.zone}: ${price === null ? 'price not known' : `$${price} an hour`} (as of ${plan.price.asOf})`,
+    );
+    if (flags.dryRun) {
+      out.data({ message_type: 'plan', plan });
+      for (const step of plan.steps) out.print(step);
+      return 0;
+    }
+    const host = await launchHost(cloud.clients, plan, cloud);
+    out.data({ message_type: 'summary', host: publicFacts(host) });
+    out.print(`host ${host.name} runs as ${host.instanceId} at ${host.address}:${host.port}`);
+    out.say(`next: hostark protect ${host.name} PATH...`);
+    return 0;
+  });
+};
+
+export const list: CommandCode<CloudFlags> = async (context, flags) => {
+  const { out } = context;
+  return withCloud(context, flags, async (cloud) => {
+    const hosts = await listHosts(cloud.clients, cloud.ledger, cloud);
+    out.data(hosts.map(publicFacts));
+    if (hosts.length === 0) out.say('no hosts; launch one with: hostark host launch NAME --bucket BUCKET');
+    else
+      for (const line of table(['NAME', 'INSTANCE', 'STATE', 'TYPE', 'ZONE', 'ADDRESS', 'BUCKET'], hosts.map(row)))
+        out.print(line);
+    return 0;
+  });
+};
+
+export const show: CommandCode<CloudFlags> = async (context, flags, [name]) => {
+  const { out } = context;
+  return withCloud(context, flags, async (cloud) => {
+    const host = publicFacts(await showHost(cloud.clients, cloud.ledger, name!, cloud));
+    out.data(host);
+    for (const [key, value] of Object.entries(host)) out.print(`${key.padEnd(16)} ${value ?? '-'}`);
+    return 0;
+  });
+};
+
+export const destroy: CommandCode<CloudFlags> = async (context, flags, [name]) => {
+  const { out } = context;
+  return withCloud(context, flags, async (cloud) => {
+    const plan = await planDestroy(cloud.clients, cloud.ledger, name!, cloud);
+    for (const removal of plan.removals) out.say(`will delete ${removal.kind} ${removal.id}`);
+    if (flags.dryRun) {
+      out.data({ message_type: 'plan', plan });
+      return 0;
+    }
+    await confirm(context, flags.yes, `this destroys the host ${name} and its disks; its backups stay`, name!);
+    const report = await destroyHost(cloud.clients, plan, cloud);
+    out.data({ message_type: 'summary', ...report });
+    out.print(`host ${name} is gone with ${report.removed.length} resources; its backups stay in the bucket`);
+    return 0;
+  });
+};
+
+function row(host: Host): string[] {
+  return [
+    host.name,
+    host.instanceId,
+    host.state,
+    host.instanceType,
+    host.zone ?? '-',
+    host.address === null ? '-' : `${host.address}:${host.port}`,
+    host.bucket ?? '-',
+  ];
+}
+
+/** What is printed of a host: all but the place of its private key. */
+function publicFacts({ privateKeyFile: _place, ...facts }: Host): Omit<Host, 'privateKeyFile'> {
+  return facts;
+}

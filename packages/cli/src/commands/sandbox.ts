@@ -1,0 +1,30 @@
+/** `hostark sandbox`: an AWS-compatible cloud on this machine, until Ctrl-C. */
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startSandbox } from '@hostark/sandbox';
+import type { CommandCode } from '../program.ts';
+import { wholeNumber } from '../repository/settings.ts';
+
+interface SandboxFlags {
+  readonly directory?: string;
+  readonly port?: string;
+}
+
+export const sandbox: CommandCode<SandboxFlags> = async ({ out, signal }, flags) => {
+  const directory = flags.directory ?? (await mkdtemp(join(tmpdir(), 'hostark-sandbox-')));
+  const cloud = await startSandbox({
+    directory,
+    ...(flags.port === undefined ? {} : { port: wholeNumber(flags.port, '--port', { min: 1, max: 65535 }) }),
+  });
+  try {
+    out.data({ message_type: 'sandbox', endpoint: cloud.endpoint, directory, environment: cloud.environment() });
+    out.say(`the sandbox cloud runs at ${cloud.endpoint}, its state is in ${directory}. In another shell:`);
+    for (const [name, value] of Object.entries(cloud.environment())) out.print(`export ${name}=${value}`);
+    out.say('Ctrl-C stops it and its hosts.');
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    return 0;
+  } finally {
+    await cloud.stop();
+  }
+};

@@ -1,0 +1,68 @@
+/**
+ * `hostark demo`: the main job on this machine, in a cloud of its own. Every step runs the code that the real commands
+ * run; the sandbox only stands where AWS would. Ends with a table and leaves the downloaded repository behind.
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HostarkError } from '@hostark/protocol';
+import { startSandbox } from '@hostark/sandbox';
+import { openCloud } from '../hosts/cloud.ts';
+import type { CommandCode } from '../program.ts';
+import { backupStep } from './backup-step.ts';
+import { bucketStep } from './bucket-step.ts';
+import { destroyStep } from './destroy-step.ts';
+import { hostStep } from './host-step.ts';
+import { recoverStep } from './recover-step.ts';
+import { type DemoState, Stage } from './stage.ts';
+import { printSummary } from './summary.ts';
+
+interface DemoFlags {
+  readonly data?: string;
+  readonly keep?: boolean;
+  readonly directory?: string;
+}
+
+export const demo: CommandCode<DemoFlags> = async (context, flags) => {
+  const { out, signal } = context;
+  const directory = flags.directory ?? (await mkdtemp(join(tmpdir(), 'hostark-demo-')));
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const sandbox = await startSandbox({ directory: join(directory, 'cloud') });
+  let done = false;
+  try {
+    const cloud = await openCloud(context, {
+      stateDirectory: join(directory, 'state'),
+      configDirectory: join(directory, 'config'),
+      options: { endpoint: sandbox.endpoint, region: sandbox.region, credentials: sandbox.adminCredentials },
+    });
+    try {
+      const stage = new Stage(out, sandbox);
+      const state: DemoState = { context, cloud, sandbox, directory, dataDirectory: flags.data ?? null };
+      out.say(`a cloud of its own runs at ${sandbox.endpoint}, everything is below ${directory}`);
+      const bucket = await stage.step('bucket', (say) => bucketStep(state, say));
+      const source = await stage.step('host', (say) => hostStep(state, bucket, say));
+      const record = await stage.step('backup', (say) => backupStep(state, source, say));
+      await stage.step('destroy', (say) => destroyStep(state, source, bucket, say));
+      const proof = await stage.step('recover', (say) => recoverStep(state, bucket, record, say));
+      done = proof.mismatches === 0 && proof.leftovers === 0;
+      printSummary(out, stage.results, proof);
+    } finally {
+      await cloud.close();
+    }
+    if (flags.keep) await stay(out, sandbox.environment(), signal);
+  } finally {
+    await sandbox.stop();
+    // The cloud's disks are no use without it; the downloaded repository stays.
+    if (!flags.keep) await rm(join(directory, 'cloud'), { recursive: true, force: true });
+  }
+  if (!done) throw new HostarkError('verification-failed', 'what came back is not what was saved, see the differences above');
+  return 0;
+};
+
+/** Waits for Ctrl-C with the sandbox running. */
+async function stay(out: { say(line: string): void; print(line: string): void }, environment: Record<string, string>, signal: AbortSignal): Promise<void> {
+  out.say('the sandbox keeps running; in another shell:');
+  for (const [name, value] of Object.entries(environment)) out.print(`export ${name}=${value}`);
+  out.say('Ctrl-C stops it');
+  if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,37 @@
+/** The end of the demo: a table, the verdict, and how to go on without Hostark. */
+import { formatBytes, formatCount, formatSeconds, plural } from '../terminal/format.ts';
+import type { Output } from '../terminal/output.ts';
+import { table } from '../terminal/table.ts';
+import type { Proof } from './recover-step.ts';
+import type { StepResult } from './stage.ts';
+
+export function printSummary(out: Output, steps: readonly StepResult[], proof: Proof): void {
+  const seconds = steps.reduce((sum, step) => sum + step.seconds, 0);
+  out.data({
+    type: 'summary',
+    schema: 1,
+    steps,
+    seconds,
+    files: proof.files,
+    bytes: proof.bytes,
+    verified: proof.verified,
+    mismatches: proof.mismatches,
+    leftovers: proof.leftovers,
+    repository: proof.repository,
+  });
+  const rows = [...steps, { name: 'total', seconds, bytes: 0, requests: steps.reduce((sum, step) => sum + step.requests, 0) }];
+  out.print('');
+  for (const line of table(
+    ['STEP', 'TIME', 'BYTES', 'REQUESTS'],
+    rows.map((row) => [row.name, formatSeconds(row.seconds), row.bytes === 0 ? '-' : formatBytes(row.bytes), formatCount(row.requests)]),
+  )) out.print(line);
+  out.print('');
+  out.print(
+    proof.mismatches === 0
+      ? `${plural(proof.verified, 'file and folder', 'files and folders')}, ${formatBytes(proof.bytes)}: every byte and every attribute came back.`
+      : `${plural(proof.mismatches, 'difference')} between what was saved and what came back.`,
+  );
+  out.print(`the downloaded repository: ${proof.repository}`);
+  out.print('open it with stock restic:');
+  out.print(`  restic -r ${proof.repository} --password-file ${proof.passwordFile} snapshots`);
+}
