@@ -16,6 +16,9 @@ export { initLocalDirectory, type LocalOptions, localBackend } from './backends/
 export { type MemoryBackend, memoryBackend } from './backends/memory.ts';
 export { type RateLimits, rateLimited } from './backends/rate-limited.ts';
 export { type Retry, type RetryOptions, retrying } from './backends/retrying.ts';
+export { type S3Backend, type S3Options, s3Backend } from './backends/s3/backend.ts';
+export type { S3Access, S3Credentials } from './backends/s3/connection.ts';
+export { isS3Location, parseS3Location, printS3Location, type S3Location } from './backends/s3/location.ts';
 export { acquireLock, type Lock, type LockOptions } from './locks/lock.ts';
 export { decodeLock, encodeLock, type LockInfo, type LockRepository, readLock } from './locks/lock-file.ts';
 export { isProcessAlive, isStale, type StaleRule } from './locks/stale.ts';

@@ -1,0 +1,43 @@
+/** Reads the body of an answer into one buffer of known size: each byte is copied once, out of the socket's chunk. */
+import type { Readable } from 'node:stream';
+
+/** Fewer or more bytes came than the answer had announced: the connection broke. */
+export class BrokenBody extends Error {
+  readonly code = 'ECONNRESET';
+}
+
+/**
+ * Returns the whole body; `length` is what the answer announced, or undefined when it did not say. Rejects with
+ * BrokenBody, the stream's own error, or the signal's reason; the stream is destroyed then.
+ */
+export function readBody(stream: Readable, length: number | undefined, signal?: AbortSignal): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = [];
+    const whole = length === undefined ? null : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+    let filled = 0;
+    const settle = (): void => {
+      signal?.removeEventListener('abort', stop);
+    };
+    const fail = (error: unknown): void => {
+      settle();
+      stream.destroy();
+      reject(signal?.aborted ? signal.reason : error);
+    };
+    const stop = (): void => fail(signal?.reason);
+    if (signal?.aborted) return stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    stream.on('data', (chunk: Uint8Array) => {
+      if (whole === null) chunks.push(chunk);
+      else if (filled + chunk.length > whole.length) return fail(new BrokenBody(`more than ${length} bytes came`));
+      else whole.set(chunk, filled);
+      filled += chunk.length;
+    });
+    stream.on('error', fail);
+    stream.on('close', () => fail(new BrokenBody(`the connection closed after ${filled} of ${length ?? '?'} bytes`)));
+    stream.on('end', () => {
+      if (whole !== null && filled !== whole.length) return fail(new BrokenBody(`${filled} of ${length} bytes came`));
+      settle();
+      resolve(whole ?? new Uint8Array(Buffer.concat(chunks)));
+    });
+  });
+}
