@@ -7,13 +7,22 @@ export {
   type BackupSummary,
   COMPRESSION,
   type Compression,
-  type ExcludeRule,
-  type PresenceTag,
   type SnapshotIdentity,
   type StorageOptions,
   type StreamOptions,
 } from './backup/options.ts';
 export { backupStream } from './backup/stream.ts';
+export { type CompareOptions, compareManifests, describeMismatch, type Mismatch } from './manifest/compare.ts';
+export { ENTRY_TYPES, type EntryType, type ManifestEntry } from './manifest/entry.ts';
+export { type RecordOptions, recordManifest } from './manifest/record.ts';
+export { compareManifest } from './manifest/verify.ts';
+export {
+  OVERWRITE,
+  type Overwrite,
+  type RestoreItemError,
+  type RestoreOptions,
+  type RestoreResult,
+} from './restore/options.ts';
 export { parseFilesFrom, parseFilesFromRaw, parseFilesFromVerbatim } from './select/files-from.ts';
 export { compileFilter, type Decision, type Filter, type FilterPatterns, type FilterScope } from './select/filter.ts';
 export { decodeText, parsePatternFile } from './select/pattern-file.ts';
