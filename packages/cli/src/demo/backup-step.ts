@@ -4,9 +4,9 @@ import { storeOf } from '../hosts/access.ts';
 import { type ProtectReport, runBackup } from '../hosts/protect.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
 import type { DemoHost } from './host-step.ts';
+import { recordOnHost } from './record.ts';
 import { CHANGES_SCRIPT, runScript } from './scripts.ts';
 import type { DemoState, Say } from './stage.ts';
-import { recordOnHost } from './record.ts';
 
 /** What was on the host when it was last backed up. */
 export interface DemoRecord {

@@ -55,14 +55,20 @@ export const demo: CommandCode<DemoFlags> = async (context, flags) => {
     // The cloud's disks are no use without it; the downloaded repository stays.
     if (!flags.keep) await rm(join(directory, 'cloud'), { recursive: true, force: true });
   }
-  if (!done) throw new HostarkError('verification-failed', 'what came back is not what was saved, see the differences above');
+  if (!done)
+    throw new HostarkError('verification-failed', 'what came back is not what was saved, see the differences above');
   return 0;
 };
 
 /** Waits for Ctrl-C with the sandbox running. */
-async function stay(out: { say(line: string): void; print(line: string): void }, environment: Record<string, string>, signal: AbortSignal): Promise<void> {
+async function stay(
+  out: { say(line: string): void; print(line: string): void },
+  environment: Record<string, string>,
+  signal: AbortSignal,
+): Promise<void> {
   out.say('the sandbox keeps running; in another shell:');
   for (const [name, value] of Object.entries(environment)) out.print(`export ${name}=${value}`);
   out.say('Ctrl-C stops it');
-  if (!signal.aborted) await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  if (!signal.aborted)
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

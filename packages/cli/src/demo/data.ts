@@ -25,7 +25,10 @@ export async function chooseData(directory: string | null): Promise<ChosenData> 
   if (directory === null) return findData();
   const stat = await lstat(directory).catch(() => null);
   if (stat === null || !stat.isDirectory()) {
-    throw new HostarkError('source-missing', `--data: expected a folder, ${directory} is ${stat === null ? 'not there' : 'none'}`);
+    throw new HostarkError(
+      'source-missing',
+      `--data: expected a folder, ${directory} is ${stat === null ? 'not there' : 'none'}`,
+    );
   }
   const budget = { files: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
   const paths: string[] = [];
@@ -50,20 +53,38 @@ async function findData(): Promise<ChosenData> {
 }
 
 /** Adds readable files and links below `root/path` to `paths` until the budget is spent; returns what was added. */
-async function collect(root: string, path: string, budget: { files: number; bytes: number }, paths: string[]): Promise<{ files: number; bytes: number }> {
+async function collect(
+  root: string,
+  path: string,
+  budget: { files: number; bytes: number },
+  paths: string[],
+): Promise<{ files: number; bytes: number }> {
   const added = { files: 0, bytes: 0 };
   const entries = await readdir(`${root}/${path}`, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) {
     if (budget.files - added.files <= 0 || budget.bytes - added.bytes <= 0) break;
     const child = `${path}/${entry.name}`;
     if (entry.isDirectory()) {
-      const below = await collect(root, child, { files: budget.files - added.files, bytes: budget.bytes - added.bytes }, paths);
+      const below = await collect(
+        root,
+        child,
+        { files: budget.files - added.files, bytes: budget.bytes - added.bytes },
+        paths,
+      );
       added.files += below.files;
       added.bytes += below.bytes;
     } else if (entry.isFile() || entry.isSymbolicLink()) {
       const stat = await lstat(`${root}/${child}`).catch(() => null);
-      if (stat === null || stat.size > Math.min(MAX_FILE_BYTES, budget.bytes - added.bytes) || child.includes('\n')) continue;
-      if (entry.isFile() && !(await access(`${root}/${child}`, constants.R_OK).then(() => true, () => false))) continue;
+      if (stat === null || stat.size > Math.min(MAX_FILE_BYTES, budget.bytes - added.bytes) || child.includes('\n'))
+        continue;
+      if (
+        entry.isFile() &&
+        !(await access(`${root}/${child}`, constants.R_OK).then(
+          () => true,
+          () => false,
+        ))
+      )
+        continue;
       paths.push(child);
       added.files++;
       if (entry.isFile()) added.bytes += stat.size;
@@ -75,9 +96,14 @@ async function collect(root: string, path: string, budget: { files: number; byte
 /** Streams the chosen files as a tar archive. Throws 'command-failed' if tar ends badly. */
 export async function* streamTar(data: ChosenData, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   // The list goes by stdin: thousands of paths do not fit into an argument list.
-  const tar = spawn('tar', ['-C', data.directory, '--null', '-T', '-', '-cf', '-'], { stdio: ['pipe', 'pipe', 'pipe'], signal });
+  const tar = spawn('tar', ['-C', data.directory, '--null', '-T', '-', '-cf', '-'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    signal,
+  });
   const failed = new Promise<never>((_resolve, reject) => {
-    tar.once('error', (cause) => reject(new HostarkError('command-failed', `tar did not start: ${cause.message}`, { cause })));
+    tar.once('error', (cause) =>
+      reject(new HostarkError('command-failed', `tar did not start: ${cause.message}`, { cause })),
+    );
   });
   failed.catch(() => {});
   let complaints = '';

@@ -5,7 +5,12 @@ import type { DemoBucket } from './bucket-step.ts';
 import type { DemoHost } from './host-step.ts';
 import type { DemoState, Say } from './stage.ts';
 
-export async function destroyStep(state: DemoState, source: DemoHost, bucket: DemoBucket, say: Say): Promise<{ bytesMoved: number }> {
+export async function destroyStep(
+  state: DemoState,
+  source: DemoHost,
+  bucket: DemoBucket,
+  say: Say,
+): Promise<{ bytesMoved: number }> {
   const { cloud } = state;
   const quiet = { ...cloud, onEvent: () => {} };
   const plan = await planDestroy(cloud.clients, cloud.ledger, source.host.name, quiet);
@@ -19,7 +24,12 @@ export async function destroyStep(state: DemoState, source: DemoHost, bucket: De
 
 /** What exists besides the bucket, by the cloud's inventory and by our ledger. */
 export async function leftovers({ cloud, sandbox }: DemoState, bucket: DemoBucket): Promise<string[]> {
-  const inventory = (await sandbox.inventory()).filter((entry) => !(entry.kind === 's3:bucket' && entry.id === bucket.name));
+  const inventory = (await sandbox.inventory()).filter(
+    (entry) => !(entry.kind === 's3:bucket' && entry.id === bucket.name),
+  );
   const open = (await cloud.ledger.openResources()).filter((entry) => entry.kind !== 'bucket');
-  return [...inventory.map((entry) => `${entry.kind} ${entry.id}`), ...open.map((entry) => `${entry.kind} ${entry.name} (ledger)`)];
+  return [
+    ...inventory.map((entry) => `${entry.kind} ${entry.id}`),
+    ...open.map((entry) => `${entry.kind} ${entry.name} (ledger)`),
+  ];
 }

@@ -19,11 +19,19 @@ export interface DemoHost {
 }
 
 /** Launches a host, logs in and brings the agent: the same for the host that is lost and the one that replaces it. */
-export async function launchWithAgent({ cloud }: DemoState, bucket: DemoBucket, name: string, prefix: string, say: Say): Promise<Omit<DemoHost, 'bytesMoved' | 'data'>> {
+export async function launchWithAgent(
+  { cloud }: DemoState,
+  bucket: DemoBucket,
+  name: string,
+  prefix: string,
+  say: Say,
+): Promise<Omit<DemoHost, 'bytesMoved' | 'data'>> {
   const quiet = { ...cloud, onEvent: () => {} };
   const plan = await planLaunch(cloud.clients, { name, bucket: bucket.name, prefix }, quiet);
   const host = await launchHost(cloud.clients, plan, quiet);
-  say(`instance ${host.instanceId} (${host.image}, ${host.instanceType}) with role ${plan.identity?.roleName ?? 'none'}, key pair ${plan.keyName}, security group ${plan.network.securityGroupName}`);
+  say(
+    `instance ${host.instanceId} (${host.image}, ${host.instanceType}) with role ${plan.identity?.roleName ?? 'none'}, key pair ${plan.keyName}, security group ${plan.network.securityGroupName}`,
+  );
   const session = await logIn(host, cloud.signal);
   say(`logged in over SSH at ${host.address}:${host.port}, host key verified`);
   const agent = await installAgent(session, await agentArchive(cloud), { signal: cloud.signal });
@@ -40,7 +48,8 @@ export async function hostStep(state: DemoState, bucket: DemoBucket, say: Say): 
   say(`copying ${plural(chosen.files, 'file')}, ${formatBytes(chosen.bytes)} from ${chosen.origin}`);
   await runScript(launched.session, `mkdir -p '${data}'`, signal);
   const unpacked = await launched.session.exec(`tar -C '${data}' -xpf -`, { stdin: streamTar(chosen, signal), signal });
-  if (unpacked.code !== 0) throw new Error(`tar on the host ended with ${unpacked.code}: ${unpacked.stderr.slice(0, 500)}`);
+  if (unpacked.code !== 0)
+    throw new Error(`tar on the host ended with ${unpacked.code}: ${unpacked.stderr.slice(0, 500)}`);
   const made = await runScript(launched.session, ODDITIES_SCRIPT, signal, { DATA: data });
   say(made.trim().split('\n').at(-1) ?? '');
   return { ...launched, data, bytesMoved: chosen.bytes };

@@ -38,15 +38,24 @@ export async function recoverStep(state: DemoState, bucket: DemoBucket, record: 
   const repository = join(directory, 'repository');
   const passwordFile = join(directory, 'recovery-key');
   await writeFile(passwordFile, `${record.recoveryKey}\n`, { mode: 0o600 });
-  const download = await downloadRepository(cloud.clients, { bucket: bucket.name, prefix: record.prefix, directory: repository }, cloud);
+  const download = await downloadRepository(
+    cloud.clients,
+    { bucket: bucket.name, prefix: record.prefix, directory: repository },
+    cloud,
+  );
   say(`downloaded ${plural(download.objects, 'object')}, ${formatBytes(download.bytes)} to ${repository}`);
 
   const local = { repository, password: record.recoveryKey, signal: cloud.signal, onEvent: cloud.onEvent };
   const checked = await checkLocally(local);
-  say(`checked without the cloud: ${plural(checked.packs, 'pack')} read, ${plural(checked.blobs, 'blob')} verified, no error`);
+  say(
+    `checked without the cloud: ${plural(checked.packs, 'pack')} read, ${plural(checked.blobs, 'blob')} verified, no error`,
+  );
   const { file, folder } = pick(record);
   const differences: string[] = [];
-  for (const [what, part] of [['file', file], ['folder', folder]] as const) {
+  for (const [what, part] of [
+    ['file', file],
+    ['folder', folder],
+  ] as const) {
     const target = join(directory, `restored-${what}`);
     await restoreLocally(local, record.snapshotId, target, part);
     differences.push(...(await compareBelow(record.manifest, record.data, part, `${target}${record.data}`)));
@@ -55,11 +64,20 @@ export async function recoverStep(state: DemoState, bucket: DemoBucket, record: 
   }
 
   const replacement = await launchWithAgent(state, bucket, NEW_HOST, record.prefix, say);
-  const restored = await runRestore(cloud, replacement.agent, { host: 'web-1', bucket: bucket.name, prefix: record.prefix }, { snapshot: record.snapshotId, target: '/', includes: [record.data] });
-  say(`whole tree restored on ${replacement.host.name}: ${plural(restored.filesRestored, 'file')}, ${formatBytes(restored.bytesRestored)}`);
+  const restored = await runRestore(
+    cloud,
+    replacement.agent,
+    { host: 'web-1', bucket: bucket.name, prefix: record.prefix },
+    { snapshot: record.snapshotId, target: '/', includes: [record.data] },
+  );
+  say(
+    `whole tree restored on ${replacement.host.name}: ${plural(restored.filesRestored, 'file')}, ${formatBytes(restored.bytesRestored)}`,
+  );
   const found = await recordOnHost(replacement.agent, record.data, cloud.signal);
   differences.push(...compareManifests(record.manifest, found));
-  say(`compared ${plural(found.length, 'item')} with the record: ${differences.length === 0 ? 'no difference' : plural(differences.length, 'difference')}`);
+  say(
+    `compared ${plural(found.length, 'item')} with the record: ${differences.length === 0 ? 'no difference' : plural(differences.length, 'difference')}`,
+  );
   for (const difference of differences.slice(0, SHOWN_DIFFERENCES)) say(`  ${difference}`);
 
   await replacement.session.close();

@@ -3,10 +3,19 @@ import { HostarkError } from '@hostark/protocol';
 import type { Session } from '@hostark/remote';
 
 /** Runs a script with `sh` on the host. Values reach it as shell variables on stdin, not in argv. Returns stdout. */
-export async function runScript(session: Session, script: string, signal: AbortSignal, values: Readonly<Record<string, string>> = {}): Promise<string> {
+export async function runScript(
+  session: Session,
+  script: string,
+  signal: AbortSignal,
+  values: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const assignments = Object.entries(values).map(([name, value]) => `${name}='${value.replaceAll("'", "'\\''")}'\n`);
-  const { code, stdout, stderr } = await session.exec('sh -eu', { stdin: `${assignments.join('')}${script}\n`, signal });
-  if (code !== 0) throw new HostarkError('command-failed', `a script on the host ended with ${code}: ${stderr.trim().slice(0, 500)}`);
+  const { code, stdout, stderr } = await session.exec('sh -eu', {
+    stdin: `${assignments.join('')}${script}\n`,
+    signal,
+  });
+  if (code !== 0)
+    throw new HostarkError('command-failed', `a script on the host ended with ${code}: ${stderr.trim().slice(0, 500)}`);
   return stdout;
 }
 

@@ -64,7 +64,9 @@ export class Stage {
     };
     this.results.push(outcome);
     this.#out.data({ type: 'step', schema: 1, state: 'done', ...outcome });
-    this.#out.print(`   ${formatSeconds(outcome.seconds)}, ${formatBytes(outcome.bytes)}, ${formatCount(outcome.requests)} requests`);
+    this.#out.print(
+      `   ${formatSeconds(outcome.seconds)}, ${formatBytes(outcome.bytes)}, ${formatCount(outcome.requests)} requests`,
+    );
     return result;
   }
 

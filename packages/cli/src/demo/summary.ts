@@ -19,12 +19,21 @@ export function printSummary(out: Output, steps: readonly StepResult[], proof: P
     leftovers: proof.leftovers,
     repository: proof.repository,
   });
-  const rows = [...steps, { name: 'total', seconds, bytes: 0, requests: steps.reduce((sum, step) => sum + step.requests, 0) }];
+  const rows = [
+    ...steps,
+    { name: 'total', seconds, bytes: 0, requests: steps.reduce((sum, step) => sum + step.requests, 0) },
+  ];
   out.print('');
   for (const line of table(
     ['STEP', 'TIME', 'BYTES', 'REQUESTS'],
-    rows.map((row) => [row.name, formatSeconds(row.seconds), row.bytes === 0 ? '-' : formatBytes(row.bytes), formatCount(row.requests)]),
-  )) out.print(line);
+    rows.map((row) => [
+      row.name,
+      formatSeconds(row.seconds),
+      row.bytes === 0 ? '-' : formatBytes(row.bytes),
+      formatCount(row.requests),
+    ]),
+  ))
+    out.print(line);
   out.print('');
   out.print(
     proof.mismatches === 0

@@ -1,6 +1,13 @@
 /** Opens what every cloud command needs: AWS clients, the ledger, the secrets of this machine. */
 import { join } from 'node:path';
-import { type AwsClients, awsClients, type CloudEvent, type CloudOptions, type Ledger, openLedger } from '@hostark/cloud';
+import {
+  type AwsClients,
+  awsClients,
+  type CloudEvent,
+  type CloudOptions,
+  type Ledger,
+  openLedger,
+} from '@hostark/cloud';
 import type { CommandContext } from '../run.ts';
 import { openSecrets, type SecretStore } from '../state/secrets.ts';
 import { stateDirectory } from '../terminal/io.ts';
