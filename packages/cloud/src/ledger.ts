@@ -4,6 +4,13 @@
  * line of a killed process spoils itself alone. Never holds a secret.
  */
 
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { encodeRecord, type LedgerRecord, type LedgerState, readRecords } from './ledger-records.ts';
+import { isAlive, thisProcess } from './liveness.ts';
+import { ownTags } from './tags.ts';
+
 /** Kinds in the order in which they are created; deletion goes roughly backwards. */
 export const RESOURCE_KINDS = ['bucket', 'role', 'instance-profile', 'key-pair', 'security-group', 'instance'] as const;
 export type ResourceKind = (typeof RESOURCE_KINDS)[number];
@@ -38,6 +45,11 @@ export interface LedgerEntry extends Intent {
 export interface Ledger {
   /** The state directory. Host keys and host records live below it as well. */
   readonly directory: string;
+  /** Starts a run: until it ends, or its process dies, cleanup leaves its resources alone. Returns its id. */
+  begin(): Promise<string>;
+  end(run: string): Promise<void>;
+  /** Ids of runs whose process is alive. */
+  liveRuns(): Promise<ReadonlySet<string>>;
   /** Durable when resolved; call before the create call. Returns the entry with token and tags to use. */
   intend(intent: Intent): Promise<LedgerEntry>;
   created(id: string, resource: string): Promise<void>;
@@ -50,6 +62,52 @@ export interface Ledger {
 }
 
 /** Opens or creates the ledger below `directory` (created with mode 0700). */
-export function openLedger(directory: string): Promise<Ledger> {
-  throw new Error(`not implemented: ${directory}`);
+export async function openLedger(directory: string): Promise<Ledger> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const file = join(directory, 'ledger.jsonl');
+  const handle = await open(file, 'a', 0o600);
+  await syncDirectory(directory);
+  const append = async (record: LedgerRecord): Promise<void> => {
+    // One write in append mode: records of several processes do not mix.
+    await handle.write(encodeRecord(record));
+    await handle.sync();
+  };
+  const now = (): string => new Date().toISOString();
+  const read = async (): Promise<LedgerState> => readRecords(await readFile(file, 'utf8'));
+  return {
+    directory,
+    async begin(): Promise<string> {
+      const run = `run-${now().slice(0, 19).replaceAll(/[-:]/g, '')}-${randomBytes(4).toString('hex')}`;
+      await append({ record: 'run-started', run, process: await thisProcess(), time: now() });
+      return run;
+    },
+    end: (run) => append({ record: 'run-ended', run, time: now() }),
+    async liveRuns(): Promise<ReadonlySet<string>> {
+      const live = new Set<string>();
+      for (const [run, process] of (await read()).runs) if (await isAlive(process)) live.add(run);
+      return live;
+    },
+    async intend(intent): Promise<LedgerEntry> {
+      // EC2 "Ensuring idempotency": a client token has at most 64 ASCII characters
+      const id = randomBytes(16).toString('hex');
+      const entry = { ...intent, id, time: now(), token: `hostark-${id}`, tags: ownTags(intent, id) };
+      await append({ record: 'intent', entry });
+      return { ...entry, state: 'intended', resource: null };
+    },
+    created: (id, resource) => append({ record: 'created', id, resource, time: now() }),
+    deleted: (id) => append({ record: 'deleted', id, time: now() }),
+    entries: async () => [...(await read()).entries.values()],
+    openResources: async () => [...(await read()).entries.values()].filter((entry) => entry.state !== 'deleted'),
+    close: () => handle.close(),
+  };
+}
+
+/** Makes the names in a directory durable. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
