@@ -77,7 +77,7 @@ export class Authorizer {
       's3:TlsVersion': secureTransport ? '1.3' : undefined,
       'aws:SourceIp': request.sourceIp,
       'aws:UserAgent': request.headers['user-agent'],
-      'aws:Referer': request.headers['referer'],
+      'aws:Referer': request.headers.referer,
       'aws:CurrentTime': time.toISOString(),
       'aws:EpochTime': String(Math.floor(request.time / 1000)),
       'aws:RequestedRegion': request.region || region,

@@ -60,12 +60,12 @@ export function parsePolicy(text: string, kind: PolicyKind): Policy {
   }
   const document = asObject(value, 'The policy');
   onlyKeys(document, ['Version', 'Id', 'Statement'], 'the policy');
-  const version = document['Version'] ?? '2008-10-17';
+  const version = document.Version ?? '2008-10-17';
   if (version !== '2008-10-17' && version !== '2012-10-17')
     throw new PolicyError(`Version must be 2012-10-17 or 2008-10-17, got ${JSON.stringify(version)}`);
-  if (document['Id'] !== undefined && typeof document['Id'] !== 'string') throw new PolicyError('Id must be a string');
-  if (document['Statement'] === undefined) throw new PolicyError('Missing required field Statement');
-  const list = Array.isArray(document['Statement']) ? document['Statement'] : [document['Statement']];
+  if (document.Id !== undefined && typeof document.Id !== 'string') throw new PolicyError('Id must be a string');
+  if (document.Statement === undefined) throw new PolicyError('Missing required field Statement');
+  const list = Array.isArray(document.Statement) ? document.Statement : [document.Statement];
   if (list.length === 0) throw new PolicyError('Statement must not be empty');
   const statements = list.map((statement) => parseStatement(asObject(statement, 'A statement'), kind));
   const sids = statements.flatMap((statement) => statement.sid ?? []);
@@ -102,7 +102,7 @@ function parseStatement(statement: Json, kind: PolicyKind): Statement {
     actions: parseActions(statement),
     resources: parseResources(statement, kind),
     principals: parsePrincipals(statement, kind),
-    conditions: parseConditions(statement['Condition']),
+    conditions: parseConditions(statement.Condition),
   };
 }
 
@@ -125,7 +125,7 @@ function parseActions(statement: Json): Listed<string> {
 
 function parseResources(statement: Json, kind: PolicyKind): Listed<string> | null {
   if (kind === 'trust') {
-    if (statement['Resource'] !== undefined || statement['NotResource'] !== undefined)
+    if (statement.Resource !== undefined || statement.NotResource !== undefined)
       throw new PolicyError('Has prohibited field Resource');
     return null;
   }
@@ -139,7 +139,7 @@ function parseResources(statement: Json, kind: PolicyKind): Listed<string> | nul
 
 function parsePrincipals(statement: Json, kind: PolicyKind): Listed<PrincipalEntry> | null {
   if (kind === 'identity') {
-    if (statement['Principal'] !== undefined || statement['NotPrincipal'] !== undefined)
+    if (statement.Principal !== undefined || statement.NotPrincipal !== undefined)
       throw new PolicyError('Policy document should not specify a principal.');
     return null;
   }

@@ -29,7 +29,7 @@ interface OpenElement {
 }
 
 const TOKEN =
-  /<!--[^]*?-->|<\?[^]*?\?>|<!\[CDATA\[([^]*?)\]\]>|<\/([^\s<>/]+)\s*>|<([^\s<>/!?]+)((?:\s+[^\s=<>/]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|([^<]+)/y;
+  /<!--[\s\S]*?-->|<\?[\s\S]*?\?>|<!\[CDATA\[([\s\S]*?)\]\]>|<\/([^\s<>/]+)\s*>|<([^\s<>/!?]+)((?:\s+[^\s=<>/]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*(\/?)>|([^<]+)/y;
 
 /** The root element. Throws XmlError. */
 export function parseXml(document: string): XmlElement {
@@ -44,7 +44,7 @@ export function parseXml(document: string): XmlElement {
     const [, cdata, closing, opening, attributes, empty, characters] = token;
     const current = stack[stack.length - 1] as OpenElement;
     if (cdata !== undefined) current.text += cdata;
-    else if (characters !== undefined) current.text += unescape(characters);
+    else if (characters !== undefined) current.text += resolveEntities(characters);
     else if (closing !== undefined) close(stack, closing);
     else if (opening !== undefined) {
       if (stack.length > MAX_DEPTH) throw new XmlError('nested too deeply');
@@ -61,7 +61,7 @@ export function parseXml(document: string): XmlElement {
 function open(tag: string, attributes: string): OpenElement {
   const values: Record<string, string> = {};
   for (const [, name = '', quoted = ''] of attributes.matchAll(/([^\s=]+)\s*=\s*("[^"]*"|'[^']*')/g))
-    values[name] = unescape(quoted.slice(1, -1));
+    values[name] = resolveEntities(quoted.slice(1, -1));
   return { name: tag.slice(tag.indexOf(':') + 1), tag, attributes: values, children: [], text: '' };
 }
 
@@ -75,7 +75,7 @@ function close(stack: OpenElement[], tag: string): void {
 
 const NAMED: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-function unescape(text: string): string {
+function resolveEntities(text: string): string {
   if (!text.includes('&')) return text;
   return text.replace(
     /&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|(\w+));|&/g,

@@ -21,10 +21,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
 /** Text with markup escaped. Characters that XML 1.0 cannot hold become numeric references, as S3 sends them. */
 export function escapeXml(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(
-    /[&<>"\r\u0000-\u0008\u000b\u000c\u000e-\u001f]/g,
-    (c) => ENTITIES[c] ?? `&#x${c.charCodeAt(0).toString(16)};`,
-  );
+  const special = /[&<>"\r\u0000-\u0008\u000b\u000c\u000e-\u001f]/g;
+  return text.replace(special, (c) => ENTITIES[c] ?? `&#x${c.charCodeAt(0).toString(16)};`);
 }
 
 /** A whole document with its declaration; `namespace` becomes the root's xmlns. */
