@@ -1,0 +1,116 @@
+/**
+ * The files of one repository's cache, in restic's own layout, so that both programs can share it:
+ * `<base>/CACHEDIR.TAG`, `<base>/<repository id>/version`, `<base>/<repository id>/<type>/<xx>/<name>`.
+ * Files are the sealed originals. Nothing is synced: what a crash damages is found by its hash and fetched again.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { promises as fs } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Body, FileType, Handle } from '../backend.ts';
+import { bodyParts } from '../backends/body.ts';
+import { checkHandle, isObjectName, shardNames } from '../backends/layout.ts';
+import { errnoOf } from '../backends/local-errors.ts';
+
+/** https://bford.info/cachedir/: backup programs leave such folders out. */
+const CACHE_TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n';
+/** The layout described above; restic's `cacheVersion`. */
+const CACHE_VERSION = '1';
+/** No sealed object is shorter than its IV and MAC: shorter files are broken off. */
+const SHORTEST_OBJECT = 33;
+
+export class CacheDirectory {
+  readonly #root: string;
+
+  private constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Makes the folder if needed and marks it as used now. Throws errno errors, or Error for a newer layout. */
+  static async open(base: string, repositoryId: string): Promise<CacheDirectory> {
+    if (!isObjectName(repositoryId))
+      throw new TypeError(`repository id: expected 64 hex digits, got ${JSON.stringify(repositoryId)}`);
+    const root = join(base, repositoryId);
+    await fs.mkdir(root, { recursive: true, mode: 0o700 });
+    await writeIfMissing(join(base, 'CACHEDIR.TAG'), CACHE_TAG);
+    await writeIfMissing(join(root, 'version'), CACHE_VERSION);
+    const version = (await fs.readFile(join(root, 'version'), 'utf8')).trim();
+    if (version !== CACHE_VERSION)
+      throw new Error(`cache ${root}: expected layout version ${CACHE_VERSION}, got ${JSON.stringify(version)}`);
+    const now = new Date();
+    await fs.utimes(root, now, now);
+    return new CacheDirectory(root);
+  }
+
+  /** Returns a whole cached object whose content fits its name, or null. A damaged file is deleted. */
+  async read(handle: Handle): Promise<Uint8Array | null> {
+    const bytes = await fs.readFile(this.#path(handle)).catch(absent);
+    if (bytes === null) return null;
+    if (bytes.length >= SHORTEST_OBJECT && createHash('sha256').update(bytes).digest('hex') === handle.name) {
+      return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
+    await this.forget(handle);
+    return null;
+  }
+
+  /** Returns a part of a cached object that read() has verified before, or null when it is not there or too short. */
+  async readPart(handle: Handle, offset: number, length: number): Promise<Uint8Array | null> {
+    const file = await fs.open(this.#path(handle), 'r').catch(absent);
+    if (file === null) return null;
+    try {
+      const bytes = new Uint8Array(length);
+      const { bytesRead } = await file.read(bytes, 0, length, offset);
+      return bytesRead === length ? bytes : null;
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** Keeps a copy, all or nothing. */
+  async store(handle: Handle, body: Body): Promise<void> {
+    const path = this.#path(handle);
+    const temporary = `${path}-tmp-${randomBytes(5).toString('hex')}`;
+    await fs.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    try {
+      const file = await fs.open(temporary, 'wx', 0o600);
+      try {
+        for (const part of bodyParts(body)) await file.writeFile(part);
+      } finally {
+        await file.close();
+      }
+      await fs.rename(temporary, path);
+    } catch (error) {
+      await fs.unlink(temporary).catch(() => {});
+      throw error;
+    }
+  }
+
+  async forget(handle: Handle): Promise<void> {
+    await fs.unlink(this.#path(handle)).catch(absent);
+  }
+
+  /** Returns the names of all cached objects of a type. */
+  async names(type: FileType): Promise<string[]> {
+    const names: string[] = [];
+    for (const shard of shardNames()) {
+      const found = await fs.readdir(join(this.#root, type, shard)).catch(absent);
+      for (const name of found ?? []) if (isObjectName(name) && name.startsWith(shard)) names.push(name);
+    }
+    return names;
+  }
+
+  #path(handle: Handle): string {
+    checkHandle(handle);
+    return join(this.#root, handle.type, handle.name.slice(0, 2), handle.name);
+  }
+}
+
+function absent(error: unknown): null {
+  if (errnoOf(error) === 'ENOENT') return null;
+  throw error;
+}
+
+async function writeIfMissing(path: string, content: string): Promise<void> {
+  await fs.writeFile(path, content, { flag: 'wx', mode: 0o600 }).catch((error) => {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  });
+}
