@@ -10,8 +10,8 @@ export interface SystemError extends Error {
   readonly path?: string;
 }
 
-const MESSAGES = getSystemErrorMap();
 const ENOTSUP = 95;
+const MESSAGES = new Map(getSystemErrorMap()).set(-ENOTSUP, ['ENOTSUP', 'operation not supported']);
 
 /** Returns the errno string (`ENOENT`) for a positive errno; `E<number>` for one that Node does not know. */
 export function errnoName(errno: number): string {

@@ -1,6 +1,8 @@
 /** Chooses the implementation of Posix: native on Linux where koffi loads, else the fallback. */
 
 import { FallbackPosix } from './fallback.ts';
+import { libc } from './libc.ts';
+import { NativePosix } from './native.ts';
 import type { Posix } from './posix.ts';
 
 export interface PosixOptions {
@@ -9,6 +11,8 @@ export interface PosixOptions {
 }
 
 /** Returns the system calls of this thread. Cheap to call again. */
-export function posix(_options: PosixOptions = {}): Posix {
-  return new FallbackPosix();
+export function posix(options: PosixOptions = {}): Posix {
+  if (options.native === false) return new FallbackPosix();
+  const bindings = libc();
+  return bindings === null ? new FallbackPosix() : new NativePosix(bindings);
 }

@@ -1,0 +1,95 @@
+/**
+ * The C library's calls that `NativePosix` needs, bound by koffi: Linux on x64, arm64 and riscv64.
+ * Pointers are plain numbers: addresses inside memory that `stableMemory` gave out. That is the cheapest way through
+ * the boundary, and the reason why nothing outside this folder sees these functions.
+ */
+
+import type koffi from 'koffi';
+import { optionalModule } from '../optional-module.ts';
+
+/** Memory outside the JavaScript heap, so that it never moves, and its address. Keep `bytes` alive while C uses it. */
+export interface StableMemory {
+  readonly bytes: Buffer;
+  readonly address: number;
+}
+
+export interface Libc {
+  /** The errno of the last call of this thread that failed. */
+  errno(): number;
+  stableMemory(size: number): StableMemory;
+  openat(dirfd: number, path: number, flags: number, mode: number): number;
+  close(fd: number): number;
+  statx(dirfd: number, path: number, flags: number, mask: number, buffer: number): number;
+  getdents64(fd: number, buffer: number, size: number): number;
+  readlinkat(dirfd: number, path: number, buffer: number, size: number): number;
+  llistxattr(path: number, list: number, size: number): number;
+  listxattr(path: number, list: number, size: number): number;
+  lgetxattr(path: number, name: number, value: number, size: number): number;
+  getxattr(path: number, name: number, value: number, size: number): number;
+  lsetxattr(path: number, name: number, value: number, size: number, flags: number): number;
+  setxattr(path: number, name: number, value: number, size: number, flags: number): number;
+  lremovexattr(path: number, name: number): number;
+  removexattr(path: number, name: number): number;
+  utimensat(dirfd: number, path: number, times: number, flags: number): number;
+  lchown(path: number, uid: number, gid: number): number;
+  chmod(path: number, mode: number): number;
+  mknodat(dirfd: number, path: number, mode: number, dev: number): number;
+  linkat(fromFd: number, from: number, toFd: number, to: number, flags: number): number;
+  symlink(target: number, path: number): number;
+  fallocate(fd: number, mode: number, offset: number, size: number): number;
+}
+
+/** Numbers of system calls that older C libraries have no function for (getdents64: glibc 2.30, mknodat: 2.33). */
+const SYSCALLS: Partial<Record<NodeJS.Architecture, { readonly getdents64: number; readonly mknodat: number }>> = {
+  x64: { getdents64: 217, mknodat: 259 },
+  arm64: { getdents64: 61, mknodat: 33 },
+  riscv64: { getdents64: 61, mknodat: 33 },
+};
+
+let bound: Libc | null | undefined;
+
+/** Returns the bindings, or null where they cannot be had; binds once a thread. */
+export function libc(): Libc | null {
+  if (bound === undefined) bound = bind();
+  return bound;
+}
+
+function bind(): Libc | null {
+  const numbers = SYSCALLS[process.arch];
+  const ffi = optionalModule<typeof koffi>('koffi');
+  if (process.platform !== 'linux' || numbers === undefined || ffi === null) return null;
+  try {
+    const library = ffi.load(null);
+    const path = 'uintptr_t path';
+    const syscall = library.func('long syscall(long number, long a, uintptr_t b, ulong c, ulong d)');
+    return {
+      errno: () => ffi.errno(),
+      stableMemory(size) {
+        const bytes = Buffer.allocUnsafeSlow(size);
+        return { bytes, address: Number(ffi.address(bytes)) };
+      },
+      getdents64: (fd, buffer, size) => syscall(numbers.getdents64, fd, buffer, size, 0),
+      mknodat: (dirfd, at, mode, dev) => syscall(numbers.mknodat, dirfd, at, mode, dev),
+      openat: library.func(`int openat(int dirfd, ${path}, int flags, uint mode)`),
+      close: library.func('int close(int fd)'),
+      statx: library.func(`int statx(int dirfd, ${path}, int flags, uint mask, uintptr_t buffer)`),
+      readlinkat: library.func(`long readlinkat(int dirfd, ${path}, uintptr_t buffer, size_t size)`),
+      llistxattr: library.func(`long llistxattr(${path}, uintptr_t list, size_t size)`),
+      listxattr: library.func(`long listxattr(${path}, uintptr_t list, size_t size)`),
+      lgetxattr: library.func(`long lgetxattr(${path}, uintptr_t name, uintptr_t value, size_t size)`),
+      getxattr: library.func(`long getxattr(${path}, uintptr_t name, uintptr_t value, size_t size)`),
+      lsetxattr: library.func(`int lsetxattr(${path}, uintptr_t name, uintptr_t value, size_t size, int flags)`),
+      setxattr: library.func(`int setxattr(${path}, uintptr_t name, uintptr_t value, size_t size, int flags)`),
+      lremovexattr: library.func(`int lremovexattr(${path}, uintptr_t name)`),
+      removexattr: library.func(`int removexattr(${path}, uintptr_t name)`),
+      utimensat: library.func(`int utimensat(int dirfd, ${path}, uintptr_t times, int flags)`),
+      lchown: library.func(`int lchown(${path}, uint uid, uint gid)`),
+      chmod: library.func(`int chmod(${path}, uint mode)`),
+      linkat: library.func('int linkat(int fromFd, uintptr_t from, int toFd, uintptr_t to, int flags)'),
+      symlink: library.func(`int symlink(uintptr_t target, ${path})`),
+      fallocate: library.func('int fallocate(int fd, int mode, int64_t offset, int64_t size)'),
+    };
+  } catch {
+    return null; // A C library without one of them: the fallback has all that can be had without.
+  }
+}
