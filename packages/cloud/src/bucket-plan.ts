@@ -1,4 +1,12 @@
-/** A bucket as it should be, as plain data: the list of settings that a plan prints, a run applies and an audit compares. */
+/**
+ * A bucket as it should be, as plain data: the list of settings that a plan prints, a run applies and an audit
+ * compares. Pure. `wanted` has the shape that the S3 API takes.
+ */
+import { HostarkError } from '@hostark/protocol';
+import { checkBucketName } from './bucket-name.ts';
+import { bucketPolicy } from './bucket-policy.ts';
+import { isLoopback } from './endpoint.ts';
+import { TAG_MANAGED } from './tags.ts';
 
 export interface BucketRequest {
   readonly name: string;
@@ -43,4 +51,105 @@ export interface BucketPlan {
   readonly endpoint: string | null;
   readonly objectLock: boolean;
   readonly settings: readonly BucketSetting[];
+}
+
+/** Where and whose the bucket will be. */
+export interface BucketPlace {
+  readonly region: string;
+  readonly partition: string;
+  readonly account: string;
+  readonly endpoint: string | null;
+}
+
+const MULTIPART_DAYS = 7;
+const NONCURRENT_DAYS = 90;
+
+/** Throws 'bucket-name' or 'usage' before anything was asked. */
+export function bucketPlan(place: BucketPlace, request: BucketRequest): BucketPlan {
+  checkBucketName(request.name);
+  checkDays('objectLockDays', request.objectLockDays ?? null, 36_500);
+  checkDays('expireNoncurrentDays', request.expireNoncurrentDays ?? null, 36_500);
+  const settings: BucketSetting[] = [
+    {
+      setting: 'public-access-block',
+      summary: 'all public access blocked',
+      wanted: { BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true },
+    },
+    {
+      setting: 'ownership',
+      summary: 'objects belong to the bucket owner, ACLs are off',
+      wanted: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
+    },
+    { setting: 'versioning', summary: 'versioning on', wanted: { Status: 'Enabled' } },
+    encryption(request.kmsKey),
+    policy(place, request),
+    lifecycle(request.expireNoncurrentDays === undefined ? NONCURRENT_DAYS : request.expireNoncurrentDays),
+    { setting: 'tags', summary: 'tagged as managed by Hostark', wanted: { [TAG_MANAGED]: 'true', ...request.tags } },
+  ];
+  if (request.objectLockDays !== undefined) settings.push(objectLock(request.objectLockDays));
+  return { kind: 'bucket', name: request.name, ...place, objectLock: request.objectLockDays !== undefined, settings };
+}
+
+function encryption(kmsKey: string | undefined): BucketSetting {
+  const rule =
+    kmsKey === undefined
+      ? { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' }, BucketKeyEnabled: false }
+      : {
+          ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: kmsKey },
+          BucketKeyEnabled: true,
+        };
+  const summary = kmsKey === undefined ? 'encrypted by S3 (SSE-S3)' : `encrypted with KMS key ${kmsKey}, bucket key on`;
+  return { setting: 'encryption', summary, wanted: { Rules: [rule] } };
+}
+
+function policy(place: BucketPlace, request: BucketRequest): BucketSetting {
+  // An endpoint without TLS of its own would lock everybody out; a sandbox on loopback counts as private transport.
+  const tls = place.endpoint === null || place.endpoint.startsWith('https:') || isLoopback(place.endpoint);
+  const createOnly = request.createOnly ?? true;
+  const parts = [
+    ...(tls ? ['TLS 1.2 or newer only'] : []),
+    'no customer-provided keys',
+    ...(createOnly ? ['repository objects can be created but not overwritten'] : []),
+  ];
+  return {
+    setting: 'policy',
+    summary: parts.join('; '),
+    wanted: bucketPolicy({ partition: place.partition, bucket: request.name, tls, createOnly }),
+  };
+}
+
+function lifecycle(noncurrentDays: number | null): BucketSetting {
+  const abort = {
+    ID: 'hostark-abort-multipart',
+    Status: 'Enabled',
+    Filter: { Prefix: '' },
+    AbortIncompleteMultipartUpload: { DaysAfterInitiation: MULTIPART_DAYS },
+  };
+  const expire = {
+    ID: 'hostark-expire-noncurrent',
+    Status: 'Enabled',
+    Filter: { Prefix: '' },
+    Expiration: { ExpiredObjectDeleteMarker: true },
+    NoncurrentVersionExpiration: { NoncurrentDays: noncurrentDays },
+  };
+  return {
+    setting: 'lifecycle',
+    summary: `unfinished uploads removed after ${MULTIPART_DAYS} days; deleted or replaced versions ${
+      noncurrentDays === null ? 'kept for ever' : `kept for ${noncurrentDays} days`
+    }`,
+    wanted: { Rules: noncurrentDays === null ? [abort] : [abort, expire] },
+  };
+}
+
+function objectLock(days: number): BucketSetting {
+  return {
+    setting: 'object-lock',
+    summary: `Object Lock: governance mode, ${days} days from writing`,
+    wanted: { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention: { Mode: 'GOVERNANCE', Days: days } } },
+  };
+}
+
+function checkDays(name: string, days: number | null, most: number): void {
+  if (days === null || (Number.isInteger(days) && days >= 1 && days <= most)) return;
+  throw new HostarkError('usage', `${name}: expected 1 to ${most} days, got ${days}`, { hint: 'give whole days' });
 }

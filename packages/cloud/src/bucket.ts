@@ -1,7 +1,13 @@
 /** Creates, shows and audits buckets. Nothing here deletes a bucket. */
-import type { BucketPlan, BucketRequest, BucketSetting } from './bucket-plan.ts';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { HostarkError } from '@hostark/protocol';
+import { awsCode, awsStatus } from './aws-error.ts';
+import { type BucketPlan, type BucketRequest, type BucketSetting, bucketPlan } from './bucket-plan.ts';
+import { SETTING_ACCESS } from './bucket-settings.ts';
 import type { AwsClients } from './clients.ts';
 import type { AskOptions, RunOptions } from './run.ts';
+import { TAG_LEDGER, TAG_RUN } from './tags.ts';
+import { checkAbort, eventually } from './wait.ts';
 
 /** How one setting of a bucket compares with what it should be. */
 export interface BucketFinding {
@@ -27,38 +33,192 @@ export interface BucketReport {
   readonly settings: readonly { readonly setting: string; readonly summary: string; readonly changed: boolean }[];
 }
 
-export interface BucketContents {
-  readonly objects: number;
-  readonly bytes: number;
-  /** Names below `hosts/`. */
-  readonly hosts: readonly string[];
-}
-
 /** Checks the name against S3's rules and lists every setting; asks only who the caller is. */
-export function planBucket(clients: AwsClients, request: BucketRequest): Promise<BucketPlan> {
-  throw new Error(`not implemented: ${clients.region} ${request.name}`);
+export async function planBucket(clients: AwsClients, request: BucketRequest): Promise<BucketPlan> {
+  const place = { region: request.region ?? clients.region, partition: clients.partition, endpoint: clients.endpoint };
+  bucketPlan({ ...place, account: '' }, request); // bad names are refused without a call
+  return bucketPlan({ ...place, account: (await clients.caller()).account }, request);
 }
 
 /** Creates or adopts the bucket and applies what differs. May be repeated. Throws 'bucket-taken' for someone else's bucket. */
-export function createBucket(clients: AwsClients, plan: BucketPlan, options: RunOptions): Promise<BucketReport> {
-  throw new Error(`not implemented: ${clients.region} ${plan.name} ${options.ledger.directory}`);
+export async function createBucket(clients: AwsClients, plan: BucketPlan, options: RunOptions): Promise<BucketReport> {
+  const s3 = await clients.s3(plan.region);
+  const exists = await findBucket(clients, plan);
+  options.onEvent?.({
+    type: 'step',
+    step: 'create',
+    state: exists ? 'kept' : 'started',
+    resource: 'bucket',
+    id: plan.name,
+  });
+  const marks = exists ? {} : await create(s3, plan, options);
+  if (!exists) options.onEvent?.({ type: 'step', step: 'create', state: 'done', resource: 'bucket', id: plan.name });
+  const marked = plan.settings.map((setting) =>
+    setting.setting === 'tags' ? { ...setting, wanted: { ...(setting.wanted as object), ...marks } } : setting,
+  );
+  const findings = await inspect(s3, { ...plan, settings: marked }, options);
+  return {
+    name: plan.name,
+    region: plan.region,
+    created: !exists,
+    settings: await apply(s3, plan.name, findings, options),
+  };
 }
 
 /** Compares an existing bucket with the plan; reads only. */
-export function auditBucket(clients: AwsClients, plan: BucketPlan, options: AskOptions = {}): Promise<BucketAudit> {
-  throw new Error(`not implemented: ${clients.region} ${plan.name} ${options.signal}`);
+export async function auditBucket(
+  clients: AwsClients,
+  plan: BucketPlan,
+  options: AskOptions = {},
+): Promise<BucketAudit> {
+  if (!(await findBucket(clients, plan))) return { plan, exists: false, findings: [], asWanted: false };
+  const findings = await inspect(await clients.s3(plan.region), plan, options);
+  return { plan, exists: true, findings, asWanted: findings.every((finding) => finding.state === 'as-wanted') };
 }
 
 /** Applies the fixable findings of an audit. */
-export function fixBucket(clients: AwsClients, audit: BucketAudit, options: RunOptions): Promise<BucketReport> {
-  throw new Error(`not implemented: ${clients.region} ${audit.plan.name} ${options.ledger.directory}`);
+export async function fixBucket(clients: AwsClients, audit: BucketAudit, options: RunOptions): Promise<BucketReport> {
+  const fixable = audit.findings.filter((finding) => finding.fixable);
+  const settings = await apply(await clients.s3(audit.plan.region), audit.plan.name, fixable, options);
+  return { name: audit.plan.name, region: audit.plan.region, created: false, settings };
 }
 
-/** Counts the current objects below a prefix by listing them. */
-export function showBucket(
-  clients: AwsClients,
-  bucket: { readonly name: string; readonly prefix?: string },
-  options: AskOptions = {},
-): Promise<BucketContents> {
-  throw new Error(`not implemented: ${clients.region} ${bucket.name} ${options.signal}`);
+/** Whether the bucket exists and is the caller's, in the plan's region. Throws 'bucket-taken' when it is not. */
+async function findBucket(clients: AwsClients, plan: BucketPlan): Promise<boolean> {
+  const { HeadBucketCommand } = await import('@aws-sdk/client-s3');
+  const s3 = await clients.s3(plan.region);
+  try {
+    const { BucketRegion } = await s3.send(
+      new HeadBucketCommand({
+        Bucket: plan.name,
+        ...(plan.account === '' ? {} : { ExpectedBucketOwner: plan.account }),
+      }),
+    );
+    if (BucketRegion !== undefined && BucketRegion !== plan.region) throw elsewhere(plan, BucketRegion);
+    return true;
+  } catch (error) {
+    if (awsStatus(error) === 404) return false;
+    const region = redirectRegion(error);
+    if (region !== null && region !== plan.region) throw elsewhere(plan, region);
+    if (awsStatus(error) === 403) throw taken(plan, error);
+    throw error;
+  }
+}
+
+/** S3 "Redirecting requests": a bucket of another region answers 301 and names its region in a header. */
+export function redirectRegion(error: unknown): string | null {
+  const cause = error instanceof HostarkError ? error.cause : error;
+  const headers = (cause as { $response?: { headers?: Record<string, string> } } | undefined)?.$response?.headers;
+  return headers?.['x-amz-bucket-region'] ?? null;
+}
+
+function elsewhere(plan: BucketPlan, region: string): HostarkError {
+  return new HostarkError('bucket-taken', `bucket ${plan.name}: expected in ${plan.region}, found in ${region}`, {
+    hint: `give --region ${region}, or choose another name`,
+    context: { bucket: plan.name, expected: plan.region, found: region },
+  });
+}
+
+function taken(plan: BucketPlan, cause: unknown): HostarkError {
+  return new HostarkError(
+    'bucket-taken',
+    `bucket ${plan.name}: it exists and does not belong to account ${plan.account}`,
+    {
+      hint: 'bucket names are shared by all accounts: choose another name',
+      context: { bucket: plan.name },
+      cause,
+    },
+  );
+}
+
+/** Returns the marks that tie the bucket to the ledger. */
+async function create(s3: S3Client, plan: BucketPlan, options: RunOptions): Promise<Record<string, string>> {
+  const { CreateBucketCommand } = await import('@aws-sdk/client-s3');
+  const run = await options.ledger.begin();
+  try {
+    const { account, region, endpoint } = plan;
+    const entry = await options.ledger.intend({
+      kind: 'bucket',
+      name: plan.name,
+      run,
+      host: null,
+      region,
+      account,
+      endpoint,
+    });
+    try {
+      await s3.send(
+        new CreateBucketCommand({
+          Bucket: plan.name,
+          // us-east-1 must not be named: it is S3's default and refused as a constraint
+          ...(region === 'us-east-1' ? {} : { CreateBucketConfiguration: { LocationConstraint: region as never } }),
+          ...(plan.objectLock ? { ObjectLockEnabledForBucket: true } : {}),
+        }),
+        { ...(options.signal === undefined ? {} : { abortSignal: options.signal }) },
+      );
+    } catch (error) {
+      if (awsCode(error) === 'BucketAlreadyExists') {
+        await options.ledger.deleted(entry.id);
+        throw taken(plan, error);
+      }
+      if (awsCode(error) !== 'BucketAlreadyOwnedByYou') throw error;
+    }
+    await options.ledger.created(entry.id, plan.name);
+    return { [TAG_RUN]: run, [TAG_LEDGER]: entry.id };
+  } finally {
+    await options.ledger.end(run);
+  }
+}
+
+async function inspect(s3: S3Client, plan: BucketPlan, options: AskOptions): Promise<BucketFinding[]> {
+  const findings: BucketFinding[] = [];
+  for (const setting of plan.settings) {
+    checkAbort(options.signal);
+    const access = SETTING_ACCESS[setting.setting];
+    const found = await settled(() => access.read(s3, plan.name), plan.name, options.signal);
+    const state = found === null ? 'missing' : access.same(found, setting.wanted) ? 'as-wanted' : 'different';
+    // Object Lock can be configured later only on a bucket that was created with it.
+    findings.push({ setting, state, found, fixable: setting.setting !== 'object-lock' || found !== null });
+  }
+  return findings;
+}
+
+async function apply(
+  s3: S3Client,
+  bucket: string,
+  findings: readonly BucketFinding[],
+  options: RunOptions,
+): Promise<BucketReport['settings']> {
+  const done: { setting: string; summary: string; changed: boolean }[] = [];
+  for (const { setting, state, found, fixable } of findings) {
+    checkAbort(options.signal);
+    const changed = state !== 'as-wanted';
+    if (changed && !fixable) {
+      throw new HostarkError(
+        'cloud-refused',
+        `bucket ${bucket}: Object Lock can only be switched on when a bucket is created`,
+        {
+          hint: 'create another bucket, or leave Object Lock out',
+        },
+      );
+    }
+    const event = { type: 'step', step: setting.setting, resource: 'bucket', id: bucket } as const;
+    if (changed) {
+      options.onEvent?.({ ...event, state: 'started' });
+      await settled(
+        () => SETTING_ACCESS[setting.setting].write(s3, bucket, setting.wanted, found),
+        bucket,
+        options.signal,
+      );
+    }
+    options.onEvent?.({ ...event, state: changed ? 'done' : 'kept' });
+    done.push({ setting: setting.setting, summary: setting.summary, changed });
+  }
+  return done;
+}
+
+/** A bucket just created may be unknown to some of S3's servers, or busy with the change before. */
+function settled<T>(call: () => Promise<T>, bucket: string, signal: AbortSignal | undefined): Promise<T> {
+  const passing = (error: unknown): boolean => ['NoSuchBucket', 'OperationAborted'].includes(awsCode(error));
+  return eventually(call, passing, { what: `bucket ${bucket} to be ready`, budgetMs: 30_000, signal });
 }

@@ -235,10 +235,3 @@ function partitionOf(region: string): string {
   if (region.startsWith('cn-')) return 'aws-cn';
   return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws';
 }
-
-/** Whether an endpoint is on this machine: a sandbox, whose hosts answer on loopback. */
-export function isLoopback(endpoint: string | null): boolean {
-  if (endpoint === null) return false;
-  const { hostname } = new URL(endpoint);
-  return hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127\./.test(hostname);
-}

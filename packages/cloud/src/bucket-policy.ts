@@ -1,0 +1,66 @@
+/** The bucket policy: what nobody may do, whatever their own policies say. Pure. */
+
+export interface PolicyStatement {
+  readonly Sid: string;
+  readonly Effect: 'Allow' | 'Deny';
+  readonly Principal?: unknown;
+  readonly Action: string | readonly string[];
+  readonly Resource: string | readonly string[];
+  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+}
+
+export interface PolicyDocument {
+  readonly Version: '2012-10-17';
+  readonly Statement: readonly PolicyStatement[];
+}
+
+/** Statement ids that belong to us; those of others in the same policy are left alone. */
+export const OUR_STATEMENT: RegExp = /^Hostark/;
+
+/** Object kinds of a repository that are written once and never again. Locks are not: they come and go. */
+const WRITE_ONCE = ['data/*', 'index/*', 'snapshots/*', 'keys/*', 'config'] as const;
+
+export interface BucketPolicyOptions {
+  readonly partition: string;
+  readonly bucket: string;
+  /** Refuse requests without TLS 1.2. False only for endpoints that have no TLS at all. */
+  readonly tls: boolean;
+  readonly createOnly: boolean;
+}
+
+export function bucketPolicy(options: BucketPolicyOptions): PolicyDocument {
+  const bucket = `arn:${options.partition}:s3:::${options.bucket}`;
+  const everything = { Principal: '*', Action: 's3:*', Resource: [bucket, `${bucket}/*`] } as const;
+  const tls: PolicyStatement[] = [
+    { Sid: 'HostarkTlsOnly', Effect: 'Deny', ...everything, Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
+    { Sid: 'HostarkTls12', Effect: 'Deny', ...everything, Condition: { NumericLessThan: { 's3:TlsVersion': '1.2' } } },
+  ];
+  const customerKeys: PolicyStatement = {
+    // SSE-C objects can be read only with a key that the repository does not know
+    Sid: 'HostarkNoCustomerKeys',
+    Effect: 'Deny',
+    Principal: '*',
+    Action: 's3:PutObject',
+    Resource: `${bucket}/*`,
+    Condition: { Null: { 's3:x-amz-server-side-encryption-customer-algorithm': 'false' } },
+  };
+  const createOnly: PolicyStatement = {
+    // S3 "Enforce conditional writes": parts of a multipart upload carry no condition, its completion does
+    Sid: 'HostarkCreateOnly',
+    Effect: 'Deny',
+    Principal: '*',
+    Action: 's3:PutObject',
+    Resource: WRITE_ONCE.flatMap((path) => [`${bucket}/${path}`, `${bucket}/*/${path}`]),
+    Condition: { Null: { 's3:if-none-match': 'true' }, Bool: { 's3:ObjectCreationOperation': 'true' } },
+  };
+  return {
+    Version: '2012-10-17',
+    Statement: [...(options.tls ? tls : []), customerKeys, ...(options.createOnly ? [createOnly] : [])],
+  };
+}
+
+/** Returns `theirs` with our statements replaced by `ours`. */
+export function mergePolicy(theirs: PolicyDocument | null, ours: PolicyDocument): PolicyDocument {
+  const kept = (theirs?.Statement ?? []).filter((statement) => !OUR_STATEMENT.test(statement.Sid ?? ''));
+  return { ...ours, Statement: [...kept, ...ours.Statement] };
+}
