@@ -4,9 +4,9 @@
  * SFTP are refused. A connection that closes hangs up (SIGHUP) the process groups it started.
  */
 import type { ChildProcess } from 'node:child_process';
-import type { AddressInfo } from 'node:net';
 import type { AuthContext, Connection, ParsedKey, PublicKeyAuthContext, Session } from 'ssh2';
 import ssh2 from 'ssh2';
+import { listenNear } from '../instance/listen.ts';
 import { runInChannel } from './channel.ts';
 
 /** What a client asks to run. */
@@ -53,7 +53,7 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
       serve(connection, options);
     },
   );
-  const port = await listen(server, options.port);
+  const port = await listenNear(server, options.port);
   return {
     port,
     close: () =>
@@ -64,24 +64,6 @@ export async function startSshServer(options: SshServerOptions): Promise<SshServ
         for (const connection of connections) (connection as Connection & { destroy?(): void }).destroy?.();
       }),
   };
-}
-
-async function listen(server: ssh2.Server, preferred: number): Promise<number> {
-  for (const port of preferred === 0 ? [0] : [preferred, 0]) {
-    const bound = await new Promise<boolean>((resolve, reject) => {
-      const failed = (error: NodeJS.ErrnoException): void => {
-        if (error.code === 'EADDRINUSE' && port !== 0) resolve(false);
-        else reject(error);
-      };
-      server.once('error', failed);
-      server.listen(port, '127.0.0.1', () => {
-        server.removeListener('error', failed);
-        resolve(true);
-      });
-    });
-    if (bound) return (server.address() as AddressInfo).port;
-  }
-  throw new Error('no free port for the SSH server');
 }
 
 function serve(connection: Connection, options: SshServerOptions): void {

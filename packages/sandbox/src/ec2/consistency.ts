@@ -1,0 +1,46 @@
+/**
+ * Eventual consistency, switched on for tests: what was just made stays unseen for some calls or some time, as AWS
+ * does with new instances, instance profiles and roles. Off by default.
+ */
+import type { IdentityStore } from '../auth/identities.ts';
+
+/** What can lag. A 'profile' is seen late by EC2 alone; IAM itself shows it at once. */
+export type LaggingKind = 'instance' | 'profile';
+
+export interface Lag {
+  /** Looks that find nothing before the first that finds it. Default 0. */
+  readonly calls?: number;
+  /** Milliseconds, by the sandbox's clock, during which it is not found. Default 0. */
+  readonly ms?: number;
+}
+
+export class Consistency {
+  readonly #lags = new Map<LaggingKind, Lag>();
+  readonly #looks = new Map<string, number>();
+
+  /** Makes everything of that kind that is made from now on appear late; `{}` switches it off. */
+  delay(kind: LaggingKind, lag: Lag): void {
+    this.#lags.set(kind, lag);
+    this.#looks.clear();
+  }
+
+  /** Whether a look at this moment finds what was made (or changed) at `madeAt`. Counts the look. */
+  settled(kind: LaggingKind, id: string, madeAt: number, now: number): boolean {
+    const { calls = 0, ms = 0 } = this.#lags.get(kind) ?? {};
+    if (now < madeAt + ms) return false;
+    const key = `${kind} ${id} ${madeAt}`;
+    const looks = this.#looks.get(key) ?? 0;
+    if (looks >= calls) return true;
+    this.#looks.set(key, looks + 1);
+    return false;
+  }
+}
+
+const SWITCHES = new WeakMap<IdentityStore, Consistency>();
+
+/** The switch of the sandbox that has this identity store. */
+export function consistencyOf(identities: IdentityStore): Consistency {
+  let found = SWITCHES.get(identities);
+  if (found === undefined) SWITCHES.set(identities, (found = new Consistency()));
+  return found;
+}

@@ -1,0 +1,160 @@
+/** What EC2 remembers: plain records, by region, kept in one JSON file. */
+import { randomBytes } from 'node:crypto';
+import { readJson, writeJson } from '../store/json-file.ts';
+
+export type Tags = Record<string, string>;
+
+export const INSTANCE_STATES = {
+  pending: 0,
+  running: 16,
+  'shutting-down': 32,
+  terminated: 48,
+  stopping: 64,
+  stopped: 80,
+} as const;
+export type InstanceState = keyof typeof INSTANCE_STATES;
+
+export interface Attachment {
+  readonly volumeId: string;
+  readonly device: string;
+  readonly attachTime: number;
+  deleteOnTermination: boolean;
+}
+
+export interface ProfileAssociation {
+  readonly associationId: string;
+  readonly arn: string;
+  readonly id: string;
+  readonly since: number;
+}
+
+export interface InstanceRecord {
+  readonly id: string;
+  readonly reservationId: string;
+  readonly launchIndex: number;
+  readonly clientToken: string;
+  readonly imageId: string;
+  readonly instanceType: string;
+  readonly architecture: string;
+  readonly keyName: string | null;
+  /** OpenSSH public keys that may log in: the key pair's, then those of user data. */
+  readonly publicKeys: readonly string[];
+  readonly subnetId: string;
+  readonly zone: string;
+  readonly privateIp: string;
+  readonly interfaceId: string;
+  readonly rootDevice: string;
+  readonly shutdownBehavior: 'stop' | 'terminate';
+  /** Base64 as sent; empty when there is none. */
+  readonly userData: string;
+  /** OpenSSH private key of the SSH server. */
+  readonly hostKey: string;
+  readonly hostPublicKey: string;
+  readonly groupIds: string[];
+  readonly attachments: Attachment[];
+  readonly tags: Tags;
+  readonly metadata: { tokens: string; hopLimit: number; endpoint: string; instanceTags: string };
+  launchTime: number;
+  state: InstanceState;
+  stateReason: { code: string; message: string } | null;
+  terminatedAt: number | null;
+  association: ProfileAssociation | null;
+  /** Last known ports on loopback; 0 before the first boot. */
+  sshPort: number;
+  metadataPort: number;
+  /** How it is isolated; null before the first boot. */
+  mode: string | null;
+}
+
+export interface VolumeRecord {
+  readonly id: string;
+  readonly zone: string;
+  readonly sizeGiB: number;
+  readonly type: string;
+  readonly encrypted: boolean;
+  readonly createdAt: number;
+  readonly snapshotId: string;
+  readonly tags: Tags;
+}
+
+export interface InterfaceRecord {
+  readonly id: string;
+  readonly subnetId: string;
+  readonly zone: string;
+  readonly privateIp: string;
+  readonly instanceId: string;
+  readonly groupIds: string[];
+  readonly mac: string;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+export interface KeyPairRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly type: 'ed25519' | 'rsa';
+  readonly publicKey: string;
+  readonly fingerprint: string;
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+/** One source of one rule. */
+export interface GroupRule {
+  readonly id: string;
+  readonly egress: boolean;
+  readonly protocol: string;
+  readonly fromPort: number | null;
+  readonly toPort: number | null;
+  readonly source: { readonly kind: 'cidr' | 'cidr6' | 'group' | 'prefix-list'; readonly value: string };
+  readonly description: string;
+}
+
+export interface GroupRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly vpcId: string;
+  readonly tags: Tags;
+  rules: GroupRule[];
+}
+
+export interface RegionRecord {
+  readonly instances: Record<string, InstanceRecord>;
+  readonly volumes: Record<string, VolumeRecord>;
+  readonly interfaces: Record<string, InterfaceRecord>;
+  readonly keyPairs: Record<string, KeyPairRecord>;
+  readonly groups: Record<string, GroupRecord>;
+  /** Client token -> what was asked for and what came of it. */
+  readonly clientTokens: Record<string, { readonly fingerprint: string; readonly reservationId: string }>;
+}
+
+/** The whole state. Records are changed in place, then `save` is called before the answer goes out. */
+export class Ec2Store {
+  readonly #path: string;
+  readonly #regions: Record<string, RegionRecord>;
+
+  constructor(directory: string) {
+    this.#path = `${directory}/ec2.json`;
+    this.#regions = readJson<Record<string, RegionRecord>>(this.#path) ?? {};
+  }
+
+  /** The records of a region; made, with its default security group, at first use. */
+  region(name: string, found: () => RegionRecord): RegionRecord {
+    this.#regions[name] ??= found();
+    return this.#regions[name];
+  }
+
+  regions(): readonly (readonly [string, RegionRecord])[] {
+    return Object.entries(this.#regions);
+  }
+
+  save(): void {
+    writeJson(this.#path, this.#regions);
+  }
+}
+
+/** `prefix-` and 17 hex digits, as EC2 makes ids. */
+export function newId(prefix: string): string {
+  return `${prefix}-0${randomBytes(8).toString('hex')}`;
+}
