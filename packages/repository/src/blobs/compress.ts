@@ -1,0 +1,34 @@
+/** What of a blob is sealed: the plaintext, or a zstd frame of it. Runs in worker threads as well. */
+import type { Platform } from '@hostark/kernels';
+import type { FormatVersion } from '../config.ts';
+import type { BlobKind } from './kind.ts';
+
+/** How hard to compress, by restic's words, with the zstd level each stands for here. 'off' spares data, never trees. */
+export const COMPRESSION_LEVELS = { off: 0, fastest: 1, auto: 3, better: 7, max: 12 } as const;
+export type Compression = keyof typeof COMPRESSION_LEVELS;
+
+/** What to seal, and the plaintext's length if that is compressed, else 0: just what PackWriter.add() takes. */
+export interface StoredForm {
+  readonly stored: Uint8Array;
+  readonly uncompressedLength: number;
+}
+
+/**
+ * Returns the form in which a blob is stored. Version 1 knows no compression; an empty blob is never compressed, as a
+ * plaintext length of 0 means "not compressed". In version 2 trees are always compressed. Data that zstd cannot shrink is
+ * stored as it is, which readers accept. `stored` is `plain` itself where nothing was compressed.
+ */
+export function storedForm(
+  platform: Platform,
+  version: FormatVersion,
+  kind: BlobKind,
+  plain: Uint8Array,
+  compression: Compression = 'auto',
+): StoredForm {
+  const skip = version === 1 || plain.length === 0 || (compression === 'off' && kind === 'data');
+  if (skip) return { stored: plain, uncompressedLength: 0 };
+  const stored = platform.zstdCompress(plain, COMPRESSION_LEVELS[compression] || COMPRESSION_LEVELS.auto);
+  // prune repacks tree packs that hold an uncompressed blob, so trees stay compressed even where that gains nothing.
+  if (stored.length >= plain.length && kind === 'data') return { stored: plain, uncompressedLength: 0 };
+  return { stored, uncompressedLength: plain.length };
+}

@@ -1,0 +1,57 @@
+/** Packs to the JSON of an index file. Format: restic `internal/repository/index/index.go`. */
+import { ByteWriter } from '../encoding/byte-writer.ts';
+import { utf8 } from '../encoding/bytes.ts';
+import { ID_BYTES } from '../ids.ts';
+import { readHeader } from '../pack/header.ts';
+
+/** One pack as the index needs it. */
+export interface IndexedPack {
+  /** The raw id. */
+  readonly sha256: Uint8Array;
+  /** The opened header: every blob of the pack, in order. */
+  readonly header: Uint8Array;
+}
+
+const HEAD = utf8('{"packs":[');
+const TAIL = utf8(']}\n');
+const PACK = utf8('{"id":"');
+const BLOBS = utf8('","blobs":[');
+const BLOB = utf8('{"id":"');
+const DATA = utf8('","type":"data","offset":');
+const TREE = utf8('","type":"tree","offset":');
+const LENGTH = utf8(',"length":');
+const UNCOMPRESSED = utf8(',"uncompressed_length":');
+const END_PACK = utf8(']}');
+
+/** Returns the JSON of an index file that lists every blob of these packs. */
+export function encodeIndex(packs: Iterable<IndexedPack>): Uint8Array {
+  const out = new ByteWriter(65536);
+  out.bytes(HEAD);
+  let firstPack = true;
+  for (const { sha256, header } of packs) {
+    if (!firstPack) out.byte(0x2c);
+    firstPack = false;
+    out.bytes(PACK);
+    out.hex(sha256, 0, ID_BYTES);
+    out.bytes(BLOBS);
+    let firstBlob = true;
+    readHeader(header, (kind, idAt, offset, length, uncompressedLength) => {
+      if (!firstBlob) out.byte(0x2c);
+      firstBlob = false;
+      out.bytes(BLOB);
+      out.hex(header, idAt, ID_BYTES);
+      out.bytes(kind === 'data' ? DATA : TREE);
+      out.decimal(offset);
+      out.bytes(LENGTH);
+      out.decimal(length);
+      if (uncompressedLength !== 0) {
+        out.bytes(UNCOMPRESSED);
+        out.decimal(uncompressedLength);
+      }
+      out.byte(0x7d);
+    });
+    out.bytes(END_PACK);
+  }
+  out.bytes(TAIL);
+  return out.take();
+}

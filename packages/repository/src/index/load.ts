@@ -1,0 +1,60 @@
+/** Loading index files into the blob table. */
+import type { Backend } from '../backend.ts';
+import type { BlobTable } from '../blobs/table.ts';
+import { forEachConcurrent } from '../concurrent.ts';
+import type { FormatVersion } from '../config.ts';
+import { damaged } from '../damage.ts';
+import { type IndexId, objectId } from '../ids.ts';
+import { readIndex } from './decode.ts';
+
+/** Told after each file: how many of how many are loaded. */
+export type IndexProgress = (done: number, total: number) => void;
+
+/** What loading needs of a repository. */
+export interface IndexSource {
+  readonly backend: Backend;
+  readonly version: FormatVersion;
+  readonly blobs: BlobTable;
+  loadUnpacked(type: 'index', id: string, signal?: AbortSignal): Promise<Uint8Array>;
+}
+
+/** Loads all index files but those in `loaded`, which grows. Throws 'object-damaged' naming the file that is not one. */
+export async function loadIndexFiles(
+  repo: IndexSource,
+  loaded: Set<IndexId>,
+  options: { readonly progress?: IndexProgress; readonly signal?: AbortSignal },
+): Promise<void> {
+  const { progress, signal } = options;
+  const ids: IndexId[] = [];
+  for await (const { name } of repo.backend.list('index')) {
+    const id = objectId('index', name);
+    if (!loaded.has(id)) ids.push(id);
+  }
+  let done = 0;
+  const load = async (id: IndexId): Promise<void> => {
+    const bytes = await repo.loadUnpacked('index', id, signal);
+    try {
+      insertIndex(repo.blobs, bytes, repo.version);
+    } catch (cause) {
+      throw cause instanceof SyntaxError ? damaged('index', id, cause.message, cause) : cause;
+    }
+    loaded.add(id);
+    progress?.(++done, ids.length);
+  };
+  progress?.(0, ids.length);
+  await forEachConcurrent(ids, repo.backend.connections, load, signal);
+}
+
+/** Adds every blob of one index file to a table. Throws SyntaxError where it is not one, or compresses in version 1. */
+export function insertIndex(table: BlobTable, bytes: Uint8Array, version: FormatVersion): void {
+  let pack = -1;
+  readIndex(bytes, {
+    pack(id) {
+      pack = table.addPack(id);
+    },
+    blob(kind, id, offset, length, uncompressedLength) {
+      if (version === 1 && uncompressedLength !== 0) throw new SyntaxError('index: a compressed blob in version 1');
+      table.publish(kind, id, 0, { pack, offset, length, uncompressedLength });
+    },
+  });
+}

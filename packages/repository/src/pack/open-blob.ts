@@ -1,0 +1,44 @@
+/** Sealed bytes to a verified blob. Needs no repository, so that worker threads can run it. */
+import { type Platform, SEAL_OVERHEAD, type Sealer } from '@hostark/kernels';
+import { HostarkError } from '@hostark/protocol';
+import { ID_BYTES, sameId, toHex } from '../ids.ts';
+
+/**
+ * Opens, decompresses and verifies one blob. `sealed` is its range of the pack and is decrypted in place: an uncompressed
+ * blob is returned as a view of it, a compressed one in fresh memory. Throws HostarkError 'object-damaged'.
+ */
+export function openBlob(
+  platform: Platform,
+  sealer: Sealer,
+  sealed: Uint8Array,
+  uncompressedLength: number,
+  id: Uint8Array,
+  idAt = 0,
+): Uint8Array {
+  if (sealed.length < SEAL_OVERHEAD) throw damagedBlob(id, idAt, `expected at least 32 bytes, got ${sealed.length}`);
+  const stored = sealed.subarray(16, sealed.length - 16);
+  if (!sealer.open(sealed, stored)) throw damagedBlob(id, idAt, 'its MAC is wrong');
+  const plain = uncompressedLength === 0 ? stored : decompress(platform, stored, uncompressedLength, id, idAt);
+  const digest = platform.sha256(plain);
+  if (!sameId(digest, 0, id, idAt)) throw damagedBlob(id, idAt, `its content has the SHA-256 ${toHex(digest)}`);
+  return plain;
+}
+
+function decompress(platform: Platform, stored: Uint8Array, length: number, id: Uint8Array, idAt: number): Uint8Array {
+  let plain: Uint8Array;
+  try {
+    plain = platform.zstdDecompress(stored, length);
+  } catch (cause) {
+    throw damagedBlob(id, idAt, 'it does not decompress', cause);
+  }
+  if (plain.length !== length) throw damagedBlob(id, idAt, `expected ${length} bytes, got ${plain.length}`);
+  return plain;
+}
+
+function damagedBlob(id: Uint8Array, at: number, problem: string, cause?: unknown): HostarkError {
+  const name = toHex(id, at, ID_BYTES);
+  return new HostarkError('object-damaged', `blob ${name} is damaged: ${problem}`, {
+    context: { blob: name },
+    ...(cause === undefined ? {} : { cause }),
+  });
+}

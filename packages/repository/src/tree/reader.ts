@@ -1,0 +1,95 @@
+/**
+ * Reads many trees with few requests. Trees of one backup lie together in packs of their own, so the second tree asked of a
+ * pack fetches the pack whole, and the next hundreds come from memory. Bounded memory; blobs are verified each time.
+ */
+import { type BlobSource, loadBlob } from '../blobs/load.ts';
+import { type BlobId, idBytes } from '../ids.ts';
+import { openBlob } from '../pack/open-blob.ts';
+import { parseTree } from './load.ts';
+import type { TreeNode } from './node.ts';
+
+/** Three packs of the usual size. */
+const DEFAULT_CACHE_BYTES: number = 48 * 1024 * 1024;
+/** A pack larger than this is not read whole. */
+const MAX_WHOLE_BYTES: number = 32 * 1024 * 1024;
+
+type CachedPack = Promise<Uint8Array | null>;
+
+/** Loads trees through a cache of whole packs. One thread; calls may overlap. */
+export class TreeReader {
+  readonly #repo: BlobSource;
+  readonly #cacheBytes: number;
+  /** Packs by number, least recently used first; null where reading one whole did not work or does not pay. */
+  readonly #packs: Map<number, { readonly bytes: CachedPack; size: number }> = new Map();
+  readonly #seen: Set<number> = new Set();
+
+  constructor(repo: BlobSource, options: { readonly cacheBytes?: number } = {}) {
+    this.#repo = repo;
+    this.#cacheBytes = options.cacheBytes ?? DEFAULT_CACHE_BYTES;
+  }
+
+  /** Returns the nodes of a tree, verified. Throws as loadTree() does. */
+  async load(id: BlobId, signal?: AbortSignal): Promise<TreeNode[]> {
+    return parseTree(id, await this.loadBytes(id, signal));
+  }
+
+  /** Returns the bytes of a tree, verified, in memory of the caller. */
+  async loadBytes(id: BlobId, signal?: AbortSignal): Promise<Uint8Array> {
+    const raw = idBytes(id);
+    const place = this.#repo.blobs.lookup('tree', raw);
+    if (place !== null) {
+      const pack = await this.#pack(place.pack);
+      const end = place.offset + place.length;
+      if (pack !== null && end <= pack.length) {
+        try {
+          // A copy, since opening decrypts in place.
+          const sealed = pack.slice(place.offset, end);
+          return openBlob(this.#repo.platform, this.#repo.sealer, sealed, place.uncompressedLength, raw);
+        } catch {
+          // Other copies may be whole: the plain way tries them all and names what is wrong.
+        }
+      }
+    }
+    return loadBlob(this.#repo, 'tree', id, signal);
+  }
+
+  async #pack(pack: number): CachedPack {
+    const cached = this.#packs.get(pack);
+    if (cached !== undefined) {
+      this.#packs.delete(pack);
+      this.#packs.set(pack, cached);
+      return cached.bytes;
+    }
+    if (!this.#seen.has(pack)) {
+      this.#seen.add(pack);
+      return null;
+    }
+    const entry = { bytes: this.#fetch(pack), size: 0 };
+    this.#packs.set(pack, entry);
+    const bytes = await entry.bytes;
+    entry.size = bytes?.length ?? 0;
+    this.#evict();
+    return bytes;
+  }
+
+  async #fetch(pack: number): Promise<Uint8Array | null> {
+    const handle = { type: 'data', name: this.#repo.blobs.packId(pack) } as const;
+    try {
+      if ((await this.#repo.backend.size(handle)) > Math.min(MAX_WHOLE_BYTES, this.#cacheBytes)) return null;
+      return await this.#repo.backend.load(handle);
+    } catch {
+      return null;
+    }
+  }
+
+  #evict(): void {
+    let total = 0;
+    for (const { size } of this.#packs.values()) total += size;
+    for (const [pack, { size }] of this.#packs) {
+      if (total <= this.#cacheBytes) return;
+      if (size === 0) continue;
+      this.#packs.delete(pack);
+      total -= size;
+    }
+  }
+}

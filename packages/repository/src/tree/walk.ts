@@ -1,0 +1,107 @@
+/** Walking the trees of a snapshot. */
+import type { BlobSource } from '../blobs/load.ts';
+import { forEachConcurrent } from '../concurrent.ts';
+import type { BlobId } from '../ids.ts';
+import type { TreeNode } from './node.ts';
+import { TreeReader } from './reader.ts';
+
+/** One entry met on a walk. */
+export interface WalkEntry {
+  /** From the root of the walk: components joined by '/', beginning with '/'. Bytes, as names are bytes. */
+  readonly path: Uint8Array;
+  readonly node: TreeNode;
+  /** The tree that holds the node. */
+  readonly tree: BlobId;
+}
+
+/** What a visitor may answer: 'skip' does not descend into this directory. */
+export type WalkAnswer = 'skip' | undefined;
+
+const SLASH = 0x2f;
+
+/** Returns `parent` and `name` joined by a slash. The root is the empty path. */
+export function joinPath(parent: Uint8Array, name: Uint8Array): Uint8Array {
+  const path = new Uint8Array(parent.length + 1 + name.length);
+  path.set(parent);
+  path[parent.length] = SLASH;
+  path.set(name, parent.length + 1);
+  return path;
+}
+
+/**
+ * Visits every entry below a tree, in stored order, each directory before its content. Needs the index loaded. An error of
+ * loading a tree ends the walk unless `onError` takes it (then that directory has no content).
+ */
+export async function walkTree(
+  repo: BlobSource,
+  root: BlobId,
+  visit: (entry: WalkEntry) => WalkAnswer | Promise<WalkAnswer>,
+  options: {
+    readonly reader?: TreeReader;
+    readonly signal?: AbortSignal;
+    readonly onError?: (path: Uint8Array, tree: BlobId, error: unknown) => void;
+  } = {},
+): Promise<void> {
+  const { reader = new TreeReader(repo), signal, onError } = options;
+  const enter = async (path: Uint8Array, tree: BlobId): Promise<TreeNode[]> => {
+    try {
+      return await reader.load(tree, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (onError === undefined) throw error;
+      onError(path, tree, error);
+      return [];
+    }
+  };
+  const level = async (path: Uint8Array, tree: BlobId): Promise<void> => {
+    for (const node of await enter(path, tree)) {
+      const entryPath = joinPath(path, node.name);
+      const answer = visit({ path: entryPath, node, tree });
+      const skip = answer === undefined || answer === 'skip' ? answer : await answer;
+      if (skip !== 'skip' && node.subtree !== null) await level(entryPath, node.subtree);
+    }
+  };
+  signal?.throwIfAborted();
+  await level(new Uint8Array(0), root);
+}
+
+/** Told about each distinct tree; `nodes` is null when it could not be loaded. */
+export type TreeVisitor = (tree: BlobId, nodes: readonly TreeNode[] | null, error: unknown) => void;
+
+/**
+ * Loads every distinct tree reachable from `roots` once, several at a time, in any order. What `visited` already holds is
+ * passed over; it grows. Never throws for a tree that cannot be loaded: `visit` is told.
+ */
+export async function forEachTree(
+  repo: BlobSource,
+  roots: Iterable<BlobId>,
+  visit: TreeVisitor,
+  options: { readonly visited?: Set<BlobId>; readonly reader?: TreeReader; readonly signal?: AbortSignal } = {},
+): Promise<void> {
+  const { visited = new Set<BlobId>(), reader = new TreeReader(repo), signal } = options;
+  let level: BlobId[] = [];
+  const ask = (id: BlobId): void => {
+    if (visited.has(id)) return;
+    visited.add(id);
+    level.push(id);
+  };
+  for (const root of roots) ask(root);
+  // Level by level: trees of one level were written near each other, and memory holds one level of ids.
+  while (level.length > 0) {
+    const current = level;
+    level = [];
+    const load = async (id: BlobId): Promise<void> => {
+      let nodes: TreeNode[];
+      try {
+        nodes = await reader.load(id, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        visit(id, null, error);
+        return;
+      }
+      visit(id, nodes, null);
+      for (const { subtree } of nodes) if (subtree !== null) ask(subtree);
+    };
+    await forEachConcurrent(current, repo.backend.connections, load, signal);
+  }
+}
