@@ -5,7 +5,8 @@ export interface PolicyStatement {
   readonly Effect: 'Allow' | 'Deny';
   readonly Principal?: unknown;
   readonly Action: string | readonly string[];
-  readonly Resource: string | readonly string[];
+  /** Absent in trust policies alone. */
+  readonly Resource?: string | readonly string[];
   readonly Condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 }
 

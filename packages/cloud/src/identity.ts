@@ -1,6 +1,15 @@
-/** The role and instance profile of one host, limited to its prefix. */
+/** The role and instance profile of one host, limited to its prefix. IAM path `/hostark/` keeps them together. */
+import { HostarkError } from '@hostark/protocol';
+import { awsCode, unless } from './aws-error.ts';
+import type { PolicyDocument } from './bucket-policy.ts';
 import type { AwsClients } from './clients.ts';
-import type { RunOptions } from './run.ts';
+import { type CloudPlace, placeOf } from './cloud-place.ts';
+import { ensure, type Wanted } from './ensure.ts';
+import { checkHostName, hostPrefix } from './host-name.ts';
+import { hostPolicy, hostTrust } from './identity-policy.ts';
+import { callOptions, type RunOptions } from './run.ts';
+import { awsTags, readTags, TAG_LEDGER } from './tags.ts';
+import { eventually, until } from './wait.ts';
 
 export interface IdentityRequest {
   readonly host: string;
@@ -20,8 +29,8 @@ export interface IdentityPlan {
   readonly roleName: string;
   readonly profileName: string;
   readonly policyName: string;
-  readonly trust: unknown;
-  readonly policy: unknown;
+  readonly trust: PolicyDocument;
+  readonly policy: PolicyDocument;
 }
 
 export interface Identity {
@@ -30,16 +39,163 @@ export interface Identity {
   readonly profileArn: string;
 }
 
+/** All roles and profiles of ours are below this IAM path, so they can be listed without listing others. */
+export const IAM_PATH = '/hostark/';
+
 /** Pure: no call is made. */
 export function planIdentity(partition: string, request: IdentityRequest): IdentityPlan {
-  throw new Error(`not implemented: ${partition} ${request.host}`);
+  checkHostName(request.host);
+  const prefix = hostPrefix(request.host, request.prefix);
+  const { bucket, initialize = false, kmsKeyArn = null } = request;
+  return {
+    kind: 'identity',
+    host: request.host,
+    bucket,
+    prefix,
+    roleName: `hostark-host-${request.host}`,
+    profileName: `hostark-host-${request.host}`,
+    policyName: 'hostark-repository',
+    trust: hostTrust(partition),
+    policy: hostPolicy({ partition, bucket, prefix, initialize, kmsKeyArn }),
+  };
 }
 
-/** Creates what is missing and sets the policy. May be repeated, also with a narrower plan. */
-export function createIdentity(
+/** Creates what is missing and sets the policy. May be repeated, also with a narrower plan. `run` joins a run that is under way. */
+export async function createIdentity(
   clients: AwsClients,
   plan: IdentityPlan,
   options: RunOptions & { readonly run?: string },
 ): Promise<Identity> {
-  throw new Error(`not implemented: ${clients.region} ${plan.host} ${options.run}`);
+  const place = await placeOf(clients);
+  const run = options.run ?? (await options.ledger.begin());
+  try {
+    await ensure(roleOf(clients, plan, options), place, run, options);
+    await putPolicy(clients, plan, options);
+    const profileArn = await ensure(profileOf(clients, plan, options), place, run, options);
+    await attach(clients, plan, options);
+    return { roleName: plan.roleName, profileName: plan.profileName, profileArn };
+  } finally {
+    if (options.run === undefined) await options.ledger.end(run);
+  }
+}
+
+function roleOf(clients: AwsClients, plan: IdentityPlan, options: RunOptions): Wanted {
+  const RoleName = plan.roleName;
+  return {
+    kind: 'role',
+    name: RoleName,
+    host: plan.host,
+    find: (entry) => findRole(clients, RoleName, entry.id),
+    async create(entry) {
+      const { CreateRoleCommand } = await import('@aws-sdk/client-iam');
+      const iam = await clients.iam();
+      const input = {
+        RoleName,
+        Path: IAM_PATH,
+        AssumeRolePolicyDocument: JSON.stringify(plan.trust),
+        Description: `Hostark: ${plan.host} backs up to ${plan.bucket}/${plan.prefix}`.slice(0, 1_000),
+        Tags: awsTags(entry.tags),
+      };
+      const { Role } = await otherwiseTaken(
+        iam.send(new CreateRoleCommand(input), callOptions(options)),
+        'role',
+        RoleName,
+      );
+      return Role?.RoleName ?? RoleName;
+    },
+  };
+}
+
+function profileOf(clients: AwsClients, plan: IdentityPlan, options: RunOptions): Wanted {
+  const InstanceProfileName = plan.profileName;
+  return {
+    kind: 'instance-profile',
+    name: InstanceProfileName,
+    host: plan.host,
+    find: (entry) => findProfile(clients, InstanceProfileName, entry.id),
+    async create(entry) {
+      const { CreateInstanceProfileCommand } = await import('@aws-sdk/client-iam');
+      const iam = await clients.iam();
+      const input = { InstanceProfileName, Path: IAM_PATH, Tags: awsTags(entry.tags) };
+      const call = iam.send(new CreateInstanceProfileCommand(input), callOptions(options));
+      const { InstanceProfile } = await otherwiseTaken(call, 'instance profile', InstanceProfileName);
+      return InstanceProfile?.Arn ?? InstanceProfileName;
+    },
+  };
+}
+
+/** Returns the role's name when it exists with the tag of this ledger entry, else null. */
+export async function findRole(clients: AwsClients, name: string, ledgerId: string): Promise<string | null> {
+  const { GetRoleCommand } = await import('@aws-sdk/client-iam');
+  const answer = await unless(
+    (await clients.iam()).send(new GetRoleCommand({ RoleName: name })),
+    'NoSuchEntity',
+    'NoSuchEntityException',
+  );
+  return readTags(answer?.Role?.Tags)[TAG_LEDGER] === ledgerId ? name : null;
+}
+
+/** Returns the profile's ARN when it exists with the tag of this ledger entry, else null. */
+export async function findProfile(clients: AwsClients, name: string, ledgerId: string): Promise<string | null> {
+  const { GetInstanceProfileCommand } = await import('@aws-sdk/client-iam');
+  const call = (await clients.iam()).send(new GetInstanceProfileCommand({ InstanceProfileName: name }));
+  const profile = (await unless(call, 'NoSuchEntity', 'NoSuchEntityException'))?.InstanceProfile;
+  return readTags(profile?.Tags)[TAG_LEDGER] === ledgerId ? (profile?.Arn ?? name) : null;
+}
+
+async function putPolicy(clients: AwsClients, plan: IdentityPlan, options: RunOptions): Promise<void> {
+  const { PutRolePolicyCommand } = await import('@aws-sdk/client-iam');
+  const iam = await clients.iam();
+  const input = { RoleName: plan.roleName, PolicyName: plan.policyName, PolicyDocument: JSON.stringify(plan.policy) };
+  await eventually(() => iam.send(new PutRolePolicyCommand(input), callOptions(options)), notYet, {
+    what: `role ${plan.roleName}`,
+    budgetMs: 60_000,
+    signal: options.signal,
+  });
+  options.onEvent?.({ type: 'step', step: 'set policy', state: 'done', resource: 'role', id: plan.roleName });
+}
+
+/** Puts the role into the profile, and waits until the profile shows it. */
+async function attach(clients: AwsClients, plan: IdentityPlan, options: RunOptions): Promise<void> {
+  const { AddRoleToInstanceProfileCommand, GetInstanceProfileCommand } = await import('@aws-sdk/client-iam');
+  const iam = await clients.iam();
+  const input = { InstanceProfileName: plan.profileName };
+  const holdsRole = async (): Promise<true | null> => {
+    const answer = await iam.send(new GetInstanceProfileCommand(input), callOptions(options));
+    return answer.InstanceProfile?.Roles?.some((role) => role.RoleName === plan.roleName) === true ? true : null;
+  };
+  const waiting = { what: `instance profile ${plan.profileName}`, budgetMs: 60_000, signal: options.signal };
+  if ((await eventually(holdsRole, notYet, waiting)) === true) return;
+  const add = (): Promise<unknown> =>
+    // LimitExceeded: a profile holds one role, so it is there already, put by a run that was killed right after
+    unless(
+      iam.send(new AddRoleToInstanceProfileCommand({ ...input, RoleName: plan.roleName }), callOptions(options)),
+      'LimitExceeded',
+      'LimitExceededException',
+    );
+  await eventually(add, notYet, waiting);
+  await until(() => eventually(holdsRole, notYet, waiting), waiting);
+}
+
+/** IAM answers "no such entity" for a while about what it has just created. */
+function notYet(error: unknown): boolean {
+  return ['NoSuchEntity', 'NoSuchEntityException'].includes(awsCode(error));
+}
+
+async function otherwiseTaken<T>(call: Promise<T>, what: string, name: string): Promise<T> {
+  try {
+    return await call;
+  } catch (cause) {
+    if (!awsCode(cause).startsWith('EntityAlreadyExists')) throw cause;
+    throw new HostarkError('cloud-refused', `${what} ${name} exists, and this ledger did not create it`, {
+      hint: 'choose another host name, or find out whose it is; hostark cleanup --foreign removes it if it carries our tags',
+      context: { name },
+      cause,
+    });
+  }
+}
+
+/** Where IAM names live, for plans that print it. */
+export function describeIdentity(plan: IdentityPlan, place: CloudPlace): string {
+  return `role ${plan.roleName} in account ${place.account}: create and read below ${plan.bucket}/${plan.prefix}, delete locks`;
 }

@@ -1,100 +1,100 @@
-/** Launches a host: role, key pair, security group, instance, each on the ledger before it exists. */
+/**
+ * Launches a host: role, key pair, security group, instance, each on the ledger before it exists. A run that was
+ * killed is continued by the next run of the same name; nothing is created twice.
+ */
+import { HostarkError } from '@hostark/protocol';
+import { awsCode } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
-import type { IdentityPlan } from './identity.ts';
-import type { AskOptions, RunOptions } from './run.ts';
-
-export interface LaunchRequest {
-  /** 1-40 characters of a-z 0-9 and -, unique among the hosts of a state directory. */
-  readonly name: string;
-  /** The bucket the host may back up into; without it the host gets no role. */
-  readonly bucket?: string;
-  /** Default `hosts/<name>/`. */
-  readonly prefix?: string;
-  readonly initialize?: boolean;
-  readonly kmsKeyArn?: string;
-  /** An alias of images.ts ('al2023', 'debian-12', 'ubuntu-24.04') or an AMI id. Default 'al2023'. */
-  readonly image?: string;
-  readonly architecture?: 'x86_64' | 'arm64';
-  /** Default t3.small, t4g.small for arm64. */
-  readonly instanceType?: string;
-  readonly subnet?: string;
-  readonly vpc?: string;
-  readonly zone?: string;
-  /** CIDR blocks that may reach SSH. Required except on a loopback endpoint, where it is 127.0.0.1/32. */
-  readonly sshFrom?: readonly string[];
-  readonly volumeGiB?: number;
-  /** Login user; default: the image's. */
-  readonly user?: string;
-}
-
-export interface LaunchPlan {
-  readonly kind: 'launch';
-  readonly name: string;
-  readonly region: string;
-  readonly account: string;
-  readonly endpoint: string | null;
-  readonly image: {
-    readonly id: string;
-    readonly alias: string | null;
-    readonly name: string;
-    readonly rootDevice: string;
-    readonly user: string;
-  };
-  readonly architecture: 'x86_64' | 'arm64';
-  readonly instanceType: string;
-  readonly network: {
-    readonly vpc: string;
-    readonly subnet: string;
-    readonly zone: string;
-    readonly sshFrom: readonly string[];
-    readonly securityGroupName: string;
-  };
-  readonly volume: { readonly sizeGiB: number; readonly type: 'gp3'; readonly encrypted: true };
-  readonly keyName: string;
-  readonly identity: IdentityPlan | null;
-  readonly price: {
-    /** Dollars; null when the price file does not know the type or the region. */
-    readonly instanceHourly: number | null;
-    readonly volumeMonthly: number | null;
-    readonly addressHourly: number | null;
-    readonly asOf: string;
-    readonly source: string;
-  };
-  /** One line each, for people. */
-  readonly steps: readonly string[];
-}
-
-/** Resolves image, network and price; creates nothing. Bad input is refused here with the rule and the fix. */
-export function planLaunch(clients: AwsClients, request: LaunchRequest, options: AskOptions = {}): Promise<LaunchPlan> {
-  throw new Error(`not implemented: ${clients.region} ${request.name} ${options.signal}`);
-}
-
-/** A host of ours: what the cloud says, joined with what this machine remembers. */
-export interface Host {
-  readonly name: string;
-  readonly instanceId: string;
-  /** EC2's word: 'pending', 'running', 'stopping', 'stopped', 'shutting-down', 'terminated'. */
-  readonly state: string;
-  /** Where SSH answers; null while it has no address. */
-  readonly address: string | null;
-  readonly port: number;
-  readonly user: string;
-  /** Path of the private key on this machine (mode 0600), or null when this machine has none. */
-  readonly privateKeyFile: string | null;
-  /** OpenSSH public key lines that the host must present; empty when this machine does not know them. */
-  readonly hostKeys: readonly string[];
-  readonly region: string;
-  readonly zone: string | null;
-  readonly instanceType: string;
-  readonly image: string;
-  readonly launched: string | null;
-  readonly bucket: string | null;
-  readonly prefix: string | null;
-  /** Whether this state directory launched it. */
-  readonly known: boolean;
-}
+import { ensure } from './ensure.ts';
+import { type Host, joinHost } from './host.ts';
+import { forgetHostKey, type HostRecord, hostKeys, readHostRecord, writeHostRecord } from './host-record.ts';
+import { createIdentity } from './identity.ts';
+import { instanceOf, waitUntilRunning } from './instance.ts';
+import { keyPairOf } from './key-pair.ts';
+import type { LaunchPlan } from './launch-plan.ts';
+import { allowSsh, securityGroupOf } from './network.ts';
+import type { RunOptions } from './run.ts';
+import { hostKeyUserData } from './user-data.ts';
 
 /** Runs the plan, or continues an earlier run of the same name that was killed. Resolves when the instance runs and has an address. */
-export function launchHost(clients: AwsClients, plan: LaunchPlan, options: RunOptions): Promise<Host> {
-  throw new Error(`not implemented: ${clients.region} ${plan.name} ${options.ledger.directory}`);
+export async function launchHost(clients: AwsClients, plan: LaunchPlan, options: RunOptions): Promise<Host> {
+  const { ledger } = options;
+  const before = await readHostRecord(ledger.directory, plan.name);
+  if (before !== null) checkSamePlace(before, plan);
+  const run = await ledger.begin();
+  try {
+    const keys = await hostKeys(ledger.directory, plan.name);
+    const record: HostRecord = {
+      schema: 1,
+      name: plan.name,
+      state: before?.state ?? 'launching',
+      run,
+      region: plan.region,
+      account: plan.account,
+      endpoint: plan.endpoint,
+      instanceId: before?.instanceId ?? null,
+      user: plan.image.user,
+      hostKey: before?.state === 'ready' ? before.hostKey : keys.host.publicKey,
+      bucket: plan.identity?.bucket ?? null,
+      prefix: plan.identity?.prefix ?? null,
+    };
+    await writeHostRecord(ledger.directory, record);
+    const identity = plan.identity === null ? null : await createIdentity(clients, plan.identity, { ...options, run });
+    await ensure(keyPairOf(clients, plan.name, plan.keyName, keys.login.publicKey, options), plan, run, options);
+    const securityGroup = await ensure(securityGroupOf(clients, plan.name, plan.network, options), plan, run, options);
+    await allowSsh(clients, securityGroup, plan.network, options);
+    const parts = { securityGroup, profileArn: identity?.profileArn ?? null, userData: hostKeyUserData(keys.host) };
+    const instanceId = await ensure(instanceOf(clients, plan, parts, options), plan, run, options).catch(
+      explainCapacity,
+    );
+    options.onEvent?.({
+      type: 'step',
+      step: 'wait until it runs',
+      state: 'started',
+      resource: 'instance',
+      id: instanceId,
+    });
+    const instance = await waitUntilRunning(clients, instanceId, options);
+    options.onEvent?.({
+      type: 'step',
+      step: 'wait until it runs',
+      state: 'done',
+      resource: 'instance',
+      id: instanceId,
+    });
+    // Another instance than before (that one was removed behind our back) has got the keys of this run.
+    const hostKey = before?.instanceId === instanceId ? record.hostKey : keys.host.publicKey;
+    const ready: HostRecord = { ...record, state: 'ready', instanceId, hostKey };
+    await writeHostRecord(ledger.directory, ready);
+    await forgetHostKey(ledger.directory, plan.name);
+    return joinHost(instance, ready, plan.region, ledger.directory);
+  } finally {
+    await ledger.end(run);
+  }
+}
+
+function checkSamePlace(before: HostRecord, plan: LaunchPlan): void {
+  if (before.state === 'destroying') {
+    throw new HostarkError('usage', `host ${plan.name} is being destroyed`, {
+      hint: `finish that first: hostark host destroy ${plan.name}`,
+    });
+  }
+  if (before.account === plan.account && before.region === plan.region) return;
+  throw new HostarkError(
+    'usage',
+    `host ${plan.name}: expected in account ${plan.account}, ${plan.region}; this machine knows it in ${before.account}, ${before.region}`,
+    { hint: 'choose another name, or destroy the other one first' },
+  );
+}
+
+function explainCapacity(error: unknown): never {
+  const code = awsCode(error);
+  if (code === 'InsufficientInstanceCapacity' || code === 'InsufficientHostCapacity' || code === 'Unsupported') {
+    throw new HostarkError('cloud-refused', `EC2 cannot start this instance type in this zone now: ${code}`, {
+      hint: 'run it again with another --type or --zone; what was created so far is reused',
+      retry: 'later',
+      cause: error,
+    });
+  }
+  throw error;
 }

@@ -1,4 +1,4 @@
-/** What every run of a plan is given. */
+/** What every run of a plan and every question to the cloud is given. */
 import type { CloudEventSink } from './events.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -8,8 +8,12 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
-/** What every question to the cloud may be given. */
 export interface AskOptions {
   readonly onEvent?: CloudEventSink;
   readonly signal?: AbortSignal;
+}
+
+/** The SDK's options of one call. */
+export function callOptions(options: AskOptions): { abortSignal?: AbortSignal } {
+  return options.signal === undefined ? {} : { abortSignal: options.signal };
 }

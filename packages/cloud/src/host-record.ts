@@ -1,0 +1,123 @@
+/**
+ * What this machine remembers of a host: one folder below `hosts/` in the state directory with its record, our login
+ * key (0600) and, until the host has booted once, the host key that it is given.
+ */
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { generateSshKey, type SshKeyPair } from './openssh-key.ts';
+
+export interface HostRecord {
+  readonly schema: 1;
+  readonly name: string;
+  /** 'launching' and 'destroying' are left behind by killed runs; cleanup then removes what belongs to them. */
+  readonly state: 'launching' | 'ready' | 'destroying';
+  readonly run: string;
+  readonly region: string;
+  readonly account: string;
+  readonly endpoint: string | null;
+  readonly instanceId: string | null;
+  readonly user: string;
+  /** The public half of the key that the host was given: what it must present. */
+  readonly hostKey: string;
+  readonly bucket: string | null;
+  readonly prefix: string | null;
+}
+
+export interface HostKeys {
+  /** Logs in to the host. */
+  readonly login: SshKeyPair;
+  /** Is given to the host as its own. */
+  readonly host: SshKeyPair;
+}
+
+/** Path of the key that logs in to a host. */
+export function loginKeyFile(stateDirectory: string, name: string): string {
+  return join(stateDirectory, 'hosts', name, 'id_ed25519');
+}
+
+/** Returns the keys of a launch, made now or by the run before that was killed. Durable when resolved. */
+export async function hostKeys(stateDirectory: string, name: string): Promise<HostKeys> {
+  const login = await keyPair(loginKeyFile(stateDirectory, name), `hostark-${name}`);
+  const host = await keyPair(hostKeyFile(stateDirectory, name), `${name}-host-key`);
+  return { login, host };
+}
+
+/** Forgets the private half of the host's own key: after its launch only the host needs it. */
+export async function forgetHostKey(stateDirectory: string, name: string): Promise<void> {
+  await rm(hostKeyFile(stateDirectory, name), { force: true });
+}
+
+function hostKeyFile(stateDirectory: string, name: string): string {
+  return join(stateDirectory, 'hosts', name, 'host_ed25519');
+}
+
+async function keyPair(file: string, comment: string): Promise<SshKeyPair> {
+  const [privateKey, publicKey] = await Promise.all([readOrNull(file), readOrNull(`${file}.pub`)]);
+  if (privateKey !== null && publicKey !== null) return { privateKey, publicKey: publicKey.trim() };
+  const pair = generateSshKey(comment);
+  // The private half last: a pair counts only when both are there, and it was never used before.
+  await writeDurably(`${file}.pub`, `${pair.publicKey}\n`, 0o644);
+  await writeDurably(file, pair.privateKey, 0o600);
+  return pair;
+}
+
+/** Returns null when this machine knows no such host. */
+export async function readHostRecord(stateDirectory: string, name: string): Promise<HostRecord | null> {
+  const text = await readOrNull(join(stateDirectory, 'hosts', name, 'host.json'));
+  return text === null ? null : (JSON.parse(text) as HostRecord);
+}
+
+/** All hosts this machine remembers, by name. */
+export async function readHostRecords(stateDirectory: string): Promise<readonly HostRecord[]> {
+  let names: string[];
+  try {
+    names = await readdir(join(stateDirectory, 'hosts'));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  const records = await Promise.all(names.sort().map((name) => readHostRecord(stateDirectory, name)));
+  return records.filter((record) => record !== null);
+}
+
+/** Durable when resolved; replaces the record at once or not at all. */
+export async function writeHostRecord(stateDirectory: string, record: HostRecord): Promise<void> {
+  await writeDurably(
+    join(stateDirectory, 'hosts', record.name, 'host.json'),
+    `${JSON.stringify(record, null, 2)}\n`,
+    0o600,
+  );
+}
+
+/** Forgets a host and its keys. */
+export async function removeHostRecord(stateDirectory: string, name: string): Promise<void> {
+  await rm(join(stateDirectory, 'hosts', name), { recursive: true, force: true });
+}
+
+async function writeDurably(file: string, text: string, mode: number): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const temporary = `${file}-tmp-${process.pid}`;
+  const handle = await open(temporary, 'w', mode);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+  const folder = await open(dirname(file), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+async function readOrNull(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}

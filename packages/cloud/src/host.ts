@@ -1,0 +1,56 @@
+/** A host as callers see it: what the cloud says, joined with what this machine remembers. */
+import type { Instance } from '@aws-sdk/client-ec2';
+import { type HostRecord, loginKeyFile } from './host-record.ts';
+import { addressOf } from './instance.ts';
+import { readTags, TAG_HOST } from './tags.ts';
+
+export interface Host {
+  readonly name: string;
+  readonly instanceId: string;
+  /** EC2's word: 'pending', 'running', 'stopping', 'stopped', 'shutting-down', 'terminated'. */
+  readonly state: string;
+  /** Where SSH answers; null while it has no address. */
+  readonly address: string | null;
+  readonly port: number;
+  readonly user: string;
+  /** Path of the private key on this machine (mode 0600), or null when this machine has none. */
+  readonly privateKeyFile: string | null;
+  /** OpenSSH public key lines that the host must present; empty when this machine does not know them. */
+  readonly hostKeys: readonly string[];
+  readonly region: string;
+  readonly zone: string | null;
+  readonly instanceType: string;
+  readonly image: string;
+  /** ISO 8601. */
+  readonly launched: string | null;
+  readonly bucket: string | null;
+  readonly prefix: string | null;
+  /** Whether this state directory launched it. */
+  readonly known: boolean;
+}
+
+/** `record` counts only when it is of this instance: names may be used again. */
+export function joinHost(instance: Instance, record: HostRecord | null, region: string, stateDirectory: string): Host {
+  const tags = readTags(instance.Tags);
+  const own = record !== null && record.instanceId === instance.InstanceId ? record : null;
+  const name = tags[TAG_HOST] ?? instance.InstanceId ?? '';
+  return {
+    name,
+    instanceId: instance.InstanceId ?? '',
+    state: instance.State?.Name ?? 'unknown',
+    address: addressOf(instance),
+    // A sandbox host shares its address with its neighbours and tells its own port; on AWS nobody sets this tag.
+    port: Number(tags['sandbox:ssh-port'] ?? 22),
+    user: own?.user ?? tags['hostark:user'] ?? 'ec2-user',
+    privateKeyFile: own === null ? null : loginKeyFile(stateDirectory, name),
+    hostKeys: own === null ? [] : [own.hostKey],
+    region,
+    zone: instance.Placement?.AvailabilityZone ?? null,
+    instanceType: instance.InstanceType ?? '',
+    image: instance.ImageId ?? '',
+    launched: instance.LaunchTime?.toISOString() ?? null,
+    bucket: own?.bucket ?? tags['hostark:bucket'] ?? null,
+    prefix: own?.prefix ?? tags['hostark:prefix'] ?? null,
+    known: own !== null,
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * What a backed-up host may do in its bucket: read and create below its prefix, delete its locks, nothing else. Pure.
+ * A host with root on itself and this role can add to history and never change or delete it.
+ */
+import type { PolicyDocument, PolicyStatement } from './bucket-policy.ts';
+
+export interface HostPolicyOptions {
+  readonly partition: string;
+  readonly bucket: string;
+  /** Ends with '/'. */
+  readonly prefix: string;
+  /** Whether `config` and `keys/` may be created. A host that may could also add a broken key that bars everybody. */
+  readonly initialize: boolean;
+  readonly kmsKeyArn: string | null;
+}
+
+/** The role's trust policy: EC2 instances may assume it, nobody else. */
+export function hostTrust(partition: string): PolicyDocument {
+  const service = partition === 'aws-cn' ? 'ec2.amazonaws.com.cn' : 'ec2.amazonaws.com';
+  return {
+    Version: '2012-10-17',
+    Statement: [{ Sid: 'Ec2', Effect: 'Allow', Principal: { Service: service }, Action: 'sts:AssumeRole' }],
+  };
+}
+
+export function hostPolicy(options: HostPolicyOptions): PolicyDocument {
+  const bucket = `arn:${options.partition}:s3:::${options.bucket}`;
+  const below = (path: string): string => `${bucket}/${options.prefix}${path}`;
+  const writable = [
+    'data/*',
+    'index/*',
+    'snapshots/*',
+    'locks/*',
+    ...(options.initialize ? ['config', 'keys/*'] : []),
+  ].map(below);
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Sid: 'ListOwnPrefix',
+        Effect: 'Allow',
+        Action: 's3:ListBucket',
+        Resource: bucket,
+        Condition: { StringLike: { 's3:prefix': [options.prefix.slice(0, -1), `${options.prefix}*`] } },
+      },
+      { Sid: 'FindRegion', Effect: 'Allow', Action: 's3:GetBucketLocation', Resource: bucket },
+      { Sid: 'ReadOwn', Effect: 'Allow', Action: 's3:GetObject', Resource: below('*') },
+      {
+        // Allowed only with the header, so an endpoint that does not know the key refuses rather than permits.
+        Sid: 'CreateOwn',
+        Effect: 'Allow',
+        Action: 's3:PutObject',
+        Resource: writable,
+        Condition: { Null: { 's3:if-none-match': 'false' } },
+      },
+      {
+        // Parts carry no condition; the request that completes them is an object creation and needs the header.
+        Sid: 'UploadParts',
+        Effect: 'Allow',
+        Action: 's3:PutObject',
+        Resource: writable,
+        Condition: { Bool: { 's3:ObjectCreationOperation': 'false' } },
+      },
+      {
+        Sid: 'GiveUpParts',
+        Effect: 'Allow',
+        Action: ['s3:AbortMultipartUpload', 's3:ListMultipartUploadParts'],
+        Resource: writable,
+      },
+      { Sid: 'DropLocks', Effect: 'Allow', Action: 's3:DeleteObject', Resource: below('locks/*') },
+      ...(options.kmsKeyArn === null ? [] : [kms(options.kmsKeyArn)]),
+      {
+        Sid: 'NeverHistory',
+        Effect: 'Deny',
+        Action: [
+          's3:DeleteObjectVersion',
+          's3:BypassGovernanceRetention',
+          's3:PutObjectRetention',
+          's3:PutObjectLegalHold',
+          's3:PutObjectAcl',
+          's3:PutObjectVersionAcl',
+        ],
+        Resource: '*',
+      },
+      {
+        Sid: 'NeverBucket',
+        Effect: 'Deny',
+        Action: [
+          's3:PutBucket*',
+          's3:DeleteBucket*',
+          's3:PutLifecycleConfiguration',
+          's3:PutEncryptionConfiguration',
+          's3:PutReplicationConfiguration',
+          's3:PutAccountPublicAccessBlock',
+        ],
+        Resource: '*',
+      },
+    ],
+  };
+}
+
+function kms(keyArn: string): PolicyStatement {
+  return { Sid: 'UseKey', Effect: 'Allow', Action: ['kms:GenerateDataKey', 'kms:Decrypt'], Resource: keyArn };
+}
