@@ -75,7 +75,7 @@ export class SandboxServer {
     this.#server = createServer({ requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS });
     const onRequest = (req: IncomingMessage, res: ServerResponse, continues: boolean): void => {
       const work = this.#serve(req, res, continues)
-        .catch(() => res.destroy())
+        .catch(() => void res.destroy())
         .finally(() => this.#underWay.delete(work));
       this.#underWay.add(work);
     };

@@ -104,6 +104,10 @@ export interface ServiceContext {
   readonly region: string;
   readonly accountId: string;
   readonly identities: IdentityStore;
+  /** False: changes survive the end of the process, but not a power cut (no fsync). */
+  readonly durable: boolean;
+  /** Whether ETags are MD5 as in S3 with SSE-S3, or opaque as with SSE-KMS, which costs no second hash. */
+  readonly etags: 'md5' | 'opaque';
   /** The sandbox's clock: milliseconds since the epoch. */
   now(): number;
   /** Evaluates all policies that apply to the request's principal. */
