@@ -162,7 +162,7 @@ export function describeBackend(
         const handles = await Promise.all(contents.map((content) => store('snapshots', content)));
         await Promise.all(
           [...handles, ...handles].map(async (handle, i) => {
-            expectBytes(await backend.load(handle), contents[i % 24]);
+            expectBytes(await backend.load(handle), contents[i % 24]!);
           }),
         );
         await Promise.all(handles.map((handle) => backend.remove(handle)));

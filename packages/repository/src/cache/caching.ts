@@ -41,13 +41,14 @@ class Caching implements CachingBackend {
   readonly #verified = new Set<string>();
   /** Fetches under way, so that ten readers of one pack fetch it once. */
   readonly #fetches = new Map<string, Promise<Uint8Array>>();
-  #directory: Promise<CacheDirectory | null> = Promise.resolve(null);
+  #repositoryId: string | null;
+  #opening: Promise<CacheDirectory | null> | null = null;
 
   constructor(inner: Backend, options: CacheOptions) {
     this.#inner = inner;
     this.#options = options;
     if (inner.traits !== undefined) this.traits = inner.traits;
-    if (options.repositoryId !== undefined) this.useRepository(options.repositoryId);
+    this.#repositoryId = options.repositoryId ?? null;
   }
 
   get location(): string {
@@ -59,20 +60,17 @@ class Caching implements CachingBackend {
   }
 
   useRepository(id: string): void {
-    this.#directory = CacheDirectory.open(this.#options.directory, id).catch((error) => {
-      this.#options.onProblem?.(error);
-      return null;
-    });
+    this.#repositoryId = id;
   }
 
   async save(handle: Handle, body: Body, options: SaveOptions = {}): Promise<void> {
     await this.#inner.save(handle, body, options);
-    const cache = isCached(handle, options) ? await this.#directory : null;
+    const cache = isCached(handle, options) ? await this.#directory() : null;
     if (cache !== null) await this.#store(cache, handle, body);
   }
 
   async load(handle: Handle, range?: ByteRange, options: LoadOptions = {}): Promise<Uint8Array> {
-    const cache = isCached(handle, options) ? await this.#directory : null;
+    const cache = isCached(handle, options) ? await this.#directory() : null;
     if (cache === null) return this.#inner.load(handle, range, options);
     if (range !== undefined) checkRange(range);
     options.signal?.throwIfAborted();
@@ -94,7 +92,7 @@ class Caching implements CachingBackend {
   }
 
   async *list(type: FileType): AsyncGenerator<{ name: string; size: number }> {
-    const cache = LISTED.has(type) ? await this.#directory : null;
+    const cache = LISTED.has(type) ? await this.#directory() : null;
     if (cache === null) {
       yield* this.#inner.list(type);
       return;
@@ -111,7 +109,7 @@ class Caching implements CachingBackend {
 
   async remove(handle: Handle): Promise<void> {
     await this.#inner.remove(handle);
-    const cache = LISTED.has(handle.type) ? await this.#directory : null;
+    const cache = LISTED.has(handle.type) ? await this.#directory() : null;
     if (cache !== null) await this.#forget(cache, handle);
   }
 
@@ -121,6 +119,15 @@ class Caching implements CachingBackend {
 
   close(): Promise<void> {
     return this.#inner.close();
+  }
+
+  /** Opened when first needed; null when there is no cache to use. */
+  #directory(): Promise<CacheDirectory | null> {
+    if (this.#repositoryId === null) return Promise.resolve(null);
+    this.#opening ??= CacheDirectory.open(this.#options.directory, this.#repositoryId).catch((error) =>
+      this.#tell(error, null),
+    );
+    return this.#opening;
   }
 
   async #readPart(cache: CacheDirectory, handle: Handle, range: ByteRange): Promise<Uint8Array | null> {

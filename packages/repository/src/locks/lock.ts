@@ -46,6 +46,8 @@ const LOST_AFTER_MS = 22.5 * 60_000;
 const REFRESH_RETRY_MS = 60_000;
 /** A rescue that hangs longer than this has failed. */
 const RESCUE_MS = 60_000;
+/** How long release() waits for a refresh that is under way. */
+const RELEASE_WAIT_MS = 10_000;
 /** How soon a standby is noticed. */
 const TICK_MS = 1000;
 const FIRST_WAIT_MS = 5000;
@@ -138,9 +140,8 @@ class HeldLock implements Lock {
 
   async #doRelease(): Promise<void> {
     this.#stop.abort();
-    // Neither may write a new file after ours are deleted.
-    await this.#refreshing;
-    await this.#rescuing;
+    // A write under way deletes its own file when it ends after this; wait a little, so that normally nothing is left.
+    await this.#within(RELEASE_WAIT_MS, Promise.all([this.#refreshing, this.#rescuing]));
     for (const name of [this.#id, ...this.#leftovers]) await this.#repo.backend.remove({ type: 'locks', name });
   }
 
@@ -192,21 +193,27 @@ class HeldLock implements Lock {
       await this.#replaceBy(id, timeMs);
       return true;
     };
-    const tooLate = new AbortController();
-    const timeout = this.#clock.sleep(RESCUE_MS, { signal: tooLate.signal, idle: true }).then(
-      () => false,
-      () => false,
-    );
     this.#rescuing = attempt().catch((error) => {
       this.#options.onRefreshFailed?.(error);
       return false;
     });
-    const done = await Promise.race([this.#rescuing, timeout]);
-    tooLate.abort();
-    return done;
+    return (await this.#within(RESCUE_MS, this.#rescuing)) ?? false;
+  }
+
+  /** Returns what `work` gives, or null when it takes longer than `ms`. */
+  async #within<T>(ms: number, work: Promise<T>): Promise<T | null> {
+    const done = new AbortController();
+    const timeout = this.#clock.sleep(ms, { signal: done.signal, idle: true }).then(
+      () => null,
+      () => null,
+    );
+    const result = await Promise.race([work, timeout]);
+    done.abort();
+    return result;
   }
 
   async #replaceBy(id: string, timeMs: number): Promise<void> {
+    if (this.#stop.signal.aborted) return await this.#repo.backend.remove({ type: 'locks', name: id });
     const old = this.#id;
     this.#id = id;
     this.#refreshedMs = timeMs;
