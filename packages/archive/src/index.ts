@@ -1,15 +1,13 @@
 /** Archive: file system to repository and back. Linux begins here. */
 export { backup } from './backup/backup.ts';
-export {
-  type BackupItemError,
-  type BackupOptions,
-  type BackupResult,
-  type BackupSummary,
-  COMPRESSION,
-  type Compression,
-  type SnapshotIdentity,
-  type StorageOptions,
-  type StreamOptions,
+export type {
+  BackupItemError,
+  BackupOptions,
+  BackupResult,
+  BackupSummary,
+  SnapshotIdentity,
+  StorageOptions,
+  StreamOptions,
 } from './backup/options.ts';
 export { backupStream } from './backup/stream.ts';
 export { type CompareOptions, compareManifests, describeMismatch, type Mismatch } from './manifest/compare.ts';
@@ -23,6 +21,7 @@ export {
   type RestoreOptions,
   type RestoreResult,
 } from './restore/options.ts';
+export { restore } from './restore/restore.ts';
 export { parseFilesFrom, parseFilesFromRaw, parseFilesFromVerbatim } from './select/files-from.ts';
 export { compileFilter, type Decision, type Filter, type FilterPatterns, type FilterScope } from './select/filter.ts';
 export { decodeText, parsePatternFile } from './select/pattern-file.ts';

@@ -2,23 +2,9 @@
  * What a backup is asked for, and what it answers. Plain data; the meaning of every field is restic's where restic has it.
  */
 import type { EventSink } from '@hostark/protocol';
-import type { Instant, SnapshotId } from '@hostark/repository';
-
-/** Compression of data blobs in version 2 repositories; trees are always compressed there, nothing is in version 1. */
-export const COMPRESSION = ['auto', 'off', 'max'] as const;
-export type Compression = (typeof COMPRESSION)[number];
-
-/** The part of a compiled selector that the walk asks. Paths are absolute, as bytes. */
-export interface ExcludeRule {
-  /** Returns true if the item, and everything below it, is left out. Asked before the item's lstat. */
-  rejectsPath(path: Uint8Array): boolean;
-}
-
-/** A directory that holds a file `name` (starting with `header`, if given) is saved without its other entries. */
-export interface PresenceTag {
-  readonly name: string;
-  readonly header?: Uint8Array;
-}
+import type { Compression, Instant, SnapshotId, ZoneOffset } from '@hostark/repository';
+import type { Selector } from '../select/selector.ts';
+import type { TagFile } from '../select/stat-rules.ts';
 
 /** Who and when: what the snapshot says about itself. */
 export interface SnapshotIdentity {
@@ -31,14 +17,15 @@ export interface SnapshotIdentity {
   readonly time?: Instant;
   /** Written as `program_version`. */
   readonly programVersion?: string;
-  /** Minutes east of UTC at an instant (ns since 1970) in the zone that times are written in. Default: the system's. */
-  readonly zone?: (ns: bigint) => number;
+  /** The zone that times are written in. Default: the system's. */
+  readonly zone?: ZoneOffset;
 }
 
 /** How the bytes are stored. */
 export interface StorageOptions {
   /** Threads that read, hash, compress and seal. 0: everything on the calling thread. Default: one per core. */
   readonly workers?: number;
+  /** Of data blobs in version 2; trees are always compressed there, nothing is in version 1. Default 'auto'. */
   readonly compression?: Compression;
   /** Bytes at which a pack is closed; 4 to 128 MiB. Default 16 MiB. */
   readonly packSizeBytes?: number;
@@ -52,11 +39,14 @@ export interface BackupOptions extends SnapshotIdentity, StorageOptions {
   readonly targets: readonly (string | Uint8Array)[];
   /** Default: the process's current directory. */
   readonly workingDirectory?: string | Uint8Array;
-  readonly excludes?: ExcludeRule;
+  /** Patterns, compiled. Targets named by the user are never rejected, their entries are. */
+  readonly excludes?: Selector;
   /** Patterns as the user wrote them with `--exclude`, recorded in the snapshot. */
   readonly excludePatterns?: readonly string[];
-  readonly excludeLargerThanBytes?: bigint;
-  readonly excludeIfPresent?: readonly PresenceTag[];
+  /** In bytes. */
+  readonly excludeLargerThan?: number;
+  /** Directories that hold one of these keep nothing but their own node and the tag file. */
+  readonly excludeIfPresent?: readonly TagFile[];
   readonly oneFileSystem?: boolean;
   /** The snapshot that unchanged files are taken from. 'auto' (default): the newest of the same host and targets. */
   readonly parent?: 'auto' | SnapshotId | null;

@@ -1,0 +1,103 @@
+/**
+ * Takes finished packs and saves them, a bounded number at a time; a durable pack enters the index, and its slab is free
+ * again. Index files are written now and then, so that a run that is killed leaves work that the next run finds.
+ */
+import { type Backend, IndexWriter, packIdFrom, publishPack, type Repository } from '@hostark/repository';
+import type { SlabPack } from '../pool/jobs.ts';
+import type { Slab, SlabExchange, SlabPool } from '../pool/slabs.ts';
+
+/** The first index file of a run comes after this time, the next after twice as long, and so on: few files, little lost. */
+const FIRST_INDEX_MS = 30_000;
+/** restic's limit: an index file is written at the latest when its first pack is this old. */
+const LATEST_INDEX_MS = 600_000;
+
+/** How a pack is to be stored. */
+export interface PackTarget {
+  readonly repository: Repository;
+  /** Where packs go; differs from the repository's backend only in tests. */
+  readonly backend: Backend;
+  readonly dryRun: boolean;
+  /** Milliseconds of a steady clock. */
+  readonly now: () => number;
+}
+
+export class PackSaver implements SlabExchange {
+  readonly #target: PackTarget;
+  readonly #slabs: SlabPool;
+  readonly #index: IndexWriter;
+  readonly #saving: Set<Promise<void>> = new Set();
+  readonly #failed: (error: unknown) => void;
+  #failure: { readonly error: unknown } | null = null;
+  #interval = FIRST_INDEX_MS;
+  #nextIndexMs: number;
+
+  /** `failed` is told the first error of storage; nothing is accepted after it. */
+  constructor(target: PackTarget, slabs: SlabPool, failed: (error: unknown) => void) {
+    this.#target = target;
+    this.#slabs = slabs;
+    this.#failed = failed;
+    this.#index = new IndexWriter(target.repository, { maxAgeMs: LATEST_INDEX_MS, now: target.now });
+    this.#nextIndexMs = target.now() + this.#interval;
+  }
+
+  async take(): Promise<Slab> {
+    this.#expectWorking();
+    const slab = await this.#slabs.take();
+    try {
+      this.#expectWorking();
+    } catch (error) {
+      this.#slabs.release(slab);
+      throw error;
+    }
+    return slab;
+  }
+
+  give(slab: Slab, pack: SlabPack): void {
+    const saved = this.#save(slab, pack).finally(() => {
+      this.#saving.delete(saved);
+      this.#slabs.release(slab);
+    });
+    this.#saving.add(saved);
+  }
+
+  /** Resolves when all packs are durable and all index files written. Throws the first error. */
+  async finish(): Promise<void> {
+    while (this.#saving.size > 0) await Promise.all(this.#saving);
+    this.#expectWorking();
+    if (!this.#target.dryRun) await this.#index.flush();
+  }
+
+  /** Resolves when nothing is being saved any more; never throws. */
+  async settle(): Promise<void> {
+    while (this.#saving.size > 0) await Promise.all(this.#saving);
+  }
+
+  #expectWorking(): void {
+    if (this.#failure !== null) throw this.#failure.error;
+  }
+
+  async #save(slab: Slab, pack: SlabPack): Promise<void> {
+    if (this.#target.dryRun || this.#failure !== null) return;
+    const { repository, backend } = this.#target;
+    const handle = { type: 'data', name: packIdFrom(pack.sha256) } as const;
+    // The first byte of a header entry is the blob's type; trees are odd (pack format).
+    const metadata = (pack.header[0]! & 1) === 1;
+    try {
+      await backend.save(handle, slab.memory.subarray(0, pack.length), { sha256: pack.sha256, metadata });
+      publishPack(repository.blobs, pack);
+      await this.#index.add(pack);
+      await this.#indexIfTime();
+    } catch (error) {
+      this.#failure ??= { error };
+      this.#failed(error);
+    }
+  }
+
+  async #indexIfTime(): Promise<void> {
+    const now = this.#target.now();
+    if (now < this.#nextIndexMs) return;
+    this.#interval = Math.min(this.#interval * 2, LATEST_INDEX_MS);
+    this.#nextIndexMs = now + this.#interval;
+    await this.#index.flush();
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * The storing half of a backup: workers, packs, trees and index of one run, with one way to end well and one to end early.
+ */
+import type { Repository } from '@hostark/repository';
+import type { EngineSetup } from '../pool/jobs.ts';
+import { defaultWorkers, type Pool, startPool } from '../pool/pool.ts';
+import { SlabPool, slabBytes } from '../pool/slabs.ts';
+import type { StorageOptions } from './options.ts';
+import { PackSaver } from './pack-saver.ts';
+import { SummaryCounter } from './summary.ts';
+import { TreeStore } from './tree-store.ts';
+
+/** restic's default pack size. */
+const PACK_BYTES = 16 * 1024 * 1024;
+/** Packs on their way to storage at the same time: hides its latency; each costs a slab of memory. */
+const MAX_IN_FLIGHT = 4;
+
+export class Storing {
+  readonly pool: Pool;
+  readonly trees: TreeStore;
+  readonly packs: PackSaver;
+  readonly summary: SummaryCounter = new SummaryCounter();
+  readonly workers: number;
+  readonly #stop: Int32Array;
+  readonly #bytesRead: BigInt64Array;
+  #failure: { readonly error: unknown } | null = null;
+  #onFailure: () => void = () => {};
+
+  constructor(repository: Repository, options: StorageOptions) {
+    this.workers = options.workers ?? defaultWorkers();
+    this.#stop = new Int32Array(new SharedArrayBuffer(4));
+    this.#bytesRead = new BigInt64Array(new SharedArrayBuffer(8));
+    const setup: EngineSetup = {
+      polynomial: repository.config.polynomial,
+      key: repository.key,
+      repositoryVersion: repository.version,
+      compression: options.compression ?? 'auto',
+      packSizeBytes: options.packSizeBytes ?? PACK_BYTES,
+      blobs: repository.blobs.share(),
+      stop: this.#stop,
+      bytesRead: this.#bytesRead,
+    };
+    const inFlight = Math.max(1, Math.min(repository.backend.connections, MAX_IN_FLIGHT));
+    // One open pack per engine, one of trees, and those in flight.
+    const slabs = new SlabPool(slabBytes(setup.packSizeBytes), Math.max(this.workers, 1) + 1 + inFlight);
+    const { backend } = repository;
+    const dryRun = options.dryRun === true;
+    const target = { repository, backend, dryRun, now: () => performance.now() };
+    this.packs = new PackSaver(target, slabs, (error) => this.fail(error));
+    this.trees = new TreeStore(setup, repository.platform, repository.blobs, this.packs, this.summary);
+    this.pool = startPool(this.workers, setup, this.packs);
+  }
+
+  /** Bytes read or taken over so far, those of unfinished files included. */
+  get bytesDone(): number {
+    return this.summary.reusedBytes + Number(Atomics.load(this.#bytesRead, 0));
+  }
+
+  /** The first error that ends the backup, if any. */
+  get failure(): { readonly error: unknown } | null {
+    return this.#failure;
+  }
+
+  /** Called once when something fails that ends the backup. */
+  set onFailure(listener: () => void) {
+    this.#onFailure = listener;
+  }
+
+  /** Ends the backup with an error: workers stop at the next chunk. The first error stays. */
+  fail(error: unknown): void {
+    if (this.#failure !== null) return;
+    this.#failure = { error };
+    this.stop();
+    this.#onFailure();
+  }
+
+  /** Workers stop at the next chunk. */
+  stop(): void {
+    Atomics.store(this.#stop, 0, 1);
+  }
+
+  /** Stores all data that is still in open packs. Trees may still come. */
+  async flushData(): Promise<void> {
+    for (const { stored } of await this.pool.flush()) this.summary.stored(stored);
+  }
+
+  /** Everything is durable and indexed when resolved. */
+  async finish(): Promise<void> {
+    await this.trees.flush();
+    await this.packs.finish();
+  }
+
+  /** Ends the threads and waits for saves under way. For every ending; may be called after finish(). */
+  async close(): Promise<void> {
+    await this.pool.close();
+    await this.packs.settle();
+  }
+}

@@ -1,0 +1,317 @@
+/**
+ * Walks the targets in restic's order and turns what it finds into nodes: unchanged files take their content from the
+ * parent, others go to the file queue, directories become folders. The walk never waits for a file, only for room.
+ */
+import type { Posix, Stat, Xattr } from '@hostark/kernels';
+import { type BlobTable, idBytes, nodeTypeOf, type TreeNode } from '@hostark/repository';
+import type { Exclusion, FolderRules } from '../walk/exclusion.ts';
+import { type ChangeRule, isUnchanged, type MutableNode, type NodeContext, nodeOf } from '../walk/node.ts';
+import { absolutePath, baseName, joinPath, parentPath } from '../walk/paths.ts';
+import type { TargetNode } from '../walk/targets.ts';
+import type { FileOutcome, FileQueue } from './file-queue.ts';
+import { Folder, type FolderSink } from './folder.ts';
+import { noPrevious, type ParentTrees, type PreviousFolder } from './parent-trees.ts';
+import type { Reporter } from './reporter.ts';
+import type { SummaryCounter } from './summary.ts';
+
+/** Names whose stats and attributes are asked for at once. */
+const SLICE = 1024;
+/** The walk lets other work on this thread have its turn this often. */
+const TURN_MS = 4;
+
+const NO_XATTRS: readonly Xattr[] = [];
+
+export interface WalkParts {
+  readonly workingDirectory: Uint8Array;
+  readonly nodes: NodeContext;
+  readonly exclusion: Exclusion;
+  readonly change: ChangeRule;
+  readonly blobs: BlobTable;
+  readonly parents: ParentTrees;
+  readonly queue: FileQueue;
+  readonly summary: SummaryCounter;
+  readonly reporter: Reporter;
+  /** Rejects or throws when the backup must end; resolves when there is room for more work. */
+  readonly room: () => Promise<void> | null;
+  readonly complete: FolderSink;
+}
+
+/** One entry as the walk found it. */
+interface Entry {
+  readonly name: Uint8Array;
+  /** Absolute, in the file system. */
+  readonly path: Uint8Array;
+  /** In the snapshot. */
+  readonly item: Uint8Array;
+  readonly stat: Stat;
+  readonly xattrs: readonly Xattr[];
+}
+
+export class Walker {
+  readonly #parts: WalkParts;
+  readonly #posix: Posix;
+  #turnEndsMs = 0;
+
+  constructor(parts: WalkParts) {
+    this.#parts = parts;
+    this.#posix = parts.nodes.posix;
+  }
+
+  /** Walks everything below `top` into the root folder, and returns when all entries are found, not when all are read. */
+  async walk(top: TargetNode, previous: PreviousFolder): Promise<void> {
+    const place = { parent: null, slot: 0, node: null, previous: null, item: Buffer.from('/') };
+    const root = new Folder(place, this.#parts.complete);
+    await this.#targets(top, root, previous);
+    root.end();
+  }
+
+  async #targets(target: TargetNode, folder: Folder, previous: PreviousFolder): Promise<void> {
+    for (const [name, child] of target.children ?? []) {
+      await this.#takeTurns();
+      const item = joinPath(folder.place.item, name);
+      const before = previous.find(name);
+      if (child.children === null) await this.#leaf(child, name, item, folder, before);
+      else await this.#intermediate(child, name, item, folder, before);
+    }
+  }
+
+  /** A directory above targets: its own metadata, by a stat that follows links, and nothing but the targets below. */
+  async #intermediate(
+    target: TargetNode,
+    name: Buffer,
+    item: Buffer,
+    folder: Folder,
+    before: TreeNode | null,
+  ): Promise<void> {
+    const path = this.#absolute(target.metadataPath ?? target.path ?? name);
+    let node: MutableNode;
+    try {
+      const stat = this.#posix.stat(path);
+      node = nodeOf(name, stat, this.#quietXattrs(path), undefined, this.#parts.nodes);
+      if (node.type !== 'dir') throw new Error('expected a directory');
+    } catch (error) {
+      this.#parts.reporter.error(path, 'stat', messageOf(error));
+      return;
+    }
+    const child = new Folder(
+      { parent: folder, slot: folder.reserve(), node, previous: before, item },
+      this.#parts.complete,
+    );
+    await this.#targets(target, child, await this.#previousOf(before, path));
+    child.end();
+  }
+
+  async #leaf(target: TargetNode, name: Buffer, item: Buffer, folder: Folder, before: TreeNode | null): Promise<void> {
+    const path = this.#absolute(target.path!);
+    const { exclusion } = this.#parts;
+    if (!target.explicit && exclusion.rejectsEntry(parentPath(path), baseName(path))) return;
+    let stat: Stat;
+    try {
+      stat = this.#posix.lstat(path);
+    } catch (error) {
+      this.#lost(path, 'stat', error);
+      return;
+    }
+    const rules = exclusion.atTarget(path, stat);
+    if (!target.explicit && exclusion.rejectsStat(stat, rules)) return;
+    const xattrs = this.#xattrs(path);
+    await this.#entry({ name, path, item, stat, xattrs }, folder, before, rules);
+  }
+
+  async #entry(entry: Entry, folder: Folder, before: TreeNode | null, rules: FolderRules): Promise<void> {
+    const type = nodeTypeOf(entry.stat.mode);
+    if (type === 'socket') return;
+    if (type === 'file') this.#file(entry, folder, before);
+    else if (type === 'dir') await this.#directory(entry, folder, before, rules);
+    else this.#other(entry, folder);
+  }
+
+  #other(entry: Entry, folder: Folder): void {
+    let target: Uint8Array | undefined;
+    if (nodeTypeOf(entry.stat.mode) === 'symlink') {
+      try {
+        target = this.#posix.readLink(entry.path);
+      } catch (error) {
+        this.#lost(entry.path, 'readlink', error);
+        return;
+      }
+    }
+    folder.add(nodeOf(entry.name, entry.stat, entry.xattrs, target, this.#parts.nodes));
+  }
+
+  #file(entry: Entry, folder: Folder, before: TreeNode | null): void {
+    const { reporter, summary } = this.#parts;
+    if (before !== null && isUnchanged(entry.stat, before, this.#parts.change)) {
+      if (this.#hasContent(before)) {
+        const node = nodeOf(entry.name, entry.stat, entry.xattrs, undefined, this.#parts.nodes);
+        node.content = before.content;
+        summary.reusedFile(before.size);
+        reporter.item(entry.item, 'unchanged', 0n);
+        folder.add(node);
+        return;
+      }
+      const problem = 'parts of the file are not in the repository index; storing it again';
+      reporter.error(entry.path, 'parent', problem);
+    }
+    const slot = folder.reserve();
+    this.#parts.queue.add({
+      path: entry.path,
+      stat: entry.stat,
+      done: (outcome) => folder.fill(slot, this.#saved(entry, outcome, before)),
+    });
+  }
+
+  /** Returns the node of a file that was read, or null if it is left out. */
+  #saved(entry: Entry, outcome: FileOutcome, before: TreeNode | null): TreeNode | null {
+    const { reporter, summary } = this.#parts;
+    if (outcome.kind === 'stopped') return null;
+    if (outcome.kind === 'vanished') {
+      reporter.error(entry.path, 'open', 'vanished before it could be read');
+      return null;
+    }
+    if (outcome.kind === 'failed') {
+      reporter.error(entry.path, outcome.during, outcome.message);
+      return null;
+    }
+    const node = nodeOf(entry.name, outcome.fresh ?? entry.stat, entry.xattrs, undefined, this.#parts.nodes);
+    node.size = BigInt(outcome.size);
+    node.content = outcome.content;
+    if (outcome.changed) reporter.error(entry.path, 'read', 'changed while it was read; saved as read');
+    reporter.item(entry.item, summary.file(node, before), node.size);
+    reporter.working(entry.path);
+    reporter.tick();
+    return node;
+  }
+
+  /** An empty file has no content to miss. A null content is not to be believed. */
+  #hasContent(node: TreeNode): boolean {
+    if (node.content === null) return false;
+    return node.content.every((id) => this.#parts.blobs.has('data', idBytes(id)));
+  }
+
+  async #directory(entry: Entry, folder: Folder, before: TreeNode | null, rules: FolderRules): Promise<void> {
+    const { exclusion, reporter } = this.#parts;
+    const { path, item } = entry;
+    reporter.working(path);
+    let names: readonly Uint8Array[];
+    try {
+      names = this.#posix.readDirectory(path).names;
+    } catch (error) {
+      this.#lost(path, 'readdir', error);
+      return;
+    }
+    const node = nodeOf(entry.name, entry.stat, entry.xattrs, undefined, this.#parts.nodes);
+    const child = new Folder(
+      { parent: folder, slot: folder.reserve(), node, previous: before, item },
+      this.#parts.complete,
+    );
+    const previous = await this.#previousOf(before, path);
+    const kept = exclusion.keepNames(path, names, rules);
+    for (let from = 0; from < kept.length; from += SLICE) {
+      await this.#slice(path, kept.slice(from, from + SLICE), child, previous, rules);
+    }
+    child.end();
+  }
+
+  async #slice(
+    directory: Uint8Array,
+    names: readonly Uint8Array[],
+    folder: Folder,
+    previous: PreviousFolder,
+    rules: FolderRules,
+  ): Promise<void> {
+    const { exclusion } = this.#parts;
+    let batch: { stats: ReturnType<Posix['lstatBatch']>; xattrs: ReturnType<Posix['listXattrsBatch']> };
+    try {
+      batch = {
+        stats: this.#posix.lstatBatch(directory, names),
+        xattrs: this.#posix.listXattrsBatch(directory, names),
+      };
+    } catch (error) {
+      this.#parts.reporter.error(directory, 'stat', messageOf(error));
+      return;
+    }
+    const { stats, xattrs } = batch;
+    for (let i = 0; i < names.length; i++) {
+      const name = names[i]!;
+      // A directory that changes while it is listed may show a name twice; a tree must not.
+      if (i > 0 && Buffer.compare(names[i - 1]!, name) === 0) continue;
+      const path = joinPath(directory, name);
+      const code = stats.code(i);
+      if (code !== null) {
+        this.#lostCode(path, 'stat', code, code);
+        continue;
+      }
+      const stat = stats.stat(i);
+      if (exclusion.rejectsStat(stat, rules)) continue;
+      const item = joinPath(folder.place.item, name);
+      const entry = { name, path, item, stat, xattrs: this.#batchXattrs(xattrs, i, path) };
+      const isDirectory = nodeTypeOf(stat.mode) === 'dir';
+      await this.#entry(entry, folder, previous.find(name), isDirectory ? exclusion.below(rules, name, stat) : rules);
+      if ((i & 63) === 63) await this.#takeTurns();
+    }
+    await this.#takeTurns();
+  }
+
+  /** Returns the parent's entries of a directory. A tree that cannot be read is reported; its files are read again. */
+  async #previousOf(before: TreeNode | null, path: Uint8Array): Promise<PreviousFolder> {
+    if (before === null || before.type !== 'dir' || before.subtree === null) return noPrevious();
+    try {
+      return await this.#parts.parents.load(before.subtree);
+    } catch (error) {
+      this.#parts.reporter.error(path, 'parent', messageOf(error));
+      return noPrevious();
+    }
+  }
+
+  #xattrs(path: Uint8Array): readonly Xattr[] {
+    try {
+      return this.#posix.listXattrs(path);
+    } catch (error) {
+      this.#parts.reporter.error(path, 'xattrs', `saved without extended attributes: ${messageOf(error)}`);
+      return NO_XATTRS;
+    }
+  }
+
+  /** Above targets, attributes that may not be listed are nobody's concern (restic does the same). */
+  #quietXattrs(path: Uint8Array): readonly Xattr[] {
+    try {
+      return this.#posix.listXattrs(path, false);
+    } catch {
+      return NO_XATTRS;
+    }
+  }
+
+  #batchXattrs(batch: ReturnType<Posix['listXattrsBatch']>, i: number, path: Uint8Array): readonly Xattr[] {
+    const code = batch.code(i);
+    if (code === null) return batch.xattrs(i);
+    if (code !== 'ENOENT') this.#parts.reporter.error(path, 'xattrs', `saved without extended attributes: ${code}`);
+    return NO_XATTRS;
+  }
+
+  #lost(path: Uint8Array, during: string, error: unknown): void {
+    this.#lostCode(path, during, (error as { code?: string }).code ?? '', messageOf(error));
+  }
+
+  #lostCode(path: Uint8Array, during: string, code: string, message: string): void {
+    this.#parts.reporter.error(path, during, code === 'ENOENT' ? 'vanished before it could be read' : message);
+  }
+
+  #absolute(path: Uint8Array): Buffer {
+    return absolutePath(path, this.#parts.workingDirectory);
+  }
+
+  async #takeTurns(): Promise<void> {
+    const room = this.#parts.room();
+    if (room !== null) await room;
+    const now = performance.now();
+    if (now < this.#turnEndsMs) return;
+    this.#parts.reporter.tick(now);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    this.#turnEndsMs = performance.now() + TURN_MS;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,34 @@
+/**
+ * Tells early whether a blob is worth compressing: already compressed or encrypted data costs zstd time and gains nothing.
+ * Version 2 repositories may hold uncompressed blobs, so that a wrong guess costs space, never correctness.
+ */
+import type { Platform } from '@hostark/kernels';
+
+/** Blobs below this are simply compressed: asking would cost as much. */
+const LEAST_BYTES = 96 * 1024;
+/** How many places are looked at, and bytes at each: a mixed blob shows itself in one of them. */
+const PIECES = 8;
+const PIECE_BYTES = 4096;
+/** A sample that keeps this share of its bytes speaks for data that does not shrink. */
+const INCOMPRESSIBLE_SHARE = 0.985;
+
+/** Samples blobs; keeps one small buffer. Not for use by two threads. */
+export class CompressionProbe {
+  readonly #platform: Platform;
+  readonly #sample = new Uint8Array(PIECES * PIECE_BYTES);
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  /** Returns false if a sample of `plain` does not shrink. */
+  worthTrying(plain: Uint8Array): boolean {
+    if (plain.length < LEAST_BYTES) return true;
+    const step = (plain.length - PIECE_BYTES) / (PIECES - 1);
+    for (let piece = 0; piece < PIECES; piece++) {
+      const from = Math.floor(piece * step);
+      this.#sample.set(plain.subarray(from, from + PIECE_BYTES), piece * PIECE_BYTES);
+    }
+    return this.#platform.zstdCompress(this.#sample, 1).length < this.#sample.length * INCOMPRESSIBLE_SHARE;
+  }
+}

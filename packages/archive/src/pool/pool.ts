@@ -1,0 +1,195 @@
+/**
+ * The pool: engines that run jobs, in worker threads or (size 0) on the calling thread, behind one small face.
+ */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { Engine } from './engine.ts';
+import type { EngineSetup, FilesResult, PoolJob } from './jobs.ts';
+import type { Slab, SlabExchange } from './slabs.ts';
+import type { FromWorker, ToWorker } from './thread-messages.ts';
+import { poolWorkerUrl } from './worker-url.ts';
+
+/** Jobs at a worker: the one it does and the one that it finds next without asking. */
+const JOBS_PER_WORKER = 2;
+/** A worker's JavaScript heap stays small: its data is in slabs and in the scanner's arena. */
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512, stackSizeMb: 2 };
+
+export interface Pool {
+  /** How many jobs are worth having under way. */
+  readonly width: number;
+  /** Whether a worker has nothing to do. */
+  readonly hasIdle: boolean;
+  /** Runs a job on the first worker that is free. Rejects only with what ends the backup. */
+  run(job: PoolJob): Promise<FilesResult>;
+  /** Has every engine hand over its open pack, after the jobs it has. */
+  flush(): Promise<readonly FilesResult[]>;
+  /** Ends the threads. Jobs under way reject. */
+  close(): Promise<void>;
+}
+
+/** Returns how many workers a backup uses unless told otherwise: one per core. */
+export function defaultWorkers(): number {
+  return Math.max(1, availableParallelism());
+}
+
+/** Starts `workers` engines that exchange slabs with `slabs`. */
+export function startPool(workers: number, setup: EngineSetup, slabs: SlabExchange): Pool {
+  return workers === 0 ? new InlinePool(setup, slabs) : new ThreadPool(workers, setup, slabs);
+}
+
+/** One engine on the calling thread, one job after the other. */
+class InlinePool implements Pool {
+  readonly width = 1;
+  readonly #engine: Engine;
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(setup: EngineSetup, slabs: SlabExchange) {
+    this.#engine = new Engine(setup, slabs);
+  }
+
+  get hasIdle(): boolean {
+    return this.#waiting === 0;
+  }
+
+  run(job: PoolJob): Promise<FilesResult> {
+    this.#waiting++;
+    const done = this.#last.then(() => this.#engine.run(job));
+    this.#last = done.catch(() => {}).finally(() => this.#waiting--);
+    return done;
+  }
+
+  async flush(): Promise<readonly FilesResult[]> {
+    return [await this.run({ kind: 'flush' })];
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+  }
+}
+
+interface QueuedJob {
+  readonly job: PoolJob;
+  readonly resolve: (result: FilesResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+class ThreadPool implements Pool {
+  readonly width: number;
+  readonly #threads: Thread[];
+  readonly #queue: QueuedJob[] = [];
+
+  constructor(workers: number, setup: EngineSetup, slabs: SlabExchange) {
+    this.width = workers * JOBS_PER_WORKER;
+    this.#threads = Array.from({ length: workers }, () => new Thread(setup, slabs, () => this.#dispatch()));
+  }
+
+  get hasIdle(): boolean {
+    return this.#threads.some((thread) => thread.load === 0);
+  }
+
+  run(job: PoolJob): Promise<FilesResult> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ job, resolve, reject });
+      this.#dispatch();
+    });
+  }
+
+  flush(): Promise<readonly FilesResult[]> {
+    return Promise.all(
+      this.#threads.map(
+        (thread) =>
+          new Promise<FilesResult>((resolve, reject) => thread.post({ job: { kind: 'flush' }, resolve, reject })),
+      ),
+    );
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map((thread) => thread.close()));
+  }
+
+  #dispatch(): void {
+    while (this.#queue.length > 0) {
+      const free = this.#threads.reduce((a, b) => (b.load < a.load ? b : a));
+      if (free.load >= JOBS_PER_WORKER) return;
+      free.post(this.#queue.shift()!);
+    }
+  }
+}
+
+/** One worker thread and the jobs it has. */
+class Thread {
+  readonly #worker: Worker;
+  readonly #slabs: SlabExchange;
+  readonly #lent: Map<number, Slab> = new Map();
+  readonly #jobs: QueuedJob[] = [];
+  readonly #freed: () => void;
+  #failure: { readonly error: unknown } | null = null;
+
+  constructor(setup: EngineSetup, slabs: SlabExchange, freed: () => void) {
+    this.#slabs = slabs;
+    this.#freed = freed;
+    // Files are opened by system calls of our own, which Node's count of a worker's descriptors does not know.
+    const options = { workerData: setup, resourceLimits: WORKER_LIMITS, trackUnmanagedFds: false };
+    this.#worker = new Worker(poolWorkerUrl(), options);
+    this.#worker.on('message', (message: FromWorker) => this.#receive(message));
+    this.#worker.on('error', (error) => this.#fail(error));
+    this.#worker.on('exit', (code) => this.#fail(new Error(`a worker thread ended with code ${code}`)));
+  }
+
+  get load(): number {
+    return this.#jobs.length;
+  }
+
+  post(queued: QueuedJob): void {
+    if (this.#failure !== null) {
+      queued.reject(this.#failure.error);
+      return;
+    }
+    this.#jobs.push(queued);
+    this.#send({ kind: 'job', job: queued.job });
+  }
+
+  async close(): Promise<void> {
+    this.#failure ??= { error: new Error('the pool is closed') };
+    await this.#worker.terminate();
+    this.#rejectJobs();
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.kind === 'done') {
+      this.#jobs.shift()?.resolve(message.result);
+      this.#freed();
+    } else if (message.kind === 'failed') {
+      this.#jobs.shift()?.reject(message.error);
+      this.#freed();
+    } else if (message.kind === 'pack') {
+      const slab = this.#lent.get(message.index)!;
+      this.#lent.delete(message.index);
+      this.#slabs.give(slab, message.pack);
+    } else void this.#lend();
+  }
+
+  async #lend(): Promise<void> {
+    try {
+      const slab = await this.#slabs.take();
+      this.#lent.set(slab.index, slab);
+      this.#send({ kind: 'slab', index: slab.index, memory: slab.memory });
+    } catch {
+      this.#send({ kind: 'slab', index: -1, memory: null });
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#rejectJobs();
+  }
+
+  #rejectJobs(): void {
+    for (const queued of this.#jobs.splice(0)) queued.reject(this.#failure?.error);
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Slabs: the shared memory that packs are built in. A worker fills one, hands it over, and gets an empty one when there
+ * is one: the fixed number of slabs bounds the memory and, where storage is slower than reading, the reading.
+ */
+import { MAX_CHUNK } from '@hostark/kernels';
+import type { SlabPack } from './jobs.ts';
+
+/** Room for the longest chunk that zstd could not shrink, its seal, and a pack header of one entry. */
+const LONGEST_BLOB_BYTES = MAX_CHUNK + (MAX_CHUNK >> 8) + 4096;
+
+export interface Slab {
+  readonly index: number;
+  readonly memory: Uint8Array;
+  /** The slab whose turn this memory of unusual size uses up; it is empty meanwhile. */
+  readonly lentFor?: Slab;
+}
+
+/** Where a pack builder gets memory and leaves packs. */
+export interface SlabExchange {
+  /** Resolves with an empty slab. Rejects if the backup has ended. */
+  take(): Promise<Slab>;
+  /** Hands over a finished pack. The slab is no longer the caller's. */
+  give(slab: Slab, pack: SlabPack): void;
+}
+
+/** Returns the size of a slab for packs of `packSizeBytes`. */
+export function slabBytes(packSizeBytes: number): number {
+  return Math.max(packSizeBytes, LONGEST_BLOB_BYTES);
+}
+
+/** A bounded set of slabs, made when first needed. */
+export class SlabPool {
+  readonly #bytes: number;
+  readonly #limit: number;
+  readonly #free: Slab[] = [];
+  readonly #waiting: ((slab: Slab) => void)[] = [];
+  #made = 0;
+
+  constructor(bytes: number, limit: number) {
+    this.#bytes = bytes;
+    this.#limit = limit;
+  }
+
+  take(): Promise<Slab> {
+    const free = this.#free.pop();
+    if (free !== undefined) return Promise.resolve(free);
+    if (this.#made < this.#limit) {
+      const memory = new Uint8Array(new SharedArrayBuffer(this.#bytes));
+      return Promise.resolve({ index: this.#made++, memory });
+    }
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  release(used: Slab): void {
+    const slab = used.lentFor ?? used;
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free.push(slab);
+    else next(slab);
+  }
+}

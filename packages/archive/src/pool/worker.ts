@@ -1,0 +1,63 @@
+/**
+ * The entry point of a worker thread: an Engine between two message ports. Bundled to dist/worker.js.
+ * Reads source files; never touches the repository's storage.
+ */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { Engine } from './engine.ts';
+import type { EngineSetup, SlabPack } from './jobs.ts';
+import type { Slab, SlabExchange } from './slabs.ts';
+import type { FromWorker, ToWorker } from './thread-messages.ts';
+
+/** Slabs that come and go by message. One is asked for at a time. */
+class PortSlabs implements SlabExchange {
+  readonly #port: MessagePort;
+  #arrived: ((message: ToWorker & { kind: 'slab' }) => void) | null = null;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+  }
+
+  async take(): Promise<Slab> {
+    const arrival = new Promise<ToWorker & { kind: 'slab' }>((resolve) => {
+      this.#arrived = resolve;
+    });
+    post(this.#port, { kind: 'want-slab' });
+    const { index, memory } = await arrival;
+    if (memory === null) throw new Error('no more packs are accepted');
+    return { index, memory };
+  }
+
+  give(slab: Slab, pack: SlabPack): void {
+    post(this.#port, { kind: 'pack', index: slab.index, pack });
+  }
+
+  receive(message: ToWorker & { kind: 'slab' }): void {
+    this.#arrived?.(message);
+    this.#arrived = null;
+  }
+}
+
+function post(port: MessagePort, message: FromWorker): void {
+  port.postMessage(message);
+}
+
+function serve(port: MessagePort, setup: EngineSetup): void {
+  const slabs = new PortSlabs(port);
+  const engine = new Engine(setup, slabs);
+  let last: Promise<void> = Promise.resolve();
+  port.on('message', (message: ToWorker) => {
+    if (message.kind === 'slab') {
+      slabs.receive(message);
+      return;
+    }
+    last = last.then(async () => {
+      try {
+        post(port, { kind: 'done', result: await engine.run(message.job) });
+      } catch (error) {
+        post(port, { kind: 'failed', error });
+      }
+    });
+  });
+}
+
+if (parentPort !== null) serve(parentPort, workerData as EngineSetup);
