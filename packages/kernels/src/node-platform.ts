@@ -1,10 +1,14 @@
 /** The Platform of Node: native kernels where they load, `node:crypto` and plain TypeScript elsewhere, same bytes. */
 
 import { randomBytes } from 'node:crypto';
+import { type Libcrypto, libcrypto } from './crypto/libcrypto.ts';
+import { NativeSealer } from './crypto/native-sealer.ts';
+import { NativeSha256 } from './crypto/native-sha256.ts';
 import { PortableSealer } from './crypto/portable-sealer.ts';
 import { PortableSha256, portableSha256 } from './crypto/portable-sha256.ts';
 import { deriveKey } from './crypto/scrypt.ts';
-import type { Platform } from './platform.ts';
+import type { Sealer, SealingKey } from './crypto/sealer.ts';
+import type { Platform, Sha256 } from './platform.ts';
 import { chooseZstd } from './zstd/zstd.ts';
 
 export interface NodePlatformOptions {
@@ -12,17 +16,70 @@ export interface NodePlatformOptions {
   readonly native?: boolean;
 }
 
-/** Returns the platform of this thread; make one in each worker. */
+/**
+ * Returns the platform of this thread; make one in each worker. A primitive whose native form does not load, or does
+ * not give the answers it must, silently takes its fallback: `name` says which is in use.
+ */
 export function nodePlatform(options: NodePlatformOptions = {}): Platform {
-  const zstd = chooseZstd(options.native !== false);
+  const native = options.native !== false;
+  const library = native ? libcrypto() : null;
+  const newSealer = nativeSealers(library);
+  const newSha256 = nativeHashes(library);
+  const oneShot = newSha256?.();
+  const zstd = chooseZstd(native);
   return {
-    name: `node (zstd: ${zstd.name})`,
-    sha256: portableSha256,
-    sha256Stream: () => new PortableSha256(),
+    name: `node (sha256: ${said(newSha256)}, sealing: ${said(newSealer)}, zstd: ${zstd.name})`,
+    sha256: oneShot === undefined ? portableSha256 : (data) => hashOnce(oneShot, data),
+    sha256Stream: newSha256 ?? (() => new PortableSha256()),
     randomBytes: (n) => randomBytes(n),
-    sealer: (key) => new PortableSealer(key),
-    zstdCompress: (data, level) => zstd.compress(data, level),
-    zstdDecompress: (data, maxSize) => zstd.decompress(data, maxSize),
+    sealer: newSealer ?? ((key) => new PortableSealer(key)),
+    zstdCompress: (data, level, into) => zstd.compress(data, level, into),
+    zstdDecompress: (data, maxSize, into) => zstd.decompress(data, maxSize, into),
     scrypt: deriveKey,
   };
+}
+
+function said(native: unknown): string {
+  return native === null ? 'node:crypto' : 'libcrypto';
+}
+
+function hashOnce(hash: Sha256, data: Uint8Array): Uint8Array {
+  hash.update(data);
+  return hash.digest();
+}
+
+function nativeHashes(library: Libcrypto | null): (() => Sha256) | null {
+  if (library === null || library.digest === null) return null;
+  const { digest } = library;
+  const make = () => new NativeSha256(library, digest);
+  return agrees(() => hashOnce(make(), PROBE), portableSha256(PROBE)) ? make : null;
+}
+
+function nativeSealers(library: Libcrypto | null): ((key: SealingKey) => Sealer) | null {
+  if (library === null || library.cipher === null || library.mac === null) return null;
+  const { cipher, mac } = library;
+  const make = (key: SealingKey) => new NativeSealer(library, cipher, mac, key);
+  const probe = (sealer: Sealer) => {
+    const out = new Uint8Array(PROBE.length + 32);
+    sealer.seal(PROBE, out, PROBE.subarray(0, 16));
+    return out;
+  };
+  return agrees(() => probe(make(PROBE_KEY)), probe(new PortableSealer(PROBE_KEY))) ? make : null;
+}
+
+/** Any bytes will do: what counts is that both ways give the same. */
+const PROBE: Uint8Array = Uint8Array.from({ length: 77 }, (_, i) => i + 1);
+const PROBE_KEY: SealingKey = {
+  encrypt: PROBE.subarray(0, 32),
+  macK: PROBE.subarray(32, 48),
+  macR: PROBE.subarray(48, 64),
+};
+
+/** A library of another build must not be trusted with backups before it has shown the right answer once. */
+function agrees(native: () => Uint8Array, expected: Uint8Array): boolean {
+  try {
+    return Buffer.compare(native(), expected) === 0;
+  } catch {
+    return false;
+  }
 }

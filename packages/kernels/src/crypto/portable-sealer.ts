@@ -3,8 +3,9 @@
  * Same bytes as the native sealer, more allocation.
  */
 
-import { createCipheriv, randomFillSync, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, timingSafeEqual } from 'node:crypto';
 import { poly1305 } from './poly1305.ts';
+import { RandomIvs } from './random-ivs.ts';
 import {
   expectSealingKey,
   expectSealLengths,
@@ -22,17 +23,19 @@ export class PortableSealer implements Sealer {
   readonly #encrypt: Uint8Array;
   readonly #macK: Uint8Array;
   readonly #macR: Uint8Array;
+  readonly #ivs: RandomIvs = new RandomIvs();
 
   constructor(key: SealingKey) {
     expectSealingKey(key);
-    this.#encrypt = key.encrypt.slice();
-    this.#macK = key.macK.slice();
-    this.#macR = key.macR.slice();
+    this.#encrypt = new Uint8Array(key.encrypt);
+    this.#macK = new Uint8Array(key.macK);
+    this.#macR = new Uint8Array(key.macR);
   }
 
   seal(plain: Uint8Array, out: Uint8Array, iv?: Uint8Array): void {
     expectSealLengths(plain, out, iv);
-    const nonce = iv?.slice() ?? randomIv();
+    const nonce = new Uint8Array(iv ?? IV_BYTES);
+    if (iv === undefined) this.#ivs.next(nonce);
     const body = out.subarray(IV_BYTES, -MAC_BYTES);
     this.#applyCtr(nonce, plain, body);
     out.set(nonce, 0);
@@ -42,9 +45,9 @@ export class PortableSealer implements Sealer {
   open(sealed: Uint8Array, out: Uint8Array): boolean {
     if (sealed.length < SEAL_OVERHEAD) return false;
     expectSealLengths(out, sealed);
-    const nonce = sealed.slice(0, IV_BYTES);
+    const nonce = new Uint8Array(sealed.subarray(0, IV_BYTES));
     const body = sealed.subarray(IV_BYTES, -MAC_BYTES);
-    if (!timingSafeEqual(this.#tag(nonce, body), sealed.slice(-MAC_BYTES))) return false;
+    if (!timingSafeEqual(this.#tag(nonce, body), sealed.subarray(-MAC_BYTES))) return false;
     this.#applyCtr(nonce, body, out);
     return true;
   }
@@ -59,12 +62,4 @@ export class PortableSealer implements Sealer {
     const cipher = createCipheriv('aes-128-ecb', this.#macK, null);
     return poly1305(body, this.#macR, cipher.update(nonce));
   }
-}
-
-/** Returns 16 random bytes; not all zero, which the format reserves. */
-export function randomIv(): Uint8Array {
-  const iv = new Uint8Array(IV_BYTES);
-  do randomFillSync(iv);
-  while (iv.every((byte) => byte === 0));
-  return iv;
 }

@@ -1,0 +1,147 @@
+/**
+ * The libcrypto inside Node's own binary (or linked to it), reached by koffi: EVP digests, ciphers and MACs.
+ * Contexts and algorithm objects are made once and used again; bytes stay in the caller's buffers.
+ * `data` arguments are typed arrays, also over a SharedArrayBuffer; the others are addresses.
+ */
+
+import type koffi from 'koffi';
+import { optionalModule } from '../optional-module.ts';
+
+type Address = number;
+
+export interface Libcrypto {
+  /** Memory that never moves, for keys, nonces and tags. */
+  stable(size: number): { readonly bytes: Buffer; readonly address: Address };
+  readonly digest: Digests | null;
+  readonly cipher: Ciphers | null;
+  readonly mac: Macs | null;
+}
+
+/** Every function returns 1 on success. */
+export interface Digests {
+  readonly sha256: Address;
+  newContext(): Address;
+  freeContext(context: Address): void;
+  init(context: Address, digest: Address, engine: Address): number;
+  update(context: Address, data: Uint8Array, size: number): number;
+  final(context: Address, hash: Address, size: Address): number;
+}
+
+export interface Ciphers {
+  readonly aes256Ctr: Address;
+  readonly aes128Ecb: Address;
+  newContext(): Address;
+  freeContext(context: Address): void;
+  /** Zero for `cipher` or `key` keeps what the context has. */
+  init(context: Address, cipher: Address, engine: Address, key: Address, iv: Address): number;
+  setPadding(context: Address, on: number): number;
+  update(context: Address, out: Uint8Array, written: Address, data: Uint8Array, size: number): number;
+  updateAt(context: Address, out: Address, written: Address, data: Address, size: number): number;
+}
+
+export interface Macs {
+  readonly poly1305: Address;
+  newContext(mac: Address): Address;
+  freeContext(context: Address): void;
+  init(context: Address, key: Address, size: number, parameters: Address): number;
+  update(context: Address, data: Uint8Array, size: number): number;
+  final(context: Address, tag: Address, written: Address, size: number): number;
+}
+
+let bound: Libcrypto | null | undefined;
+
+/** Returns the bindings, or null without koffi; a primitive whose symbols are missing is null. Binds once a thread. */
+export function libcrypto(): Libcrypto | null {
+  if (bound === undefined) bound = bind();
+  return bound;
+}
+
+function bind(): Libcrypto | null {
+  const ffi = optionalModule<typeof koffi>('koffi');
+  if (ffi === null) return null;
+  try {
+    const library = ffi.load(null);
+    return {
+      stable(size) {
+        const bytes = Buffer.allocUnsafeSlow(size);
+        return { bytes, address: Number(ffi.address(bytes)) };
+      },
+      digest: attempt(() => bindDigests(library)),
+      cipher: attempt(() => bindCiphers(library)),
+      mac: attempt(() => bindMacs(library)),
+    };
+  } catch {
+    return null;
+  }
+}
+
+type Library = ReturnType<typeof koffi.load>;
+
+function bindDigests(library: Library): Digests {
+  const fetch = library.func('uintptr_t EVP_MD_fetch(void *library, const char *name, const char *properties)');
+  return {
+    sha256: found(fetch(null, 'SHA256', null)),
+    newContext: library.func('uintptr_t EVP_MD_CTX_new()'),
+    freeContext: library.func('void EVP_MD_CTX_free(uintptr_t context)'),
+    init: library.func('int EVP_DigestInit_ex(uintptr_t context, uintptr_t digest, uintptr_t engine)'),
+    update: library.func('int EVP_DigestUpdate(uintptr_t context, void *data, size_t size)'),
+    final: library.func('int EVP_DigestFinal_ex(uintptr_t context, uintptr_t hash, uintptr_t size)'),
+  };
+}
+
+function bindCiphers(library: Library): Ciphers {
+  const fetch = library.func('uintptr_t EVP_CIPHER_fetch(void *library, const char *name, const char *properties)');
+  const update = (pointer: string) =>
+    library.func(
+      `int EVP_EncryptUpdate(uintptr_t context, ${pointer} out, uintptr_t written, ${pointer} data, int size)`,
+    );
+  return {
+    aes256Ctr: found(fetch(null, 'AES-256-CTR', null)),
+    aes128Ecb: found(fetch(null, 'AES-128-ECB', null)),
+    newContext: library.func('uintptr_t EVP_CIPHER_CTX_new()'),
+    freeContext: library.func('void EVP_CIPHER_CTX_free(uintptr_t context)'),
+    init: library.func(
+      'int EVP_EncryptInit_ex(uintptr_t context, uintptr_t cipher, uintptr_t engine, uintptr_t key, uintptr_t iv)',
+    ),
+    setPadding: library.func('int EVP_CIPHER_CTX_set_padding(uintptr_t context, int on)'),
+    update: update('void *'),
+    updateAt: update('uintptr_t'),
+  };
+}
+
+function bindMacs(library: Library): Macs {
+  const fetch = library.func('uintptr_t EVP_MAC_fetch(void *library, const char *name, const char *properties)');
+  return {
+    poly1305: found(fetch(null, 'POLY1305', null)),
+    newContext: library.func('uintptr_t EVP_MAC_CTX_new(uintptr_t mac)'),
+    freeContext: library.func('void EVP_MAC_CTX_free(uintptr_t context)'),
+    init: library.func('int EVP_MAC_init(uintptr_t context, uintptr_t key, size_t size, uintptr_t parameters)'),
+    update: library.func('int EVP_MAC_update(uintptr_t context, void *data, size_t size)'),
+    final: library.func('int EVP_MAC_final(uintptr_t context, uintptr_t tag, uintptr_t written, size_t size)'),
+  };
+}
+
+function found(address: Address): Address {
+  if (address === 0) throw new Error('libcrypto does not offer the algorithm');
+  return address;
+}
+
+function attempt<T>(action: () => T): T | null {
+  try {
+    return action();
+  } catch {
+    return null; // Symbols missing: a Node built without them.
+  }
+}
+
+/** Throws unless a libcrypto call returned 1: only memory exhaustion or misuse of ours makes one fail. */
+export function expectOne(result: number, call: string): void {
+  if (result !== 1) throw new Error(`libcrypto: ${call} failed`);
+}
+
+const released = new FinalizationRegistry<() => void>((free) => free());
+
+/** Frees a context when its owner is collected. */
+export function releaseWith(owner: object, free: (context: number) => void, context: number): void {
+  released.register(owner, () => free(context));
+}

@@ -1,0 +1,116 @@
+/**
+ * Sealing through libcrypto: three contexts a key, used again; no allocation a call; bytes stay in the caller's buffers.
+ * Six transitions to C, about 1.5 us, before the bytes themselves.
+ */
+
+import { type Ciphers, expectOne, type Libcrypto, type Macs, releaseWith } from './libcrypto.ts';
+import { RandomIvs } from './random-ivs.ts';
+import {
+  expectSealingKey,
+  expectSealLengths,
+  IV_BYTES,
+  MAC_BYTES,
+  SEAL_OVERHEAD,
+  type Sealer,
+  type SealingKey,
+} from './sealer.ts';
+
+/** EVP_EncryptUpdate counts in a C int. A multiple of the block, so that the counter goes on seamlessly. */
+const PIECE = 1 << 30;
+
+/** Places in the scratch memory. The one-time key r | s is in one piece. */
+const NONCE = 0;
+const ONE_TIME_KEY = 16;
+const S = 32;
+const TAG = 48;
+const WRITTEN = 64;
+const SCRATCH_BYTES = 72;
+
+export class NativeSealer implements Sealer {
+  readonly #cipher: Ciphers;
+  readonly #mac: Macs;
+  readonly #ctr: number;
+  readonly #ecb: number;
+  readonly #poly: number;
+  readonly #scratch: Buffer;
+  readonly #at: number;
+  readonly #ivs: RandomIvs = new RandomIvs();
+
+  constructor(libcrypto: Libcrypto, cipher: Ciphers, mac: Macs, key: SealingKey) {
+    expectSealingKey(key);
+    this.#cipher = cipher;
+    this.#mac = mac;
+    const scratch = libcrypto.stable(SCRATCH_BYTES);
+    this.#scratch = scratch.bytes;
+    this.#at = scratch.address;
+    this.#scratch.set(key.macR, ONE_TIME_KEY);
+    const keys = libcrypto.stable(48);
+    keys.bytes.set(key.encrypt, 0);
+    keys.bytes.set(key.macK, 32);
+    this.#ctr = this.#cipherContext(cipher.aes256Ctr, keys.address);
+    this.#ecb = this.#cipherContext(cipher.aes128Ecb, keys.address + 32);
+    keys.bytes.fill(0);
+    this.#poly = mac.newContext(mac.poly1305);
+    releaseWith(this, mac.freeContext, this.#poly);
+  }
+
+  seal(plain: Uint8Array, out: Uint8Array, iv?: Uint8Array): void {
+    expectSealLengths(plain, out, iv);
+    if (iv === undefined) this.#ivs.next(this.#scratch);
+    else this.#scratch.set(iv, NONCE);
+    const body = out.subarray(IV_BYTES, -MAC_BYTES);
+    this.#applyCtr(plain, body);
+    this.#computeTag(body);
+    out.set(this.#scratch.subarray(NONCE, NONCE + IV_BYTES), 0);
+    out.set(this.#scratch.subarray(TAG, TAG + MAC_BYTES), out.length - MAC_BYTES);
+  }
+
+  open(sealed: Uint8Array, out: Uint8Array): boolean {
+    if (sealed.length < SEAL_OVERHEAD) return false;
+    expectSealLengths(out, sealed);
+    this.#scratch.set(sealed.subarray(0, IV_BYTES), NONCE);
+    const body = sealed.subarray(IV_BYTES, -MAC_BYTES);
+    this.#computeTag(body);
+    if (!this.#tagIs(sealed.subarray(-MAC_BYTES))) return false;
+    this.#applyCtr(body, out);
+    return true;
+  }
+
+  #cipherContext(algorithm: number, key: number): number {
+    const context = this.#cipher.newContext();
+    releaseWith(this, this.#cipher.freeContext, context);
+    expectOne(this.#cipher.init(context, algorithm, 0, key, 0), 'EVP_EncryptInit_ex');
+    expectOne(this.#cipher.setPadding(context, 0), 'EVP_CIPHER_CTX_set_padding');
+    return context;
+  }
+
+  /** CTR under the nonce in scratch; encrypts and decrypts alike. `to` may be `from`. */
+  #applyCtr(from: Uint8Array, to: Uint8Array): void {
+    if (from.length === 0) return;
+    expectOne(this.#cipher.init(this.#ctr, 0, 0, 0, this.#at + NONCE), 'EVP_EncryptInit_ex');
+    for (let at = 0; at < from.length; at += PIECE) {
+      this.#ctrPiece(from.subarray(at, at + PIECE), to.subarray(at, at + PIECE));
+    }
+  }
+
+  #ctrPiece(from: Uint8Array, to: Uint8Array): void {
+    expectOne(this.#cipher.update(this.#ctr, to, this.#at + WRITTEN, from, from.length), 'EVP_EncryptUpdate');
+  }
+
+  /** Leaves the MAC of `body` under the nonce in scratch at TAG. */
+  #computeTag(body: Uint8Array): void {
+    const at = this.#at;
+    // s = AES-128_k(IV): one block of ECB.
+    expectOne(this.#cipher.updateAt(this.#ecb, at + S, at + WRITTEN, at + NONCE, IV_BYTES), 'EVP_EncryptUpdate');
+    expectOne(this.#mac.init(this.#poly, at + ONE_TIME_KEY, 32, 0), 'EVP_MAC_init');
+    if (body.length > 0) expectOne(this.#mac.update(this.#poly, body, body.length), 'EVP_MAC_update');
+    expectOne(this.#mac.final(this.#poly, at + TAG, at + WRITTEN, MAC_BYTES), 'EVP_MAC_final');
+  }
+
+  /** Takes the same time for every difference. */
+  #tagIs(expected: Uint8Array): boolean {
+    let difference = 0;
+    for (let i = 0; i < MAC_BYTES; i++) difference |= this.#scratch[TAG + i]! ^ expected[i]!;
+    return difference === 0;
+  }
+}

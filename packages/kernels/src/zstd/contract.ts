@@ -1,0 +1,30 @@
+/** What every implementation of zstd shares: the contract, its errors and guards. */
+
+/** One way to zstd; the contracts are those of Platform. */
+export interface Zstd {
+  readonly name: string;
+  compress(data: Uint8Array, level: number, into?: Uint8Array): Uint8Array;
+  decompress(data: Uint8Array, maxSize: number, into?: Uint8Array): Uint8Array;
+}
+
+/** Throws RangeError unless `level` is one of zstd's. */
+export function expectLevel(level: number): void {
+  if (!Number.isInteger(level) || level < 1 || level > 22)
+    throw new RangeError(`level: expected 1 to 22, got ${level}`);
+}
+
+/** Returns an error with code `ZSTD_DAMAGED` or `ZSTD_TOO_LARGE`. */
+export function zstdError(code: 'ZSTD_DAMAGED' | 'ZSTD_TOO_LARGE', message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code });
+}
+
+export function tooLarge(size: number, maxSize: number): Error {
+  return zstdError('ZSTD_TOO_LARGE', `zstd content: expected at most ${maxSize} bytes, got ${size}`);
+}
+
+/** Returns `content` inside `into` when it was given and is large enough, else `content` itself. */
+export function placed(content: Uint8Array, into: Uint8Array | undefined): Uint8Array {
+  if (into === undefined || into.length < content.length) return content;
+  into.set(content);
+  return into.subarray(0, content.length);
+}

@@ -1,0 +1,116 @@
+/**
+ * zstd through the system's libzstd.so.1, which package managers and systemd bring to practically every Linux host.
+ * Contexts are used again, output goes straight to its place, and decompression is bounded by its buffer.
+ */
+
+import type koffi from 'koffi';
+import { optionalModule } from '../optional-module.ts';
+import { expectLevel, tooLarge, type Zstd, zstdError } from './contract.ts';
+import { declaredContent, frames, mostContent } from './frames.ts';
+
+/** 1.4.0: the first with the whole stable interface and no known decoder faults that matter here. */
+const OLDEST_VERSION = 10_400;
+
+/** Errors come as size_t close to 2^64, which koffi hands over as bigint; sizes are numbers. */
+interface LibZstd {
+  compressBound(size: number): number;
+  compress(
+    context: number,
+    to: Uint8Array,
+    capacity: number,
+    from: Uint8Array,
+    size: number,
+    level: number,
+  ): number | bigint;
+  decompress(context: number, to: Uint8Array, capacity: number, from: Uint8Array, size: number): number | bigint;
+  errorName(result: bigint): string;
+}
+
+const EMPTY: Uint8Array = new Uint8Array(0);
+
+let loaded: Zstd | null | undefined;
+
+/** Returns null where koffi or the library is missing or older than 1.4.0. */
+export function libraryZstd(): Zstd | null {
+  if (loaded === undefined) {
+    try {
+      loaded = load();
+    } catch {
+      loaded = null;
+    }
+  }
+  return loaded;
+}
+
+function load(): Zstd | null {
+  const ffi = optionalModule<typeof koffi>('koffi');
+  if (ffi === null || process.platform !== 'linux') return null;
+  const library = ffi.load('libzstd.so.1');
+  if (library.func('uint ZSTD_versionNumber()')() < OLDEST_VERSION) return null;
+  const calls: LibZstd = {
+    compressBound: library.func('size_t ZSTD_compressBound(size_t size)'),
+    compress: library.func(
+      'size_t ZSTD_compressCCtx(uintptr_t context, void *to, size_t capacity, void *from, size_t size, int level)',
+    ),
+    decompress: library.func(
+      'size_t ZSTD_decompressDCtx(uintptr_t context, void *to, size_t capacity, void *from, size_t size)',
+    ),
+    errorName: library.func('const char *ZSTD_getErrorName(size_t result)'),
+  };
+  // One of each a thread, for its life.
+  const compressor: number = library.func('uintptr_t ZSTD_createCCtx()')();
+  const decompressor: number = library.func('uintptr_t ZSTD_createDCtx()')();
+  if (compressor === 0 || decompressor === 0) return null;
+  return new LibraryZstd(calls, compressor, decompressor);
+}
+
+class LibraryZstd implements Zstd {
+  readonly name = 'libzstd';
+  readonly #calls: LibZstd;
+  readonly #compressor: number;
+  readonly #decompressor: number;
+  #scratch: Uint8Array = new Uint8Array(1 << 16);
+
+  constructor(calls: LibZstd, compressor: number, decompressor: number) {
+    this.#calls = calls;
+    this.#compressor = compressor;
+    this.#decompressor = decompressor;
+  }
+
+  compress(data: Uint8Array, level: number, into?: Uint8Array): Uint8Array {
+    expectLevel(level);
+    const bound = this.#calls.compressBound(data.length);
+    const direct = into !== undefined && into.length >= bound;
+    if (!direct && this.#scratch.length < bound) this.#scratch = new Uint8Array(bound);
+    const target = direct ? into : this.#scratch;
+    const size = this.#calls.compress(this.#compressor, target, target.length, data, data.length, level);
+    if (typeof size !== 'number') throw new Error(`libzstd: ${this.#calls.errorName(size)}`);
+    if (direct) return into.subarray(0, size);
+    return into !== undefined && into.length >= size ? copy(target, into, size) : target.slice(0, size);
+  }
+
+  decompress(data: Uint8Array, maxSize: number, into?: Uint8Array): Uint8Array {
+    const list = frames(data);
+    const declared = declaredContent(list);
+    if (declared > maxSize) throw tooLarge(declared, maxSize);
+    const room = Math.min(mostContent(list), maxSize);
+    if (room === 0) return EMPTY;
+    const direct = into !== undefined && into.length >= room;
+    const target = direct ? into.subarray(0, room) : new Uint8Array(room);
+    const size = this.#calls.decompress(this.#decompressor, target, room, data, data.length);
+    if (typeof size !== 'number') throw this.#decodeError(size, room, maxSize);
+    return target.subarray(0, size);
+  }
+
+  #decodeError(result: bigint, room: number, maxSize: number): Error {
+    const name = this.#calls.errorName(result);
+    // Only content without a declared size can outgrow a room that was cut down to maxSize.
+    if (room === maxSize && name.startsWith('Destination buffer is too small')) return tooLarge(room + 1, maxSize);
+    return zstdError('ZSTD_DAMAGED', `zstd data is damaged: ${name}`);
+  }
+}
+
+function copy(from: Uint8Array, to: Uint8Array, size: number): Uint8Array {
+  to.set(from.subarray(0, size));
+  return to.subarray(0, size);
+}
