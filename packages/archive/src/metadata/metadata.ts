@@ -27,10 +27,15 @@ export interface NameLookup {
 
 /**
  * Returns what a node says. With `byName` (restic's --ownership-by-name) owner and group are those of the same name on
- * this machine; where the name is empty or unknown, the numbers count.
+ * this machine; where the name is empty or unknown, the numbers count. `selectXattr` leaves attributes out.
  */
-export function metadataOf(node: TreeNode, byName: NameLookup | null): Metadata {
+export function metadataOf(
+  node: TreeNode,
+  byName: NameLookup | null,
+  selectXattr: ((name: Uint8Array) => boolean) | undefined,
+): Metadata {
   const { uid, gid } = owner(node, byName);
+  const xattrs = node.xattrs.map(({ name, value }) => ({ name: Buffer.from(name), value }));
   return {
     isSymlink: node.type === 'symlink',
     permissions: permissionsOf(node.mode),
@@ -38,7 +43,7 @@ export function metadataOf(node: TreeNode, byName: NameLookup | null): Metadata 
     gid,
     atimeNs: node.atime.ns,
     mtimeNs: node.mtime.ns,
-    xattrs: node.xattrs.map(({ name, value }) => ({ name: Buffer.from(name), value })),
+    xattrs: selectXattr === undefined ? xattrs : xattrs.filter(({ name }) => selectXattr(name)),
   };
 }
 

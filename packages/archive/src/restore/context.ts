@@ -1,0 +1,28 @@
+/** What every part of one restore shares. */
+import type { Posix } from '@hostark/kernels';
+import type { BlobId, Repository, TreeNode } from '@hostark/repository';
+import type { ApplyOptions } from '../metadata/apply.ts';
+import type { NameLookup } from '../metadata/metadata.ts';
+import type { Crew } from './crew.ts';
+import type { Overwrite } from './options.ts';
+import type { Tally } from './tally.ts';
+import type { Actor } from './write-file.ts';
+
+export interface RestoreContext {
+  readonly repository: Repository;
+  readonly system: Posix;
+  readonly crew: Crew;
+  readonly actor: Actor;
+  readonly tally: Tally;
+  readonly overwrite: Overwrite;
+  readonly delete: boolean;
+  readonly dryRun: boolean;
+  readonly sparse: boolean;
+  readonly verify: boolean;
+  /** Null: owners by number. */
+  readonly names: NameLookup | null;
+  readonly selectXattr: ApplyOptions['selectXattr'];
+  readonly signal: AbortSignal | undefined;
+  /** Loads and decodes a tree. Throws HostarkError if no good copy is left. */
+  readonly loadTree: (id: BlobId) => Promise<readonly TreeNode[]>;
+}

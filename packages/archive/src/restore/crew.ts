@@ -1,0 +1,106 @@
+/** The threads of a restore. Jobs go to the least busy thread and wait in its queue; the caller bounds how many. */
+import { Worker } from 'node:worker_threads';
+import { type CrewSetup, jobRunner, type RestoreJob, type RestoreOutcome } from './job.ts';
+import type { WorkerAnswer } from './worker.ts';
+import { restoreWorkerUrl } from './worker-url.ts';
+
+export interface Crew {
+  /** Threads that work beside the caller; 0: jobs run on the calling thread. */
+  readonly threads: number;
+  /** Does a job. Segment bytes are handed over: they are gone for the caller. Rejects only if a thread dies. */
+  run(job: RestoreJob): Promise<RestoreOutcome>;
+  /** Ends the threads. Jobs in flight are rejected. */
+  close(): Promise<void>;
+}
+
+/** Starts `threads` workers; 0 runs everything here. */
+export function startCrew(setup: CrewSetup, threads: number): Crew {
+  return threads === 0 ? new InlineCrew(setup) : new WorkerCrew(setup, threads);
+}
+
+class InlineCrew implements Crew {
+  readonly threads = 0;
+  readonly #run: (job: RestoreJob) => RestoreOutcome;
+
+  constructor(setup: CrewSetup) {
+    this.#run = jobRunner(setup);
+  }
+
+  async run(job: RestoreJob): Promise<RestoreOutcome> {
+    await new Promise((resolve) => setImmediate(resolve)); // lets loads and signals through between jobs
+    return this.#run(job);
+  }
+
+  async close(): Promise<void> {}
+}
+
+interface Waiting {
+  readonly resolve: (outcome: RestoreOutcome) => void;
+  readonly reject: (error: Error) => void;
+}
+
+class WorkerCrew implements Crew {
+  readonly threads: number;
+  readonly #workers: readonly Thread[];
+
+  constructor(setup: CrewSetup, threads: number) {
+    this.threads = threads;
+    this.#workers = Array.from({ length: threads }, () => new Thread(setup));
+  }
+
+  run(job: RestoreJob): Promise<RestoreOutcome> {
+    let least = this.#workers[0]!;
+    for (const worker of this.#workers) if (worker.busy < least.busy) least = worker;
+    return least.run(job);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+  }
+}
+
+class Thread {
+  readonly #worker: Worker;
+  readonly #queue: Waiting[] = [];
+  #dead: Error | null = null;
+
+  constructor(setup: CrewSetup) {
+    this.#worker = new Worker(restoreWorkerUrl(), { workerData: setup });
+    this.#worker.on('message', (answer: WorkerAnswer) => {
+      const waiting = this.#queue.shift();
+      if (answer.kind === 'done') waiting?.resolve(answer.outcome);
+      else waiting?.reject(answer.error);
+    });
+    this.#worker.on('error', (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on('exit', () => this.#fail(new Error('a restore thread ended early')));
+  }
+
+  get busy(): number {
+    return this.#queue.length;
+  }
+
+  run(job: RestoreJob): Promise<RestoreOutcome> {
+    if (this.#dead !== null) return Promise.reject(this.#dead);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ resolve, reject });
+      this.#worker.postMessage(job, handedOver(job));
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #fail(error: Error): void {
+    this.#dead ??= error;
+    for (const waiting of this.#queue.splice(0)) waiting.reject(error);
+  }
+}
+
+/** Segment bytes that own their whole memory move without a copy. */
+function handedOver(job: RestoreJob): ArrayBuffer[] {
+  if (job.kind !== 'segment' || job.source.kind !== 'bytes') return [];
+  const { bytes } = job.source;
+  const { buffer } = bytes;
+  return buffer instanceof ArrayBuffer && bytes.byteLength === buffer.byteLength ? [buffer] : [];
+}

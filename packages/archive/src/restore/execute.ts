@@ -1,0 +1,154 @@
+/**
+ * What a thread does with a segment: opens each blob, checks it against its id, and only then writes it where it belongs.
+ * A blob that is not what its id says is never written; the caller is told and tries other copies.
+ */
+import { closeSync } from 'node:fs';
+import type { Platform, Posix, Sealer } from '@hostark/kernels';
+import { isHostarkError } from '@hostark/protocol';
+import { openBlob } from '@hostark/repository';
+import type { XattrValue } from '../metadata/metadata.ts';
+import { FILE_PART, type FileColumns, type FileRow, FLAG_SPARSE, type PieceColumns, unpackFile } from './columns.ts';
+import { type Actor, openForWrite, writeAt, writeWhole } from './write-file.ts';
+
+/** What a thread works with. */
+export interface Tools {
+  readonly platform: Platform;
+  readonly sealer: Sealer;
+  readonly system: Posix;
+  readonly actor: Actor;
+}
+
+/** One file could not be written, or not be given its metadata. */
+export interface FileTrouble {
+  /** Row in the job. */
+  readonly file: number;
+  readonly during: 'write' | 'metadata';
+  readonly message: string;
+  readonly code: string;
+}
+
+export interface SegmentOutcome {
+  /** Pieces that are damaged: their targets were not touched. */
+  readonly damaged: readonly number[];
+  readonly troubles: readonly FileTrouble[];
+}
+
+/** Writes one segment's pieces. `bytes` is the segment; it is decrypted in place. */
+export function writeSegment(
+  tools: Tools,
+  bytes: Uint8Array,
+  pieces: PieceColumns,
+  files: FileColumns,
+): SegmentOutcome {
+  const damaged: number[] = [];
+  const writer = new Writer(tools, files);
+  try {
+    for (let i = 0; i < pieces.count; i++) {
+      const from = pieces.offsets[i]!;
+      const sealed = bytes.subarray(from, from + pieces.lengths[i]!);
+      const id = pieces.ids.subarray(32 * i, 32 * i + 32);
+      const plain = tryOpen(tools, sealed, pieces.uncompressedLengths[i]!, id);
+      if (plain === null) damaged.push(i);
+      else writer.writePiece(pieces, i, plain);
+    }
+  } finally {
+    writer.close();
+  }
+  return { damaged, troubles: writer.troubles };
+}
+
+/** Writes pieces whose plain bytes the caller has (from another copy). `plain[i]` belongs to piece i. */
+export function writePlain(
+  tools: Tools,
+  plain: readonly Uint8Array[],
+  pieces: PieceColumns,
+  files: FileColumns,
+): SegmentOutcome {
+  const writer = new Writer(tools, files);
+  try {
+    for (let i = 0; i < pieces.count; i++) writer.writePiece(pieces, i, plain[i]!);
+  } finally {
+    writer.close();
+  }
+  return { damaged: [], troubles: writer.troubles };
+}
+
+/** Makes files without content. */
+export function writeEmpty(tools: Tools, files: FileColumns): SegmentOutcome {
+  const writer = new Writer(tools, files);
+  for (let file = 0; file < files.count; file++) writer.writeTarget(file, 0, NOTHING);
+  return { damaged: [], troubles: writer.troubles };
+}
+
+const NOTHING: Uint8Array = new Uint8Array();
+
+/** Returns the content of a sealed blob, or null if it is damaged. Decrypts in place; the result may borrow `sealed`. */
+function tryOpen(tools: Tools, sealed: Uint8Array, uncompressedLength: number, id: Uint8Array): Uint8Array | null {
+  try {
+    return openBlob(tools.platform, tools.sealer, sealed, uncompressedLength, id);
+  } catch (error) {
+    if (isHostarkError(error, 'object-damaged')) return null;
+    throw error;
+  }
+}
+
+/** Keeps what is open while one job lasts. */
+class Writer {
+  readonly troubles: FileTrouble[] = [];
+  readonly #tools: Tools;
+  readonly #files: FileColumns;
+  readonly #xattrs: ReadonlyMap<number, readonly XattrValue[]>;
+  readonly #open = new Map<number, { readonly fd: number; readonly sparse: boolean }>();
+
+  constructor(tools: Tools, files: FileColumns) {
+    this.#tools = tools;
+    this.#files = files;
+    this.#xattrs = new Map(files.xattrs);
+  }
+
+  writePiece(pieces: PieceColumns, i: number, plain: Uint8Array): void {
+    const from = i === 0 ? 0 : pieces.targetEnds[i - 1]!;
+    for (let t = from; t < pieces.targetEnds[i]!; t++) {
+      this.writeTarget(pieces.targetFiles[t]!, pieces.targetOffsets[t]!, plain);
+    }
+  }
+
+  writeTarget(file: number, offset: number, plain: Uint8Array): void {
+    try {
+      if ((this.#files.flags[file]! & FILE_PART) !== 0) {
+        const { fd, sparse } = this.#part(file);
+        writeAt(fd, plain, offset, sparse);
+        return;
+      }
+      const { system, actor } = this.#tools;
+      const error = writeWhole(system, this.#row(file), plain, actor);
+      if (error !== null) this.#report(file, 'metadata', error);
+    } catch (error) {
+      this.#report(file, 'write', error);
+    }
+  }
+
+  close(): void {
+    for (const { fd } of this.#open.values()) closeSync(fd);
+    this.#open.clear();
+  }
+
+  #part(file: number): { readonly fd: number; readonly sparse: boolean } {
+    let part = this.#open.get(file);
+    if (part === undefined) {
+      const { path, flags } = this.#row(file);
+      part = { fd: openForWrite(path), sparse: (flags & FLAG_SPARSE) !== 0 };
+      this.#open.set(file, part);
+    }
+    return part;
+  }
+
+  #row(file: number): FileRow {
+    return unpackFile(this.#files, this.#xattrs, file);
+  }
+
+  #report(file: number, during: FileTrouble['during'], error: unknown): void {
+    const { code, message } = error as { code?: unknown; message?: unknown };
+    this.troubles.push({ file, during, message: String(message ?? error), code: String(code ?? '') });
+  }
+}

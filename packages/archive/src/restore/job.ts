@@ -1,0 +1,83 @@
+/** The jobs that threads do, and how one is done; the same code runs in a worker and on the calling thread. */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { nodePlatform, posix, type SealingKey } from '@hostark/kernels';
+import type { FileColumns, PieceColumns } from './columns.ts';
+import { type CompareColumns, type CompareOutcome, compareContent } from './compare-content.ts';
+import { type SegmentOutcome, type Tools, writeEmpty, writePlain, writeSegment } from './execute.ts';
+import type { Actor } from './write-file.ts';
+
+/** Where a segment's bytes are: loaded already (handed over, overwritten), or a file that the thread reads itself. */
+export type SegmentSource =
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'file'; readonly path: string; readonly offset: number; readonly length: number };
+
+export type RestoreJob =
+  | {
+      readonly kind: 'segment';
+      readonly source: SegmentSource;
+      readonly pieces: PieceColumns;
+      readonly files: FileColumns;
+    }
+  | {
+      readonly kind: 'plain';
+      readonly plain: readonly Uint8Array[];
+      readonly pieces: PieceColumns;
+      readonly files: FileColumns;
+    }
+  | { readonly kind: 'empty'; readonly files: FileColumns }
+  | { readonly kind: 'compare'; readonly files: CompareColumns };
+
+export type RestoreOutcome =
+  | { readonly kind: 'written'; readonly written: SegmentOutcome }
+  | { readonly kind: 'compared'; readonly compared: CompareOutcome };
+
+/** What a thread must know once. Holds the master key: it is passed to threads of this process and nowhere else. */
+export interface CrewSetup {
+  readonly key: SealingKey;
+  readonly actor: Actor;
+}
+
+/** Returns the function that does jobs on this thread, one at a time. */
+export function jobRunner(setup: CrewSetup): (job: RestoreJob) => RestoreOutcome {
+  const platform = nodePlatform();
+  const tools: Tools = { platform, sealer: platform.sealer(setup.key), system: posix(), actor: setup.actor };
+  let arena = new Uint8Array(0);
+  const bytesOf = (source: SegmentSource): Uint8Array => {
+    if (source.kind === 'bytes') return source.bytes;
+    if (arena.length < source.length) arena = new Uint8Array(Buffer.allocUnsafeSlow(source.length).buffer);
+    return readRange(source, arena);
+  };
+  return (job) => {
+    switch (job.kind) {
+      case 'segment':
+        return { kind: 'written', written: writeSegment(tools, bytesOf(job.source), job.pieces, job.files) };
+      case 'plain':
+        return { kind: 'written', written: writePlain(tools, job.plain, job.pieces, job.files) };
+      case 'empty':
+        return { kind: 'written', written: writeEmpty(tools, job.files) };
+      case 'compare':
+        return { kind: 'compared', compared: compareContent(tools, job.files) };
+    }
+  };
+}
+
+/** Returns what there is of the range; a pack that is missing or too short gives fewer bytes: its blobs are damaged. */
+function readRange(source: { path: string; offset: number; length: number }, into: Uint8Array): Uint8Array {
+  let fd: number;
+  try {
+    fd = openSync(source.path, 'r');
+  } catch {
+    return into.subarray(0, 0);
+  }
+  try {
+    let at = 0;
+    for (let read = -1; read !== 0 && at < source.length; at += read) {
+      read = readSync(fd, into, at, source.length - at, source.offset + at);
+    }
+    return into.subarray(0, at);
+  } catch {
+    return into.subarray(0, 0);
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Writes a tree of a repository back to the file system.
+ *
+ *   walk the trees -> folders, links, devices at once; files in batches
+ *   batch: compare what exists -> plan by pack -> fetch ranges -> threads open, verify, write -> names, metadata
+ *   folders get their metadata last, children before parents
+ *
+ * Guarantees: content is verified before it gets a name; nothing is written outside the target; what cannot be restored is
+ * reported and everything else is restored. Memory is bounded by constants, but for the largest single folder.
+ */
+import { mkdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { type Posix, posix, type Stat } from '@hostark/kernels';
+import { HostarkError, silent } from '@hostark/protocol';
+import { type BlobId, type Repository, TreeReader } from '@hostark/repository';
+import { compileFilter } from '../select/filter.ts';
+import { isAbsolute, pathBytes, printablePath } from '../walk/paths.ts';
+import type { RestoreContext } from './context.ts';
+import { type Crew, startCrew } from './crew.ts';
+import type { RestoreOptions, RestoreResult } from './options.ts';
+import { Tally } from './tally.ts';
+import { TargetFolder } from './target-folder.ts';
+import { RestoreWalk } from './walk.ts';
+import type { Actor } from './write-file.ts';
+import { compileXattrFilter } from './xattr-filter.ts';
+
+/** More threads than this wait for the disk, not for the processor. */
+const MAX_THREADS = 4;
+/** One tree pack of the usual size stays in memory. */
+const TREE_CACHE_BYTES: number = 20 << 20;
+
+/**
+ * Restores `tree` (a snapshot's tree, or that of a subfolder) below `target`, which is made if it is not there. The index
+ * must be loaded. Single items that fail are in the result (`errorCount`). Throws HostarkError 'bad-pattern' or 'usage' for
+ * the options, 'target-unusable', 'disk-full', 'interrupted', and what the backend throws when it cannot be reached.
+ */
+export async function restore(
+  repository: Repository,
+  tree: BlobId,
+  target: string | Uint8Array,
+  options: RestoreOptions = {},
+): Promise<RestoreResult> {
+  const filter = compileFilter(options);
+  const path = absolute(target);
+  checkCombination(options, path, filter.takesAll);
+  const system = posix();
+  const dryRun = options.dryRun ?? false;
+  const verify = options.verify ?? false;
+  const tally = new Tally(options.onEvent ?? silent, options.verbose ?? false);
+  const reader = new TreeReader(repository, { cacheBytes: TREE_CACHE_BYTES });
+  const { signal } = options;
+  throwIfInterrupted(signal);
+  const root = TargetFolder.root(path, prepareTarget(system, path, dryRun));
+  const actor = currentActor();
+  const crew: Crew = startCrew({ key: repository.key, actor }, options.workers ?? defaultThreads());
+  const context: RestoreContext = {
+    repository,
+    system,
+    crew,
+    actor,
+    tally,
+    dryRun,
+    verify,
+    overwrite: options.overwrite ?? 'always',
+    delete: options.delete ?? false,
+    sparse: options.sparse ?? false,
+    names: options.ownershipByName === true ? system : null,
+    selectXattr: compileXattrFilter(options),
+    signal,
+    loadTree: (id) => reader.load(id, signal),
+  };
+  try {
+    await new RestoreWalk(context).run(tree, root, filter.root);
+  } catch (error) {
+    throwIfInterrupted(signal);
+    throw error;
+  } finally {
+    await crew.close();
+  }
+  return tally.finish({ dryRun, verify });
+}
+
+function checkCombination(options: RestoreOptions, target: Uint8Array, takesAll: boolean): void {
+  if (options.dryRun === true && options.verify === true) {
+    throw new HostarkError('usage', 'expected either a dry run or verification, found both', {
+      hint: 'a dry run writes nothing that could be verified',
+    });
+  }
+  if (options.delete === true && takesAll && target.length === 1) {
+    throw new HostarkError('usage', 'refusing to delete everything below / that the snapshot does not have', {
+      hint: 'say what to restore with --include or --exclude',
+    });
+  }
+}
+
+/** Returns what the target is, null if it is not there (dry run). Throws 'target-unusable'. */
+function prepareTarget(system: Posix, path: Uint8Array, dryRun: boolean): Stat | null {
+  try {
+    if (!dryRun)
+      mkdirSync(Buffer.from(path).toString('latin1') === '/' ? '/' : (Buffer.from(path) as never), {
+        recursive: true,
+        mode: 0o700,
+      });
+    const stat = system.stat(path);
+    if ((stat.mode & 0o170000) === 0o040000) return stat;
+  } catch (cause) {
+    if (dryRun && (cause as { code?: unknown }).code === 'ENOENT') return null;
+    throw new HostarkError(
+      'target-unusable',
+      `cannot restore into ${printablePath(path)}: ${(cause as Error).message}`,
+      {
+        hint: 'choose a folder that you may write to',
+        cause,
+      },
+    );
+  }
+  throw new HostarkError('target-unusable', `expected a folder at ${printablePath(path)}, found something else`, {
+    hint: 'choose another --target',
+  });
+}
+
+function absolute(target: string | Uint8Array): Uint8Array {
+  if (typeof target === 'string') return Buffer.from(resolve(target));
+  const bytes = pathBytes(target);
+  if (!isAbsolute(bytes)) throw new TypeError('target: a path of bytes must be absolute');
+  return bytes.length > 1 && bytes.at(-1) === 0x2f ? bytes.subarray(0, -1) : bytes;
+}
+
+function currentActor(): Actor {
+  const uid = process.geteuid?.() ?? 0;
+  return { uid, gid: process.getegid?.() ?? 0, privileged: uid === 0 };
+}
+
+function defaultThreads(): number {
+  return Math.min(MAX_THREADS, availableParallelism());
+}
+
+function throwIfInterrupted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted !== true) return;
+  throw new HostarkError('interrupted', 'the restore was interrupted', {
+    hint: 'run the same restore again: what is there already is not written twice',
+    cause: signal.reason,
+  });
+}
