@@ -5,6 +5,15 @@ export { BLOB_KINDS, type BlobKind, type BlobPlace, plainLength } from './blobs/
 export { type BlobSource, loadBlob } from './blobs/load.ts';
 export { publishPack } from './blobs/publish.ts';
 export { BlobTable, type SharedBlobTable } from './blobs/table.ts';
+export {
+  type CheckOptions,
+  type CheckPhase,
+  type CheckProgress,
+  type CheckReport,
+  checkRepository,
+} from './check/check.ts';
+export { type BlobRef, FINDING_SEVERITY, type Finding, type FindingKind } from './check/finding.ts';
+export { type DataSubset, parseSubset } from './check/subset.ts';
 export { FORMAT_VERSIONS, type FormatVersion, type RepositoryConfig } from './config.ts';
 export { compareBytes, sameBytes, textOf, utf8 } from './encoding/bytes.ts';
 export { formatInstant, parseInstant } from './encoding/instant-text.ts';
