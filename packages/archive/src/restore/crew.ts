@@ -65,7 +65,8 @@ class Thread {
   #dead: Error | null = null;
 
   constructor(setup: CrewSetup) {
-    this.#worker = new Worker(restoreWorkerUrl(), { workerData: setup });
+    // Descriptors opened by the native calls are not known to Node, which would warn at each close.
+    this.#worker = new Worker(restoreWorkerUrl(), { workerData: setup, trackUnmanagedFds: false });
     this.#worker.on('message', (answer: WorkerAnswer) => {
       const waiting = this.#queue.shift();
       if (answer.kind === 'done') waiting?.resolve(answer.outcome);
