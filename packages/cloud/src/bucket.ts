@@ -5,8 +5,8 @@ import { awsCode, awsStatus } from './aws-error.ts';
 import { type BucketPlan, type BucketRequest, type BucketSetting, bucketPlan } from './bucket-plan.ts';
 import { SETTING_ACCESS } from './bucket-settings.ts';
 import type { AwsClients } from './clients.ts';
-import type { AskOptions, RunOptions } from './run.ts';
-import { TAG_LEDGER, TAG_RUN } from './tags.ts';
+import { isHere } from './cloud-place.ts';
+import { type AskOptions, callOptions, type RunOptions } from './run.ts';
 import { checkAbort, eventually } from './wait.ts';
 
 /** How one setting of a bucket compares with what it should be. */
@@ -51,7 +51,7 @@ export async function createBucket(clients: AwsClients, plan: BucketPlan, option
     resource: 'bucket',
     id: plan.name,
   });
-  const marks = exists ? {} : await create(s3, plan, options);
+  const marks = await create(s3, plan, exists, options);
   if (!exists) options.onEvent?.({ type: 'step', step: 'create', state: 'done', resource: 'bucket', id: plan.name });
   const marked = plan.settings.map((setting) =>
     setting.setting === 'tags' ? { ...setting, wanted: { ...(setting.wanted as object), ...marks } } : setting,
@@ -131,43 +131,51 @@ function taken(plan: BucketPlan, cause: unknown): HostarkError {
   );
 }
 
-/** Returns the marks that tie the bucket to the ledger. */
-async function create(s3: S3Client, plan: BucketPlan, options: RunOptions): Promise<Record<string, string>> {
-  const { CreateBucketCommand } = await import('@aws-sdk/client-s3');
-  const run = await options.ledger.begin();
+/** Returns the marks that tie the bucket to the ledger: none for a bucket that somebody else made. */
+async function create(
+  s3: S3Client,
+  plan: BucketPlan,
+  exists: boolean,
+  options: RunOptions,
+): Promise<Record<string, string>> {
+  const { ledger } = options;
+  const left = (await ledger.openResources()).find(
+    (entry) => entry.kind === 'bucket' && entry.name === plan.name && isHere(entry, plan),
+  );
+  if (exists) {
+    if (left?.state === 'intended') await ledger.created(left.id, plan.name); // made by a run that was killed right after
+    return left === undefined ? {} : { ...left.tags };
+  }
+  const run = await ledger.begin();
   try {
     const { account, region, endpoint } = plan;
-    const entry = await options.ledger.intend({
-      kind: 'bucket',
-      name: plan.name,
-      run,
-      host: null,
-      region,
-      account,
-      endpoint,
+    if (left?.state === 'created') await ledger.deleted(left.id); // deleted behind our back
+    const entry =
+      left?.state === 'intended'
+        ? left
+        : await ledger.intend({ kind: 'bucket', name: plan.name, run, host: null, region, account, endpoint });
+    await requestBucket(s3, plan, options).catch(async (error: unknown) => {
+      if (awsCode(error) === 'BucketAlreadyOwnedByYou') return;
+      if (awsCode(error) !== 'BucketAlreadyExists') throw error;
+      await ledger.deleted(entry.id);
+      throw taken(plan, error);
     });
-    try {
-      await s3.send(
-        new CreateBucketCommand({
-          Bucket: plan.name,
-          // us-east-1 must not be named: it is S3's default and refused as a constraint
-          ...(region === 'us-east-1' ? {} : { CreateBucketConfiguration: { LocationConstraint: region as never } }),
-          ...(plan.objectLock ? { ObjectLockEnabledForBucket: true } : {}),
-        }),
-        { ...(options.signal === undefined ? {} : { abortSignal: options.signal }) },
-      );
-    } catch (error) {
-      if (awsCode(error) === 'BucketAlreadyExists') {
-        await options.ledger.deleted(entry.id);
-        throw taken(plan, error);
-      }
-      if (awsCode(error) !== 'BucketAlreadyOwnedByYou') throw error;
-    }
-    await options.ledger.created(entry.id, plan.name);
-    return { [TAG_RUN]: run, [TAG_LEDGER]: entry.id };
+    await ledger.created(entry.id, plan.name);
+    return { ...entry.tags };
   } finally {
-    await options.ledger.end(run);
+    await ledger.end(run);
   }
+}
+
+async function requestBucket(s3: S3Client, plan: BucketPlan, options: RunOptions): Promise<void> {
+  const { CreateBucketCommand } = await import('@aws-sdk/client-s3');
+  const input = {
+    Bucket: plan.name,
+    // us-east-1 must not be named: it is S3's default and refused as a constraint
+    ...(plan.region === 'us-east-1' ? {} : { CreateBucketConfiguration: { LocationConstraint: plan.region as never } }),
+    ...(plan.objectLock ? { ObjectLockEnabledForBucket: true } : {}),
+  };
+  await s3.send(new CreateBucketCommand(input), callOptions(options));
 }
 
 async function inspect(s3: S3Client, plan: BucketPlan, options: AskOptions): Promise<BucketFinding[]> {

@@ -1,7 +1,10 @@
 /** Reconciles the ledger and the tags: what exists with our marks and belongs to no known host is removed. */
 import type { AwsClients } from './clients.ts';
-import type { Removal, RemovalReport } from './destroy.ts';
+import { isHere, placeOf } from './cloud-place.ts';
+import { readHostRecords, removeHostRecord } from './host-record.ts';
+import { findOurs, type Removal } from './inventory.ts';
 import type { Ledger } from './ledger.ts';
+import { expectNothingLeft, type RemovalReport, removeAll } from './remove.ts';
 import type { AskOptions, RunOptions } from './run.ts';
 
 export interface CleanupPlan {
@@ -12,21 +15,68 @@ export interface CleanupPlan {
   readonly removals: readonly Removal[];
   /** Belongs to a known host, or to a run that is still alive. */
   readonly kept: readonly (Removal & { readonly reason: string })[];
-  /** Has our tags but was made from another state directory; removed only when the plan was asked to. */
+  /** Has our tags but was made from another state directory; among `removals` only when the plan was asked to. */
   readonly foreign: readonly Removal[];
   /** Ledger entries that turned out never to have existed, or to be gone. */
   readonly settled: readonly string[];
+  /** Hosts this machine remembers but never finished launching or destroying: forgotten after the removal. */
+  readonly forgotten: readonly string[];
 }
 
-export function planCleanup(
+export async function planCleanup(
   clients: AwsClients,
   ledger: Ledger,
   options: AskOptions & { readonly includeForeign?: boolean } = {},
 ): Promise<CleanupPlan> {
-  throw new Error(`not implemented: ${clients.region} ${ledger.directory} ${options.includeForeign}`);
+  const place = await placeOf(clients);
+  const [found, entries, live, records] = [
+    await findOurs(clients, null, options),
+    await ledger.entries(),
+    await ledger.liveRuns(),
+    await readHostRecords(ledger.directory),
+  ];
+  const byId = new Map(entries.map((entry) => [entry.id, entry]));
+  const byHost = new Map(records.map((record) => [record.name, record]));
+  const here = records.filter((record) => record.account === place.account && record.region === place.region);
+  const removals: Removal[] = [];
+  const foreign: Removal[] = [];
+  const kept: (Removal & { reason: string })[] = [];
+  for (const resource of found) {
+    const entry = resource.ledger === null ? undefined : byId.get(resource.ledger);
+    const record = entry?.host == null ? undefined : byHost.get(entry.host);
+    if (entry === undefined) (options.includeForeign === true ? removals : foreign).push(resource);
+    else if (live.has(entry.run) || (record !== undefined && live.has(record.run))) {
+      kept.push({ ...resource, reason: 'a run that is still alive works on it' });
+    } else if (record?.state === 'ready') kept.push({ ...resource, reason: `belongs to host ${record.name}` });
+    else removals.push(resource);
+  }
+  const present = new Set(found.map((resource) => resource.ledger));
+  const settled = entries.filter(
+    (entry) =>
+      entry.state !== 'deleted' &&
+      entry.kind !== 'bucket' && // buckets hold data and are not looked for here
+      isHere(entry, place) &&
+      !present.has(entry.id) &&
+      !live.has(entry.run),
+  );
+  const forgotten = here.filter((record) => record.state !== 'ready' && !live.has(record.run));
+  return {
+    kind: 'cleanup',
+    region: place.region,
+    account: place.account,
+    removals,
+    kept,
+    foreign,
+    settled: settled.map((entry) => entry.id),
+    forgotten: forgotten.map((record) => record.name),
+  };
 }
 
-/** Removes what the plan says. Throws 'leftovers' when something stays. */
-export function runCleanup(clients: AwsClients, plan: CleanupPlan, options: RunOptions): Promise<RemovalReport> {
-  throw new Error(`not implemented: ${clients.region} ${plan.removals.length} ${options.ledger.directory}`);
+/** Removes what the plan says. Throws 'leftovers' when something stays. May be repeated. */
+export async function runCleanup(clients: AwsClients, plan: CleanupPlan, options: RunOptions): Promise<RemovalReport> {
+  const report = await removeAll(clients, plan.removals, options);
+  for (const id of plan.settled) await options.ledger.deleted(id);
+  expectNothingLeft(report);
+  for (const name of plan.forgotten) await removeHostRecord(options.ledger.directory, name);
+  return report;
 }

@@ -1,17 +1,13 @@
 /** Destroys hosts: everything of ours that belongs to one, in the order that AWS allows. Buckets are never touched. */
+import { HostarkError } from '@hostark/protocol';
 import type { AwsClients } from './clients.ts';
-import type { Ledger, ResourceKind } from './ledger.ts';
+import { isHere, placeOf } from './cloud-place.ts';
+import { checkHostName } from './host-name.ts';
+import { readHostRecord, removeHostRecord, writeHostRecord } from './host-record.ts';
+import { findOurs, type Removal } from './inventory.ts';
+import type { Ledger } from './ledger.ts';
+import { expectNothingLeft, type RemovalReport, removeAll } from './remove.ts';
 import type { AskOptions, RunOptions } from './run.ts';
-
-/** One resource to delete. `ledger` is the id of its ledger entry, null when only its tags are known. */
-export interface Removal {
-  readonly kind: ResourceKind;
-  /** The id given by the cloud, or the name for kinds that have none (role, profile). */
-  readonly id: string;
-  readonly name: string;
-  readonly host: string | null;
-  readonly ledger: string | null;
-}
 
 export interface DestroyPlan {
   readonly kind: 'destroy';
@@ -20,25 +16,56 @@ export interface DestroyPlan {
   readonly account: string;
   /** In the order of deletion. */
   readonly removals: readonly Removal[];
+  /** Ids of open ledger entries of this host that do not exist (any more) in the cloud. */
+  readonly settled: readonly string[];
 }
 
-export interface RemovalReport {
-  readonly removed: readonly Removal[];
-  /** What could not be removed, and why. */
-  readonly leftovers: readonly (Removal & { readonly reason: string })[];
-}
-
-/** Finds what belongs to the host by tags and ledger. Throws 'host-not-found' when there is nothing at all. */
-export function planDestroy(
+/** Finds what belongs to the host by its tags. Throws 'host-not-found' when there is nothing at all. */
+export async function planDestroy(
   clients: AwsClients,
   ledger: Ledger,
   name: string,
   options: AskOptions = {},
 ): Promise<DestroyPlan> {
-  throw new Error(`not implemented: ${clients.region} ${ledger.directory} ${name} ${options.signal}`);
+  checkHostName(name);
+  const place = await placeOf(clients);
+  const removals = await findOurs(clients, name, options);
+  const found = new Set(removals.map((removal) => removal.ledger));
+  const settled = (await ledger.openResources())
+    .filter((entry) => entry.host === name && isHere(entry, place) && !found.has(entry.id))
+    .map((entry) => entry.id);
+  const record = await readHostRecord(ledger.directory, name);
+  if (removals.length === 0 && settled.length === 0 && record === null) {
+    throw new HostarkError('host-not-found', `host ${name}: nothing with this name in ${place.region}`, {
+      hint: 'hostark host list; another --region or --profile may have it',
+    });
+  }
+  if (record !== null && record.region !== place.region) {
+    throw new HostarkError(
+      'host-not-found',
+      `host ${name}: expected in ${place.region}, this machine knows it in ${record.region}`,
+      {
+        hint: `give --region ${record.region}`,
+      },
+    );
+  }
+  return { kind: 'destroy', name, region: place.region, account: place.account, removals, settled };
 }
 
-/** Deletes in order; what is gone already counts as removed. Throws 'leftovers' when something stays. */
-export function destroyHost(clients: AwsClients, plan: DestroyPlan, options: RunOptions): Promise<RemovalReport> {
-  throw new Error(`not implemented: ${clients.region} ${plan.name} ${options.ledger.directory}`);
+/** Deletes in order; what is gone already counts as removed. Throws 'leftovers' when something stays. May be repeated. */
+export async function destroyHost(clients: AwsClients, plan: DestroyPlan, options: RunOptions): Promise<RemovalReport> {
+  const { ledger } = options;
+  const run = await ledger.begin();
+  try {
+    const record = await readHostRecord(ledger.directory, plan.name);
+    // From here on cleanup may finish what we cannot.
+    if (record !== null) await writeHostRecord(ledger.directory, { ...record, state: 'destroying', run });
+    const report = await removeAll(clients, plan.removals, options);
+    for (const id of plan.settled) await ledger.deleted(id);
+    expectNothingLeft(report);
+    await removeHostRecord(ledger.directory, plan.name);
+    return report;
+  } finally {
+    await ledger.end(run);
+  }
 }

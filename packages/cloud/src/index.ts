@@ -2,6 +2,8 @@
  * AWS for Hostark: bucket, identity, host, ledger, cleanup, prices. Every noun that changes something is first a plan
  * (plain JSON), then a run. Imports protocol and the AWS SDK alone.
  */
+
+export { awsCode } from './aws-error.ts';
 export * from './bucket.ts';
 export * from './bucket-contents.ts';
 export * from './bucket-name.ts';
@@ -17,9 +19,12 @@ export { checkHostName } from './host-name.ts';
 export * from './hosts.ts';
 export { createIdentity, type Identity, type IdentityPlan, type IdentityRequest, planIdentity } from './identity.ts';
 export { type Architecture, IMAGE_ALIASES, type ImageAlias } from './images.ts';
+export type { Removal } from './inventory.ts';
 export * from './launch.ts';
 export * from './launch-plan.ts';
 export * from './ledger.ts';
 export type { NetworkPlan } from './network.ts';
+export { encodeSshKey, generateSshKey, type SshKeyPair } from './openssh-key.ts';
 export * from './prices.ts';
+export type { RemovalReport } from './remove.ts';
 export * from './run.ts';

@@ -1,0 +1,107 @@
+/** What exists in the cloud with our tags. Reads only; buckets are not among it. */
+
+import { unless } from './aws-error.ts';
+import type { AwsClients } from './clients.ts';
+import { IAM_PATH } from './identity.ts';
+import { describeInstances } from './instance.ts';
+import type { ResourceKind } from './ledger.ts';
+import { type AskOptions, callOptions } from './run.ts';
+import { isOurs, readTags, TAG_HOST, TAG_LEDGER, TAG_MANAGED, type Tags } from './tags.ts';
+
+/** One resource to delete. `ledger` is the id of its ledger entry as its tag says, null when the tag is missing. */
+export interface Removal {
+  readonly kind: ResourceKind;
+  /** The id given by the cloud, or the name for kinds that have none (role, profile). */
+  readonly id: string;
+  readonly name: string;
+  readonly host: string | null;
+  readonly ledger: string | null;
+}
+
+/** AWS lets go in this order: what uses comes before what is used. */
+export const REMOVAL_ORDER: readonly ResourceKind[] = [
+  'instance',
+  'security-group',
+  'key-pair',
+  'instance-profile',
+  'role',
+];
+
+/** Everything of ours in the clients' region, and in IAM; for one host when named. In the order of removal. */
+export async function findOurs(
+  clients: AwsClients,
+  host: string | null,
+  options: AskOptions,
+): Promise<readonly Removal[]> {
+  const found = [
+    ...(await ec2Resources(clients, host, options)),
+    ...(await profiles(clients, host, options)),
+    ...(await roles(clients, host, options)),
+  ];
+  const rank = (removal: Removal): number => REMOVAL_ORDER.indexOf(removal.kind);
+  return found.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+}
+
+async function ec2Resources(clients: AwsClients, host: string | null, options: AskOptions): Promise<Removal[]> {
+  const { DescribeKeyPairsCommand, paginateDescribeSecurityGroups } = await import('@aws-sdk/client-ec2');
+  const client = await clients.ec2();
+  const Filters = [
+    { Name: `tag:${TAG_MANAGED}`, Values: ['true'] },
+    ...(host === null ? [] : [{ Name: `tag:${TAG_HOST}`, Values: [host] }]),
+  ];
+  const found: Removal[] = [];
+  for (const instance of await describeInstances(clients, Filters, options)) {
+    if (instance.State?.Name === 'terminated') continue;
+    const tags = readTags(instance.Tags);
+    found.push(removal('instance', instance.InstanceId!, tags[TAG_HOST] ?? instance.InstanceId!, tags));
+  }
+  for await (const page of paginateDescribeSecurityGroups({ client }, { Filters }, callOptions(options))) {
+    for (const group of page.SecurityGroups ?? []) {
+      found.push(removal('security-group', group.GroupId!, group.GroupName!, readTags(group.Tags)));
+    }
+  }
+  const { KeyPairs = [] } = await client.send(new DescribeKeyPairsCommand({ Filters }), callOptions(options));
+  for (const pair of KeyPairs) found.push(removal('key-pair', pair.KeyPairId!, pair.KeyName!, readTags(pair.Tags)));
+  return found;
+}
+
+async function roles(clients: AwsClients, host: string | null, options: AskOptions): Promise<Removal[]> {
+  const { GetRoleCommand, paginateListRoles } = await import('@aws-sdk/client-iam');
+  const client = await clients.iam();
+  const names: string[] = host === null ? [] : [`hostark-host-${host}`];
+  if (host === null) {
+    for await (const page of paginateListRoles({ client }, { PathPrefix: IAM_PATH }, callOptions(options))) {
+      names.push(...(page.Roles ?? []).map((role) => role.RoleName!));
+    }
+  }
+  const found: Removal[] = [];
+  for (const RoleName of names) {
+    // Lists of roles carry no tags; each is asked for its own.
+    const call = client.send(new GetRoleCommand({ RoleName }), callOptions(options));
+    const tags = readTags((await unless(call, 'NoSuchEntity', 'NoSuchEntityException'))?.Role?.Tags);
+    if (isOurs(tags)) found.push(removal('role', RoleName, RoleName, tags));
+  }
+  return found;
+}
+
+async function profiles(clients: AwsClients, host: string | null, options: AskOptions): Promise<Removal[]> {
+  const { GetInstanceProfileCommand, paginateListInstanceProfiles } = await import('@aws-sdk/client-iam');
+  const client = await clients.iam();
+  const names: string[] = host === null ? [] : [`hostark-host-${host}`];
+  if (host === null) {
+    for await (const page of paginateListInstanceProfiles({ client }, { PathPrefix: IAM_PATH }, callOptions(options))) {
+      names.push(...(page.InstanceProfiles ?? []).map((profile) => profile.InstanceProfileName!));
+    }
+  }
+  const found: Removal[] = [];
+  for (const InstanceProfileName of names) {
+    const call = client.send(new GetInstanceProfileCommand({ InstanceProfileName }), callOptions(options));
+    const tags = readTags((await unless(call, 'NoSuchEntity', 'NoSuchEntityException'))?.InstanceProfile?.Tags);
+    if (isOurs(tags)) found.push(removal('instance-profile', InstanceProfileName, InstanceProfileName, tags));
+  }
+  return found;
+}
+
+function removal(kind: ResourceKind, id: string, name: string, tags: Tags): Removal {
+  return { kind, id, name, host: tags[TAG_HOST] ?? null, ledger: tags[TAG_LEDGER] ?? null };
+}
