@@ -4,5 +4,10 @@
 export function isLoopback(endpoint: string | null): boolean {
   if (endpoint === null) return false;
   const { hostname } = new URL(endpoint);
-  return hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127\./.test(hostname);
+  return (
+    hostname === 'localhost' ||
+    hostname.endsWith('.localhost') ||
+    hostname === '[::1]' ||
+    /^127(\.\d{1,3}){3}$/.test(hostname)
+  );
 }
