@@ -2,9 +2,14 @@
  * A cloud on this machine that AWS's own clients accept: S3, STS, IAM, EC2, SSM and instance metadata on loopback, for
  * demonstration and tests. Signatures are checked and policies evaluated. It says so in its `Server` header.
  */
-import type { FaultRule, FaultSwitch } from './http/faults.ts';
-import type { RequestLogEntry } from './http/server.ts';
-import type { InventoryEntry } from './http/service.ts';
+import { mkdirSync } from 'node:fs';
+import { IdentityStore } from './auth/identities.ts';
+import { FaultPlan, type FaultRule, type FaultSwitch } from './http/faults.ts';
+import { type RequestLogEntry, SandboxServer } from './http/server.ts';
+import type { InventoryEntry, Service } from './http/service.ts';
+import { Authorizer } from './policy/authorizer.ts';
+import { SERVICES } from './services.ts';
+import { lockDirectory } from './store/directory-lock.ts';
 
 export type { FaultKind, FaultRule, FaultSwitch } from './http/faults.ts';
 export type { RequestLogEntry } from './http/server.ts';
@@ -23,6 +28,13 @@ export interface SandboxOptions {
   readonly faults?: readonly FaultRule[];
   /** Whether policies see loopback HTTP as `aws:SecureTransport` = true with `s3:TlsVersion` 1.3. Default true: there is no TLS on loopback. */
   readonly secureTransport?: boolean;
+  /** Default true: an answered change survives a power cut (fsync). False: only the end of the process; several times faster. */
+  readonly durable?: boolean;
+  /**
+   * `md5` (default): ETags as S3 makes them with SSE-S3. `opaque`: no MD5, as S3 does with SSE-KMS; saves about 1.4 ns of
+   * CPU a byte on uploads whose SHA-256 is signed anyway.
+   */
+  readonly etags?: 'md5' | 'opaque';
   /** Clock in milliseconds since the epoch; default Date.now. */
   readonly now?: () => number;
 }
@@ -47,9 +59,92 @@ export interface Sandbox {
 }
 
 /**
- * Starts, or continues, the sandbox of `directory`. Throws Error with code `EBUSY` when another live process serves the
- * same folder, and what listen() throws when the port is taken.
+ * Starts, or continues, the sandbox of `directory`. Throws Error with code `EBUSY` when a live sandbox serves the same
+ * folder, and what listen() throws when the port is taken.
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  throw new Error(`not yet: ${options.directory}`);
+  const { directory, region = 'us-east-1', now = Date.now } = options;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const lock = lockDirectory(directory);
+  const identities = new IdentityStore(directory, now);
+  const authorizer = new Authorizer({ identities, secureTransport: options.secureTransport ?? true, region, now });
+  const faults = new FaultPlan();
+  for (const rule of options.faults ?? []) faults.add(rule);
+  const server = new SandboxServer({ region, identities, faults, now, log: options.log ?? (() => undefined) });
+  const services: Service[] = [];
+  const stop = once(async () => {
+    await server.close();
+    for (const service of services.toReversed()) await service.stop?.();
+    lock.release();
+  });
+  try {
+    for (const [name, factory] of SERVICES) {
+      const home = `${directory}/${name}`;
+      mkdirSync(home, { recursive: true, mode: 0o700 });
+      const service = await factory({
+        directory: home,
+        region,
+        accountId: identities.accountId,
+        identities,
+        durable: options.durable ?? true,
+        etags: options.etags ?? 'md5',
+        now,
+        decide: (request, question) => authorizer.decide(request, question),
+        serviceMayAssume: (role, principal) => authorizer.serviceMayAssume(role, principal),
+      });
+      services.push(service);
+      server.add(service);
+    }
+    const endpoint = `http://127.0.0.1:${await server.listen(options.port ?? 0)}`;
+    for (const service of services) await service.start?.({ endpoint });
+    return sandboxOf({ endpoint, region, identities, faults, server, services, stop });
+  } catch (cause) {
+    await stop();
+    throw cause;
+  }
+}
+
+interface Parts {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly identities: IdentityStore;
+  readonly faults: FaultPlan;
+  readonly server: SandboxServer;
+  readonly services: readonly Service[];
+  readonly stop: () => Promise<void>;
+}
+
+function sandboxOf({ endpoint, region, identities, faults, server, services, stop }: Parts): Sandbox {
+  const adminCredentials = identities.adminCredentials();
+  return {
+    endpoint,
+    region,
+    accountId: identities.accountId,
+    adminCredentials,
+    faults,
+    inventory: async () => {
+      const lists = await Promise.all(services.map((service) => service.inventory()));
+      const place = (entry: InventoryEntry): string => `${entry.kind} ${entry.id}`;
+      return lists.flat().sort((a, b) => (place(a) < place(b) ? -1 : 1));
+    },
+    counts: () => server.counts(),
+    environment: () => ({
+      AWS_ENDPOINT_URL: endpoint,
+      AWS_REGION: region,
+      AWS_DEFAULT_REGION: region,
+      AWS_ACCESS_KEY_ID: adminCredentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: adminCredentials.secretAccessKey,
+      AWS_EC2_METADATA_DISABLED: 'true',
+    }),
+    stop,
+  };
+}
+
+/** Concurrent and later callers share the first call's promise. */
+function once(action: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null;
+  return () => {
+    running ??= action();
+    return running;
+  };
 }

@@ -1,4 +1,9 @@
-/** Every service of the sandbox, in the order in which they start. A new service is one line here. */
+/** Every service of the sandbox, in the order in which they start: the folder of its state, and its factory. */
 import type { ServiceFactory } from './http/service.ts';
+import { s3Service } from './s3/service.ts';
+import { stsService } from './sts/service.ts';
 
-export const SERVICES: readonly ServiceFactory[] = [];
+export const SERVICES: readonly (readonly [folder: string, ServiceFactory])[] = [
+  ['s3', s3Service],
+  ['sts', stsService],
+];

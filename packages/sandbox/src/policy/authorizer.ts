@@ -41,7 +41,7 @@ export class Authorizer {
     const { identities } = this.#options;
     const { principal } = request;
     const policies = identities.policiesOf(principal);
-    const trust = question.action.startsWith('sts:');
+    const trust = question.action.startsWith('sts:') && question.resourcePolicy !== undefined;
     return evaluate(
       {
         principal,
@@ -53,6 +53,7 @@ export class Authorizer {
         identity: policies.identity.map((text) => this.#parse(text, 'identity')),
         boundary: policies.boundary === null ? null : this.#parse(policies.boundary, 'identity'),
         session: policies.session.map((text) => this.#parse(text, 'identity')),
+        resourceMustAllow: trust,
         resource: question.resourcePolicy ? this.#parse(question.resourcePolicy, trust ? 'trust' : 'resource') : null,
       },
     );

@@ -29,6 +29,8 @@ export interface ApplicablePolicies {
   /** Empty when the session has none. */
   readonly session: readonly Policy[];
   readonly resource: Policy | null;
+  /** True for a role's trust policy: the principal's own allow is then not enough. */
+  readonly resourceMustAllow?: boolean;
 }
 
 export interface Decision {
@@ -52,6 +54,7 @@ export function evaluate(request: AccessRequest, policies: ApplicablePolicies): 
   const granted = policies.resource === null ? 'no' : verdict(policies.resource, request).allow;
   // A grant to the user or to this very session is not cut by boundary and session policies; one to its role is.
   if (granted === 'session') return ALLOWED;
+  if (granted === 'no' && policies.resourceMustAllow) return implicit(request, 'role trust policy');
   const byIdentity = policies.identity.some((policy) => verdict(policy, request).allow !== 'no');
   if (granted !== 'principal' && !byIdentity) return implicit(request, 'identity-based policy');
   const { boundary, session } = policies;

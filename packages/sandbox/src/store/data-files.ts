@@ -63,10 +63,10 @@ export class DataFiles {
     return { name, size };
   }
 
-  /** A second name for the same bytes. */
-  async copy(name: string): Promise<string> {
+  /** A second name for the bytes of a data file, of this folder or another on the same file system. */
+  async copy(path: string): Promise<string> {
     const fresh = this.#fresh();
-    await link(this.path(name), this.path(fresh));
+    await link(path, this.path(fresh));
     return fresh;
   }
 
