@@ -165,10 +165,12 @@ class S3 implements S3Backend {
     await this.#connection.run('create', null, async (open) => {
       if (await this.#hasBucket(open)) return;
       const { sdk, client } = open;
-      const region = this.#connection.region ?? 'us-east-1';
       // us-east-1 is the one region that must not be named.
-      const place = region === 'us-east-1' ? {} : { LocationConstraint: region as never };
-      const request = new sdk.CreateBucketCommand({ Bucket: this.#bucket, CreateBucketConfiguration: place });
+      const place = { CreateBucketConfiguration: { LocationConstraint: open.region as never } };
+      const request = new sdk.CreateBucketCommand({
+        Bucket: this.#bucket,
+        ...(open.region === 'us-east-1' ? {} : place),
+      });
       await client.send(request).catch((error) => {
         if (describeFailure(error).name === 'BucketAlreadyOwnedByYou') return;
         if (describeFailure(error).name !== 'BucketAlreadyExists') throw error;

@@ -41,7 +41,12 @@ const SDK_ATTEMPTS = 2;
 export interface OpenClient {
   readonly sdk: S3Sdk;
   readonly client: S3Client;
+  /** The region this client signs for. */
+  readonly region: string;
 }
+
+/** The SDK writes to the console unless it is given something else. */
+const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 export class S3Connection {
   readonly location: S3Location;
@@ -86,8 +91,7 @@ export class S3Connection {
         signal?.throwIfAborted();
         const failure = describeFailure(error);
         this.#answered ||= failure.status !== 0;
-        if (!this.#moveTo(failure.region, failure.status)) throw error;
-        open.client.destroy();
+        if (!this.#moveTo(failure.region, failure.status, open.region)) throw error;
         return await request(await this.#client());
       }
     } catch (error) {
@@ -102,22 +106,18 @@ export class S3Connection {
     return s3Error(error, { action, location: this.printed, bucket, host, handle, answered: this.#answered });
   }
 
-  /** The region requests are signed for; null until it is known. */
-  get region(): string | null {
-    return this.#region;
-  }
-
+  /** Closes the sockets. Clients hold nothing else, and destroying one would close those of the others. */
   async close(): Promise<void> {
-    const open = await this.#open?.catch(() => null);
-    open?.client.destroy();
     this.#agents.http.destroy();
     this.#agents.https.destroy();
   }
 
-  /** Takes over the region that an answer named. Returns whether the request is worth repeating there. */
-  #moveTo(region: string | null, status: number): boolean {
+  /** Takes over the region that an answer named. Returns whether the request, sent to `from`, is worth repeating there. */
+  #moveTo(region: string | null, status: number, from: string): boolean {
     const redirected = status === 301 || status === 307 || status === 400;
-    if (region === null || !redirected || region === this.#region) return false;
+    if (region === null || !redirected || region === from) return false;
+    // Others may have been redirected at the same time; the first one's new client serves all.
+    if (region === this.#region) return true;
     this.#region = region;
     this.#moved = true;
     this.#open = null;
@@ -136,7 +136,8 @@ export class S3Connection {
     const sdk = await import('@aws-sdk/client-s3');
     if (this.#region === null && amazonHost(this.location.host) !== null)
       this.#region = await this.#discoverRegion(sdk);
-    return { sdk, client: this.#newClient(sdk, this.#region ?? 'us-east-1') };
+    const region = this.#region ?? 'us-east-1';
+    return { sdk, client: this.#newClient(sdk, region), region };
   }
 
   /** Asks the global endpoint; the answer names the region even when it denies the request. */
@@ -151,8 +152,6 @@ export class S3Connection {
       // No name, but an answer: the first real request says better what is wrong.
       if (status !== 0 && status !== 404) return 'us-east-1';
       throw error;
-    } finally {
-      client.destroy();
     }
   }
 
@@ -165,6 +164,7 @@ export class S3Connection {
       // Said here, because the environment's wish for other Amazon endpoints contradicts an explicit one.
       useDualstackEndpoint: false,
       useFipsEndpoint: false,
+      logger: SILENT,
       maxAttempts: SDK_ATTEMPTS,
       // We name the SHA-256 of every body ourselves and verify what we read by its name or MAC.
       requestChecksumCalculation: 'WHEN_REQUIRED',
