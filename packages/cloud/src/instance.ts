@@ -1,5 +1,5 @@
 /** One EC2 instance: launched, found, waited for. */
-import type { _InstanceType, Instance, RunInstancesCommandInput } from '@aws-sdk/client-ec2';
+import type { _InstanceType, Instance, RunInstancesCommandInput, RunInstancesCommandOutput } from '@aws-sdk/client-ec2';
 import { HostarkError } from '@hostark/protocol';
 import { awsCode, awsMessage, unless } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
@@ -29,12 +29,18 @@ export function instanceOf(clients: AwsClients, plan: LaunchPlan, parts: Instanc
       const { RunInstancesCommand } = await import('@aws-sdk/client-ec2');
       const ec2 = await clients.ec2();
       const input = runInput(plan, parts, entry.token, entry.tags);
-      // A profile just made is unknown to EC2 for up to minutes; so may be the group and the key.
-      const answer = await eventually(() => ec2.send(new RunInstancesCommand(input), callOptions(options)), isPending, {
+      const run = (): Promise<RunInstancesCommandOutput | null> =>
+        // Mismatch: an earlier run did create it, from a plan that differed; then it is found by its tag below.
+        unless(ec2.send(new RunInstancesCommand(input), callOptions(options)), 'IdempotentParameterMismatch');
+      const answer = await eventually(run, isPending, {
         what: `EC2 to know the instance profile of ${plan.name}`,
         budgetMs: 240_000,
         signal: options.signal,
       });
+      if (answer === null) {
+        const ask = async (): Promise<string | null> => (await findInstance(clients, entry.id))?.InstanceId ?? null;
+        return await until(ask, { what: `the instance of ${plan.name}`, budgetMs: 60_000, signal: options.signal });
+      }
       const id = answer.Instances?.[0]?.InstanceId;
       if (id === undefined)
         throw new HostarkError('cloud-refused', 'ec2:RunInstances: expected one instance, got none');
@@ -43,6 +49,7 @@ export function instanceOf(clients: AwsClients, plan: LaunchPlan, parts: Instanc
   };
 }
 
+/** A profile just made is unknown to EC2 for up to minutes; so may be the group and the key. */
 function isPending(error: unknown): boolean {
   const code = awsCode(error);
   if (code === 'InvalidParameterValue') return /instance profile|iam role/i.test(awsMessage(error));
