@@ -25,7 +25,11 @@ export function fixtureTrees(version: Version): Map<string, Uint8Array> {
   const tar = gunzipSync(readFileSync(new URL(`restic-0.19.1-v${version}-trees.tar.gz`, ROOT)));
   const trees = new Map<string, Uint8Array>();
   for (const file of untar(tar)) {
-    const id = file.name.split('/').at(-1)?.replace(/\.json$/, '') ?? '';
+    const id =
+      file.name
+        .split('/')
+        .at(-1)
+        ?.replace(/\.json$/, '') ?? '';
     if (/^[0-9a-f]{64}$/.test(id)) trees.set(id, file.content);
   }
   return trees;
