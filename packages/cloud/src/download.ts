@@ -180,9 +180,10 @@ class Download {
     for (let attempt = 1; ; attempt++) {
       checkAbort(this.#options.signal);
       try {
-        this.#done.bytes += await writeWhole(path, await this.#get(object.key), (sha256) => {
+        const bytes = await writeWhole(path, await this.#get(object.key), (sha256) => {
           if (sha256 !== object.name) throw damaged(this.#source.bucket, object, sha256);
         });
+        this.#done.bytes += bytes; // after the await: other objects are counted meanwhile
         this.#done.objects++;
         return;
       } catch (error) {
