@@ -19,12 +19,23 @@ export async function prepareFolder(directory: string): Promise<void> {
       },
     );
   }
-  const folders = ['', ...layoutFolders()];
-  for (const folder of folders) {
-    const path = join(directory, folder);
-    await mkdir(path, { recursive: true, mode: 0o700 });
-    for (const name of await readdir(path)) if (isHalf(name)) await rm(join(path, name), { force: true });
+  await removeHalves(directory);
+  const folders = layoutFolders();
+  for (const folder of folders.filter((path) => !path.includes('/'))) await makeFolder(join(directory, folder));
+  await Promise.all(folders.filter((path) => path.includes('/')).map((path) => makeFolder(join(directory, path))));
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    await removeHalves(path);
   }
+}
+
+async function removeHalves(path: string): Promise<void> {
+  for (const name of await readdir(path)) if (isHalf(name)) await rm(join(path, name), { force: true });
 }
 
 function isHalf(name: string): boolean {
