@@ -40,7 +40,7 @@ const SWITCHES = new WeakMap<IdentityStore, Consistency>();
 
 /** The switch of the sandbox that has this identity store. */
 export function consistencyOf(identities: IdentityStore): Consistency {
-  let found = SWITCHES.get(identities);
-  if (found === undefined) SWITCHES.set(identities, (found = new Consistency()));
+  const found = SWITCHES.get(identities) ?? new Consistency();
+  SWITCHES.set(identities, found);
   return found;
 }

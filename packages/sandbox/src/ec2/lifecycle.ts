@@ -14,7 +14,7 @@ import { removeTree } from '../instance/remove.ts';
 import { makeRoot } from '../instance/root.ts';
 import { type SshServer, startSshServer } from '../ssh/server.ts';
 import { IMAGES } from './catalog.ts';
-import type { Ec2Store, InstanceRecord, InstanceState, RegionRecord } from './model.ts';
+import type { Ec2Store, InstanceRecord, RegionRecord } from './model.ts';
 import { readUserData } from './user-data.ts';
 
 export interface LifecycleOptions {
@@ -108,6 +108,16 @@ export class Lifecycle {
     });
   }
 
+  /** Ends the machine's processes and boots it again; the record stays 'running'. */
+  reboot(region: string, instance: InstanceRecord): Promise<void> {
+    return this.#inTurn(instance.id, async () => {
+      if (instance.state !== 'running' || this.#closing) return;
+      await this.#end(instance.id);
+      await this.#boot(region, instance);
+      this.#store.save();
+    });
+  }
+
   /** Ends the machine for good and removes its network interface and those volumes that go with it. */
   terminate(region: string, instance: InstanceRecord, reason = 'Client.UserInitiatedShutdown'): Promise<void> {
     instance.state = 'shutting-down';
@@ -185,13 +195,20 @@ export class Lifecycle {
       await metadata.close();
       throw error;
     }
-    const ssh = await startSshServer({
-      hostKey: instance.hostKey,
-      port: instance.sshPort,
-      authorizedKeys: () => instance.publicKeys,
-      isUser: isLoginUser,
-      spawn: (login) => machine.spawn(login),
-    });
+    let ssh: SshServer;
+    try {
+      ssh = await startSshServer({
+        hostKey: instance.hostKey,
+        port: instance.sshPort,
+        authorizedKeys: () => instance.publicKeys,
+        isUser: isLoginUser,
+        spawn: (login) => machine.spawn(login),
+      });
+    } catch (error) {
+      machine.kill();
+      await metadata.close();
+      throw error;
+    }
     this.#running.set(instance.id, { machine, metadata, ssh });
     instance.metadataPort = metadata.port;
     instance.sshPort = ssh.port;
@@ -259,9 +276,4 @@ function stateReason(code: string): { code: string; message: string } {
     'Client.InstanceInitiatedShutdown': 'Instance initiated shutdown',
   };
   return { code, message: `${code}: ${text[code] ?? code}` };
-}
-
-/** States in which an instance still holds its security groups and addresses. */
-export function isAlive(state: InstanceState): boolean {
-  return state !== 'terminated';
 }

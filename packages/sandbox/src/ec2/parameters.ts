@@ -91,3 +91,13 @@ export async function readParameters(request: SandboxRequest): Promise<Parameter
 export function invalid(name: string, value: string, why: string): ServiceError {
   return new ServiceError(400, 'InvalidParameterValue', `Value (${value}) for parameter ${name} is invalid. ${why}`);
 }
+
+/** The parameters of a request are read once, by whichever step comes first. */
+export function cachedParameters(): (request: SandboxRequest) => Promise<Parameters> {
+  const cache = new WeakMap<SandboxRequest, Promise<Parameters>>();
+  return (request) => {
+    const known = cache.get(request) ?? readParameters(request);
+    cache.set(request, known);
+    return known;
+  };
+}

@@ -1,0 +1,67 @@
+/** Finding records by id, with AWS's errors for ids that are malformed or unknown. */
+import { ServiceError } from '../http/service-error.ts';
+import type { Call } from './call.ts';
+import { IMAGES, type Image, type Subnet } from './catalog.ts';
+import type { GroupRecord, InstanceRecord, VolumeRecord } from './model.ts';
+
+/** Throws InvalidInstanceID.Malformed or .NotFound; the latter also while a new instance is not yet consistent. */
+export function instanceById(call: Call, id: string): InstanceRecord {
+  if (!/^i-[0-9a-f]{8,17}$/.test(id)) throw new ServiceError(400, 'InvalidInstanceID.Malformed', `Invalid id: "${id}"`);
+  const instance = own(call.region.instances, id);
+  if (instance === null || !call.consistency.settled('instance', id, instance.launchTime, call.context.now()))
+    throw notFound('InvalidInstanceID.NotFound', 'instance ID', id);
+  return instance;
+}
+
+/** All of a list at once, so that nothing is done when one is missing. */
+export function instancesById(call: Call, ids: readonly string[]): InstanceRecord[] {
+  if (ids.length === 0)
+    throw new ServiceError(400, 'MissingParameter', 'The request must contain the parameter InstanceId');
+  return ids.map((id) => instanceById(call, id));
+}
+
+export function groupById(call: Call, id: string): GroupRecord {
+  if (!id.startsWith('sg-')) throw new ServiceError(400, 'InvalidGroupId.Malformed', `Invalid id: "${id}"`);
+  const group = own(call.region.groups, id);
+  if (group === null) throw notFound('InvalidGroup.NotFound', 'security group', id);
+  return group;
+}
+
+export function groupByName(call: Call, name: string): GroupRecord {
+  const group = Object.values(call.region.groups).find((one) => one.name === name);
+  if (group === undefined)
+    throw new ServiceError(
+      400,
+      'InvalidGroup.NotFound',
+      `The security group '${name}' does not exist in default VPC '${call.network.vpcId}'`,
+    );
+  return group;
+}
+
+export function volumeById(call: Call, id: string): VolumeRecord {
+  const volume = own(call.region.volumes, id);
+  if (volume === null) throw new ServiceError(400, 'InvalidVolume.NotFound', `The volume '${id}' does not exist.`);
+  return volume;
+}
+
+export function subnetById(call: Call, id: string): Subnet {
+  const subnet = call.network.subnets.find((one) => one.id === id);
+  if (subnet === undefined) throw notFound('InvalidSubnetID.NotFound', 'subnet ID', id);
+  return subnet;
+}
+
+export function imageById(id: string): Image {
+  if (!/^ami-[0-9a-f]{8,17}$/.test(id)) throw new ServiceError(400, 'InvalidAMIID.Malformed', `Invalid id: "${id}"`);
+  const image = IMAGES.find((one) => one.id === id);
+  if (image === undefined)
+    throw new ServiceError(400, 'InvalidAMIID.NotFound', `The image id '[${id}]' does not exist`);
+  return image;
+}
+
+function notFound(code: string, noun: string, id: string): ServiceError {
+  return new ServiceError(400, code, `The ${noun} '${id}' does not exist`);
+}
+
+export function own<T>(record: Readonly<Record<string, T>>, key: string): T | null {
+  return Object.hasOwn(record, key) ? (record[key] ?? null) : null;
+}

@@ -1,0 +1,295 @@
+/** RunInstances: checks the whole request first, then makes records and starts the machines. */
+import { randomBytes } from 'node:crypto';
+import { ServiceError } from '../http/service-error.ts';
+import type { ProfileRecord } from '../iam/profiles.ts';
+import { makeKeyPair, publicHalf } from '../ssh/keys.ts';
+import { authorize, type Call, checkTagTypes, type Operation, type Touched, tagsFor } from './call.ts';
+import { type Image, INSTANCE_TYPES, type InstanceType, type Subnet } from './catalog.ts';
+import { reservationXml } from './instance-xml.ts';
+import { groupById, groupByName, imageById, own, subnetById } from './lookup.ts';
+import { type Attachment, type InstanceRecord, newId, type ProfileAssociation, type Tags } from './model.ts';
+import { invalid, Parameters } from './parameters.ts';
+import { passableProfile } from './profile-associations.ts';
+import { readUserData } from './user-data.ts';
+
+/** Members of a request that never belong to its identity. */
+const NOT_IDENTITY = ['ClientToken', 'DryRun', 'Action', 'Version'];
+
+interface Plan {
+  readonly image: Image;
+  readonly type: InstanceType;
+  readonly subnet: Subnet;
+  readonly groupIds: readonly string[];
+  readonly keyName: string | null;
+  readonly publicKeys: readonly string[];
+  readonly profile: ProfileRecord | null;
+  readonly userData: string;
+  readonly devices: readonly Device[];
+  readonly instanceTags: Tags;
+  readonly volumeTags: Tags;
+  readonly interfaceTags: Tags;
+}
+
+interface Device {
+  readonly device: string;
+  readonly sizeGiB: number;
+  readonly type: string;
+  readonly encrypted: boolean;
+  readonly deleteOnTermination: boolean;
+  readonly snapshotId: string;
+}
+
+export const runInstances: Operation = async (call) => {
+  const { parameters, region } = call;
+  const token = parameters.get('ClientToken') ?? '';
+  if (token.length > 64) throw invalid('ClientToken', token, 'at most 64 ASCII characters');
+  const plan = planLaunch(call);
+  authorize(call, ...touchedBy(call, plan));
+  const fingerprint = parameters.fingerprint(NOT_IDENTITY);
+  const earlier = token === '' ? null : own(region.clientTokens, token);
+  if (earlier !== null) return repeated(call, earlier, fingerprint);
+  const wanted = parameters.integer('MaxCount', 1, 1, 100);
+  if (parameters.integer('MinCount', 1, 1, 100) > wanted)
+    throw new ServiceError(400, 'InvalidParameterCombination', 'MinCount is larger than MaxCount');
+  const reservationId = newId('r');
+  if (token !== '') region.clientTokens[token] = { fingerprint, reservationId };
+  const made: InstanceRecord[] = [];
+  for (let index = 0; index < wanted; index++) made.push(await makeInstance(call, plan, reservationId, index, token));
+  call.store.save();
+  const answer = reservationXml(call, reservationId, made);
+  for (const instance of made) void call.lifecycle.launch(call.regionName, instance);
+  return answer;
+};
+
+function repeated(call: Call, earlier: { fingerprint: string; reservationId: string }, fingerprint: string) {
+  if (earlier.fingerprint !== fingerprint)
+    throw new ServiceError(
+      400,
+      'IdempotentParameterMismatch',
+      'Client token was used before with different parameters; the arguments on this request are inconsistent with the arguments used in a previous request',
+    );
+  const members = Object.values(call.region.instances).filter((one) => one.reservationId === earlier.reservationId);
+  return reservationXml(call, earlier.reservationId, members);
+}
+
+function planLaunch(call: Call): Plan {
+  const { parameters } = call;
+  for (const name of [
+    'LaunchTemplate.LaunchTemplateId',
+    'LaunchTemplate.LaunchTemplateName',
+    'InstanceMarketOptions.MarketType',
+  ])
+    if (parameters.get(name) !== undefined)
+      throw new ServiceError(400, 'UnsupportedOperation', `The sandbox does not support the parameter ${name}`);
+  checkTagTypes(parameters, ['instance', 'volume', 'network-interface']);
+  const image = imageById(parameters.required('ImageId'));
+  const type = typeFor(parameters.get('InstanceType') ?? 't3.micro', image);
+  const nic = parameters.structures('NetworkInterface')[0] ?? new Parameters([]);
+  const userData = userDataOf(parameters);
+  const keyName = parameters.get('KeyName') ?? null;
+  const keyPair = keyName === null ? null : Object.values(call.region.keyPairs).find((pair) => pair.name === keyName);
+  if (keyPair === undefined)
+    throw new ServiceError(400, 'InvalidKeyPair.NotFound', `The key pair '${keyName}' does not exist`);
+  return {
+    image,
+    type,
+    subnet: subnetFor(call, nic),
+    groupIds: groupsFor(call, nic),
+    keyName,
+    publicKeys: [...(keyPair === null ? [] : [keyPair.publicKey]), ...readUserData(userData).authorizedKeys],
+    profile: passableProfile(call, parameters.structure('IamInstanceProfile')),
+    userData,
+    devices: devicesFor(parameters, image),
+    instanceTags: tagsFor(parameters, 'instance'),
+    volumeTags: tagsFor(parameters, 'volume'),
+    interfaceTags: tagsFor(parameters, 'network-interface'),
+  };
+}
+
+function touchedBy(call: Call, plan: Plan): Touched[] {
+  const profileArn = plan.profile === null ? {} : { 'ec2:InstanceProfile': call.profiles.arn(plan.profile) };
+  const groups = plan.groupIds.map((id) => ({
+    resource: `security-group/${id}`,
+    tags: call.region.groups[id]?.tags ?? {},
+  }));
+  const key = Object.values(call.region.keyPairs).find((pair) => pair.name === plan.keyName);
+  return [
+    {
+      resource: 'instance/*',
+      newTags: plan.instanceTags,
+      context: {
+        'ec2:InstanceType': plan.type.name,
+        'ec2:MetadataHttpTokens': call.parameters.get('MetadataOptions.HttpTokens') ?? 'required',
+        ...profileArn,
+      },
+    },
+    { resource: `image/${plan.image.id}`, owner: '' },
+    { resource: `subnet/${plan.subnet.id}` },
+    { resource: 'network-interface/*', newTags: plan.interfaceTags },
+    ...plan.devices.map((device) => ({
+      resource: 'volume/*',
+      newTags: plan.volumeTags,
+      context: { 'ec2:Encrypted': String(device.encrypted), 'ec2:VolumeType': device.type },
+    })),
+    ...groups,
+    ...(key === undefined ? [] : [{ resource: `key-pair/${key.name}`, tags: key.tags }]),
+  ];
+}
+
+function typeFor(name: string, image: Image): InstanceType {
+  const type = INSTANCE_TYPES.find((one) => one.name === name);
+  if (type === undefined)
+    throw new ServiceError(400, 'InvalidParameterValue', `Invalid value '${name}' for InstanceType.`);
+  if (type.architecture !== image.architecture)
+    throw new ServiceError(
+      400,
+      'InvalidParameterValue',
+      `The architecture '${type.architecture}' of the specified instance type does not match the architecture '${image.architecture}' of the specified AMI.`,
+    );
+  return type;
+}
+
+function subnetFor(call: Call, nic: Parameters): Subnet {
+  const { parameters, network } = call;
+  const id = parameters.get('SubnetId') ?? nic.get('SubnetId');
+  const zone = parameters.get('Placement.AvailabilityZone');
+  if (id !== undefined) return subnetById(call, id);
+  const subnet = zone === undefined ? network.subnets[0] : network.subnets.find((one) => one.zone === zone);
+  if (subnet === undefined)
+    throw new ServiceError(400, 'InvalidParameterValue', `Invalid availability zone: [${zone}]`);
+  return subnet;
+}
+
+function groupsFor(call: Call, nic: Parameters): string[] {
+  const ids = [...call.parameters.list('SecurityGroupId'), ...nic.list('SecurityGroupId')];
+  const named = call.parameters.list('SecurityGroup').map((name) => groupByName(call, name).id);
+  const all = [...ids.map((id) => groupById(call, id).id), ...named];
+  return all.length > 0 ? [...new Set(all)] : [groupByName(call, 'default').id];
+}
+
+/** Longest user data before base64, as EC2 limits it. */
+const MAX_USER_DATA = 16_384;
+
+function userDataOf(parameters: Parameters): string {
+  const text = parameters.get('UserData') ?? '';
+  if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(text))
+    throw new ServiceError(400, 'InvalidParameterValue', 'Invalid BASE64 encoding of user data.');
+  if (Buffer.from(text, 'base64').length > MAX_USER_DATA)
+    throw new ServiceError(400, 'InvalidParameterValue', 'User data is limited to 16384 bytes');
+  return text;
+}
+
+function devicesFor(parameters: Parameters, image: Image): Device[] {
+  const devices = new Map<string, Device>([[image.rootDevice, deviceOf(new Parameters([]), image.rootDevice, image)]]);
+  for (const mapping of parameters.structures('BlockDeviceMapping')) {
+    const name = mapping.required('DeviceName');
+    if (!/^(\/dev\/)?(sd|xvd)[a-z][a-z0-9]*$/.test(name))
+      throw invalid('BlockDeviceMapping.DeviceName', name, 'Invalid device name');
+    if (mapping.get('NoDevice') !== undefined || mapping.get('VirtualName') !== undefined) continue;
+    devices.set(name, deviceOf(mapping.structure('Ebs'), name, image));
+  }
+  return [...devices.values()];
+}
+
+const VOLUME_TYPES = ['gp2', 'gp3', 'io1', 'io2', 'st1', 'sc1', 'standard'];
+
+function deviceOf(ebs: Parameters, device: string, image: Image): Device {
+  const root = device === image.rootDevice;
+  const sizeGiB = ebs.integer('VolumeSize', image.rootSizeGiB, 1, 65_536);
+  if (root && sizeGiB < image.rootSizeGiB)
+    throw new ServiceError(
+      400,
+      'InvalidBlockDeviceMapping',
+      `Volume of size ${sizeGiB}GB is smaller than snapshot of the image, expect size >= ${image.rootSizeGiB}GB`,
+    );
+  const type = ebs.get('VolumeType') ?? 'gp3';
+  if (!VOLUME_TYPES.includes(type)) throw invalid('VolumeType', type, `expected one of ${VOLUME_TYPES.join(', ')}`);
+  return {
+    device,
+    sizeGiB,
+    type,
+    encrypted: ebs.flag('Encrypted'),
+    deleteOnTermination: ebs.flag('DeleteOnTermination', root),
+    snapshotId: root ? image.id.replace('ami-', 'snap-') : '',
+  };
+}
+
+async function makeInstance(
+  call: Call,
+  plan: Plan,
+  reservationId: string,
+  launchIndex: number,
+  clientToken: string,
+): Promise<InstanceRecord> {
+  const { region, parameters } = call;
+  const now = call.context.now();
+  const id = newId('i');
+  const privateIp = freeAddress(call, plan.subnet);
+  const injected = readUserData(plan.userData).hostKey;
+  const hostKey =
+    injected === null ? await makeKeyPair('ed25519') : { privateKey: injected, publicKey: publicHalf(injected) };
+  const place = { subnetId: plan.subnet.id, zone: plan.subnet.zone, privateIp };
+  const interfaceId = newId('eni');
+  region.interfaces[interfaceId] = {
+    ...{ id: interfaceId, instanceId: id, groupIds: [...plan.groupIds], ...place },
+    mac: `0e:${(randomBytes(5).toString('hex').match(/../g) ?? []).join(':')}`,
+    createdAt: now,
+    tags: { ...plan.interfaceTags },
+  };
+  const metadata = parameters.structure('MetadataOptions');
+  const instance: InstanceRecord = {
+    ...{ id, reservationId, launchIndex, clientToken, interfaceId, ...place },
+    imageId: plan.image.id,
+    instanceType: plan.type.name,
+    architecture: plan.image.architecture,
+    keyName: plan.keyName,
+    publicKeys: plan.publicKeys,
+    rootDevice: plan.image.rootDevice,
+    shutdownBehavior: parameters.get('InstanceInitiatedShutdownBehavior') === 'terminate' ? 'terminate' : 'stop',
+    userData: plan.userData,
+    hostKey: hostKey.privateKey,
+    hostPublicKey: hostKey.publicKey,
+    groupIds: [...plan.groupIds],
+    attachments: plan.devices.map((device) => makeVolume(call, plan, device, now)),
+    tags: { ...plan.instanceTags },
+    metadata: {
+      tokens: metadata.get('HttpTokens') ?? 'required',
+      hopLimit: metadata.integer('HttpPutResponseHopLimit', 2, 1, 64),
+      endpoint: metadata.get('HttpEndpoint') ?? 'enabled',
+      instanceTags: metadata.get('InstanceMetadataTags') ?? 'disabled',
+    },
+    launchTime: now,
+    state: 'pending',
+    stateReason: null,
+    terminatedAt: null,
+    association: plan.profile === null ? null : associationOf(call, plan.profile, now),
+    sshPort: 0,
+    metadataPort: 0,
+    mode: null,
+  };
+  region.instances[id] = instance;
+  return instance;
+}
+
+function associationOf(call: Call, profile: ProfileRecord, since: number): ProfileAssociation {
+  return { associationId: newId('iip-assoc'), arn: call.profiles.arn(profile), id: profile.id, since };
+}
+
+function makeVolume(call: Call, plan: Plan, device: Device, now: number): Attachment {
+  const id = newId('vol');
+  const { sizeGiB, type, encrypted, snapshotId } = device;
+  const tags = { ...plan.volumeTags };
+  call.region.volumes[id] = { id, zone: plan.subnet.zone, sizeGiB, type, encrypted, snapshotId, createdAt: now, tags };
+  return { volumeId: id, device: device.device, attachTime: now, deleteOnTermination: device.deleteOnTermination };
+}
+
+/** The first address that no interface has; AWS keeps the first four of a subnet. */
+function freeAddress(call: Call, subnet: Subnet): string {
+  const taken = new Set(Object.values(call.region.interfaces).map((one) => one.privateIp));
+  const third = Number(subnet.base.split('.')[2]);
+  for (let n = 4; n < 4095; n++) {
+    const address = `172.31.${third + (n >> 8)}.${n & 255}`;
+    if (!taken.has(address)) return address;
+  }
+  throw new ServiceError(400, 'InsufficientFreeAddressesInSubnet', `The subnet ${subnet.id} has no free addresses`);
+}

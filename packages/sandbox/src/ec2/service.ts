@@ -1,0 +1,154 @@
+/**
+ * EC2 (query protocol, API version 2016-11-15): one operation per table row. Instances are real processes with an SSH
+ * server on loopback; see lifecycle.ts. Answers carry what AWS documents, as far as the sandbox has it.
+ */
+import { mkdirSync } from 'node:fs';
+import type { InventoryEntry, SandboxRequest, SandboxResponse, Service, ServiceContext } from '../http/service.ts';
+import { ServiceError } from '../http/service-error.ts';
+import { profilesOf } from '../iam/profiles.ts';
+import { type XmlValue, xmlDocument } from '../xml/write.ts';
+import type { Call, Ec2Services, Operation } from './call.ts';
+import { defaultNetwork } from './catalog.ts';
+import { consistencyOf } from './consistency.ts';
+import {
+  describeInstanceAttribute,
+  describeInstanceStatus,
+  describeInstances,
+  getConsoleOutput,
+  modifyInstanceAttribute,
+  rebootInstances,
+  startInstances,
+  stopInstances,
+  terminateInstances,
+} from './instances.ts';
+import { inventoryOf } from './inventory.ts';
+import { createKeyPair, deleteKeyPair, describeKeyPairs, importKeyPair } from './key-pairs.ts';
+import { Lifecycle } from './lifecycle.ts';
+import { Ec2Store, type RegionRecord } from './model.ts';
+import { cachedParameters, type Parameters } from './parameters.ts';
+import { associateProfile, describeAssociations, disassociateProfile, replaceProfile } from './profile-associations.ts';
+import { runInstances } from './run-instances.ts';
+import {
+  authorizeRules,
+  createSecurityGroup,
+  deleteSecurityGroup,
+  describeSecurityGroups,
+  newGroup,
+  revokeRules,
+} from './security-groups.ts';
+import {
+  describeAvailabilityZones,
+  describeImages,
+  describeInstanceTypes,
+  describeRegions,
+  describeSubnets,
+  describeVpcs,
+} from './surroundings.ts';
+import { createTags, deleteTags, describeTags } from './tags.ts';
+import {
+  deleteNetworkInterface,
+  deleteVolume,
+  describeAddresses,
+  describeNetworkInterfaces,
+  describeVolumes,
+} from './volumes.ts';
+
+const OPERATIONS: Readonly<Record<string, Operation>> = {
+  AssociateIamInstanceProfile: associateProfile,
+  AuthorizeSecurityGroupEgress: authorizeRules(true),
+  AuthorizeSecurityGroupIngress: authorizeRules(false),
+  CreateKeyPair: createKeyPair,
+  CreateSecurityGroup: createSecurityGroup,
+  CreateTags: createTags,
+  DeleteKeyPair: deleteKeyPair,
+  DeleteNetworkInterface: deleteNetworkInterface,
+  DeleteSecurityGroup: deleteSecurityGroup,
+  DeleteTags: deleteTags,
+  DeleteVolume: deleteVolume,
+  DescribeAddresses: describeAddresses,
+  DescribeAvailabilityZones: describeAvailabilityZones,
+  DescribeIamInstanceProfileAssociations: describeAssociations,
+  DescribeImages: describeImages,
+  DescribeInstanceAttribute: describeInstanceAttribute,
+  DescribeInstanceStatus: describeInstanceStatus,
+  DescribeInstanceTypes: describeInstanceTypes,
+  DescribeInstances: describeInstances,
+  DescribeKeyPairs: describeKeyPairs,
+  DescribeNetworkInterfaces: describeNetworkInterfaces,
+  DescribeRegions: describeRegions,
+  DescribeSecurityGroups: describeSecurityGroups,
+  DescribeSubnets: describeSubnets,
+  DescribeTags: describeTags,
+  DescribeVolumes: describeVolumes,
+  DescribeVpcs: describeVpcs,
+  DisassociateIamInstanceProfile: disassociateProfile,
+  GetConsoleOutput: getConsoleOutput,
+  ImportKeyPair: importKeyPair,
+  ModifyInstanceAttribute: modifyInstanceAttribute,
+  RebootInstances: rebootInstances,
+  ReplaceIamInstanceProfileAssociation: replaceProfile,
+  RevokeSecurityGroupEgress: revokeRules(true),
+  RevokeSecurityGroupIngress: revokeRules(false),
+  RunInstances: runInstances,
+  StartInstances: startInstances,
+  StopInstances: stopInstances,
+  TerminateInstances: terminateInstances,
+};
+
+const NAMESPACE = 'http://ec2.amazonaws.com/doc/2016-11-15/';
+const XML = { 'Content-Type': 'text/xml;charset=UTF-8' };
+
+export function ec2Service(context: ServiceContext): Service {
+  mkdirSync(context.directory, { recursive: true });
+  const store = new Ec2Store(context.directory);
+  const profiles = profilesOf(context);
+  const lifecycle = new Lifecycle({ context, store, profiles });
+  const services: Ec2Services = { context, store, profiles, lifecycle, consistency: consistencyOf(context.identities) };
+  const read = cachedParameters();
+  return {
+    name: 'ec2',
+    operation: async (request) => (await read(request)).get('Action') ?? 'MissingAction',
+    handle: async (request) => {
+      const parameters = await read(request);
+      const action = parameters.get('Action') ?? '';
+      const operation = Object.hasOwn(OPERATIONS, action) ? OPERATIONS[action] : undefined;
+      if (operation === undefined)
+        throw new ServiceError(400, 'InvalidAction', `The action ${action} is not valid for this web service.`);
+      const content = await operation(callOf(services, request, parameters, action));
+      return answer(action, request, content);
+    },
+    failure: (error, request) => ({
+      status: error.status,
+      headers: XML,
+      body: xmlDocument('Response', {
+        Errors: { Error: { Code: error.code, Message: error.message } },
+        RequestID: request.id,
+      }),
+    }),
+    inventory: async (): Promise<readonly InventoryEntry[]> => inventoryOf(store, lifecycle),
+    start: ({ endpoint }) => lifecycle.start(endpoint),
+    stop: () => lifecycle.close(),
+  };
+}
+
+function callOf(services: Ec2Services, request: SandboxRequest, parameters: Parameters, action: string): Call {
+  const network = defaultNetwork(services.context.accountId, request.region);
+  const found = (): RegionRecord => {
+    const group = newGroup('default', 'default VPC security group', network.vpcId);
+    return {
+      instances: {},
+      volumes: {},
+      interfaces: {},
+      keyPairs: {},
+      groups: { [group.id]: group },
+      clientTokens: {},
+    };
+  };
+  const region = services.store.region(request.region, found);
+  return { ...services, action, request, parameters, regionName: request.region, region, network };
+}
+
+function answer(action: string, request: SandboxRequest, content: XmlValue): SandboxResponse {
+  const value = { requestId: request.id, ...(content as { readonly [element: string]: XmlValue }) };
+  return { status: 200, headers: XML, body: xmlDocument(`${action}Response`, value, NAMESPACE) };
+}
