@@ -20,6 +20,8 @@ export interface Authorization {
 /** AWS's bound for presigned URLs: 7 days. */
 const MAX_EXPIRES_SECONDS = 604_800;
 
+const UNSUPPORTED = 'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.';
+
 /** Null for an unsigned request. Throws AuthFault when there is an authorization that cannot be read. */
 export function readAuthorization(
   headers: ReadonlyMap<string, readonly string[]>,
@@ -28,17 +30,13 @@ export function readAuthorization(
   const header = headers.get('authorization')?.[0];
   if (header !== undefined) return fromHeader(header, headers);
   if (query.has('X-Amz-Algorithm') || query.has('X-Amz-Signature')) return fromQuery(query);
-  if (query.has('AWSAccessKeyId')) throw new AuthFault('unsupported', 'Signature version 2 is not supported.');
+  if (query.has('AWSAccessKeyId')) throw new AuthFault('unsupported', UNSUPPORTED);
   return null;
 }
 
 function fromHeader(header: string, headers: ReadonlyMap<string, readonly string[]>): Authorization {
   const [algorithm, ...rest] = header.trim().split(/\s+/);
-  if (algorithm !== 'AWS4-HMAC-SHA256')
-    throw new AuthFault(
-      'unsupported',
-      'The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.',
-    );
+  if (algorithm !== 'AWS4-HMAC-SHA256') throw new AuthFault('unsupported', UNSUPPORTED);
   const fields = new Map<string, string>();
   for (const part of rest.join(' ').split(',')) {
     const at = part.indexOf('=');
