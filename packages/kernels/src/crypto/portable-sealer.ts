@@ -34,7 +34,7 @@ export class PortableSealer implements Sealer {
 
   seal(plain: Uint8Array, out: Uint8Array, iv?: Uint8Array): void {
     expectSealLengths(plain, out, iv);
-    const nonce = new Uint8Array(iv ?? IV_BYTES);
+    const nonce = iv === undefined ? new Uint8Array(IV_BYTES) : new Uint8Array(iv);
     if (iv === undefined) this.#ivs.next(nonce);
     const body = out.subarray(IV_BYTES, -MAC_BYTES);
     this.#applyCtr(nonce, plain, body);

@@ -172,8 +172,9 @@ function fromNode(stat: fs.BigIntStats): Stat {
   return { mode, uid, gid, nlink, ino, dev, rdev, size, blocks, atimeNs, mtimeNs, ctimeNs };
 }
 
-function seconds(ns: bigint): number {
-  return Number(ns) / 1e9;
+/** A string: Node takes a negative number to mean now. */
+function seconds(ns: bigint): string {
+  return String(Number(ns) / 1e9);
 }
 
 function attempt<T>(action: () => T): T | Error {

@@ -10,7 +10,7 @@ const LIST_MAX = 65_536;
 const VALUE_MAX = 65_536;
 const ENODATA = 61;
 const ENOTSUP = 95;
-const ERANGE = 34;
+const E2BIG = 7;
 
 const NONE: readonly Xattr[] = Object.freeze([]);
 
@@ -51,7 +51,7 @@ export class NativeXattrs {
   set(path: Uint8Array, name: Uint8Array, value: Uint8Array, nofollow: boolean): void {
     const call = nofollow ? 'lsetxattr' : 'setxattr';
     const at = this.#path.set(path, call);
-    if (value.length > VALUE_MAX) throw systemError(ERANGE, call, path);
+    if (value.length > VALUE_MAX) throw systemError(E2BIG, call, path);
     this.#value.bytes.set(value);
     const named = this.#name.set(name, call);
     if (this.#libc[call](at, named, this.#value.address, value.length, 0) < 0) throw this.#error(call, path);
