@@ -52,7 +52,8 @@ export async function send(res: ServerResponse, answer: SandboxResponse, options
     }
   }
   if (options.truncate) res.socket?.resetAndDestroy();
-  else await new Promise<void>((resolve) => res.end(() => resolve()).once('close', resolve));
+  // A response that is closed already calls nobody back.
+  else if (!res.destroyed) await new Promise<void>((resolve) => res.end(() => resolve()).once('close', resolve));
   return sent;
 }
 
