@@ -95,11 +95,15 @@ describe('what is sent', () => {
     expect(await classOf('STANDARD_IA', handleOf('index', content))).toBe('STANDARD_IA');
   });
 
-  test('connections are kept and used again', async () => {
+  test('one load is one request, and connections are used again', async () => {
     await backend.save(pack, content);
     const before = server.connections;
+    server.seen.length = 0;
     for (let i = 0; i < 10; i++) await backend.load(pack, { offset: i, length: 100 });
     expect(server.connections).toBe(before);
+    expect(server.seen.map(({ method, headers }) => [method, headers.range])).toEqual(
+      Array.from({ length: 10 }, (_, i) => ['GET', `bytes=${i}-${i + 99}`]),
+    );
   });
 
   test('a repository at the root of a bucket has keys without a prefix', async () => {
