@@ -9,7 +9,10 @@ export interface ExecOptions {
   /** Called in order; a returned promise holds the stream back. `chunk` is valid only until it resolves. Default: collected. */
   readonly onStdout?: (chunk: Uint8Array) => void | Promise<void>;
   readonly onStderr?: (chunk: Uint8Array) => void | Promise<void>;
-  /** Ends the command (TERM, then the channel is closed) and rejects with 'interrupted'. */
+  /**
+   * Asks the command to end (TERM), closes its streams and rejects with 'interrupted'. OpenSSH passes TERM on for
+   * ordinary users but not for root: a command that must end then reads stdin and stops at its end.
+   */
   readonly signal?: AbortSignal;
 }
 
