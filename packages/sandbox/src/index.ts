@@ -4,6 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { IdentityStore } from './auth/identities.ts';
+import { type ConsistencySwitch, consistencyOf } from './ec2/consistency.ts';
 import { FaultPlan, type FaultRule, type FaultSwitch } from './http/faults.ts';
 import { type RequestLogEntry, SandboxServer } from './http/server.ts';
 import type { InventoryEntry, Service } from './http/service.ts';
@@ -11,6 +12,7 @@ import { Authorizer } from './policy/authorizer.ts';
 import { SERVICES } from './services.ts';
 import { lockDirectory } from './store/directory-lock.ts';
 
+export type { ConsistencySwitch, Lag, LaggingKind } from './ec2/consistency.ts';
 export type { FaultKind, FaultRule, FaultSwitch } from './http/faults.ts';
 export type { RequestLogEntry } from './http/server.ts';
 export type { InventoryEntry } from './http/service.ts';
@@ -49,6 +51,8 @@ export interface Sandbox {
   readonly accountId: string;
   readonly adminCredentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly faults: FaultSwitch;
+  /** Makes new instances, instance profiles and console output appear late, as on AWS; off by default. */
+  readonly consistency: ConsistencySwitch;
   inventory(): Promise<Inventory>;
   /** Requests answered so far by `service:Operation`. */
   counts(): Readonly<Record<string, number>>;
@@ -122,6 +126,7 @@ function sandboxOf({ endpoint, region, identities, faults, server, services, sto
     accountId: identities.accountId,
     adminCredentials,
     faults,
+    consistency: consistencyOf(identities),
     inventory: async () => {
       const lists = await Promise.all(services.map((service) => service.inventory()));
       const place = (entry: InventoryEntry): string => `${entry.kind} ${entry.id}`;

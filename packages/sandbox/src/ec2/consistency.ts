@@ -4,8 +4,8 @@
  */
 import type { IdentityStore } from '../auth/identities.ts';
 
-/** What can lag. A 'profile' is seen late by EC2 alone; IAM itself shows it at once. */
-export type LaggingKind = 'instance' | 'profile';
+/** What can lag. A 'profile' is seen late by EC2 alone; IAM itself shows it at once. A 'console' is empty at first. */
+export type LaggingKind = 'instance' | 'profile' | 'console';
 
 export interface Lag {
   /** Looks that find nothing before the first that finds it. Default 0. */
@@ -14,11 +14,16 @@ export interface Lag {
   readonly ms?: number;
 }
 
-export class Consistency {
+export interface ConsistencySwitch {
+  /** Makes everything of that kind that is made from now on appear late; `{}` switches it off. */
+  delay(kind: LaggingKind, lag: Lag): void;
+}
+
+export class Consistency implements ConsistencySwitch {
   readonly #lags = new Map<LaggingKind, Lag>();
   readonly #looks = new Map<string, number>();
+  readonly #seen = new Set<string>();
 
-  /** Makes everything of that kind that is made from now on appear late; `{}` switches it off. */
   delay(kind: LaggingKind, lag: Lag): void {
     this.#lags.set(kind, lag);
     this.#looks.clear();
@@ -26,11 +31,15 @@ export class Consistency {
 
   /** Whether a look at this moment finds what was made (or changed) at `madeAt`. Counts the look. */
   settled(kind: LaggingKind, id: string, madeAt: number, now: number): boolean {
-    const { calls = 0, ms = 0 } = this.#lags.get(kind) ?? {};
-    if (now < madeAt + ms) return false;
     const key = `${kind} ${id} ${madeAt}`;
+    if (this.#seen.has(key)) return true; // what was seen once does not vanish again
+    const { calls = 0, ms = 0 } = this.#lags.get(kind) ?? {};
     const looks = this.#looks.get(key) ?? 0;
-    if (looks >= calls) return true;
+    if (now >= madeAt + ms && looks >= calls) {
+      this.#seen.add(key);
+      this.#looks.delete(key);
+      return true;
+    }
     this.#looks.set(key, looks + 1);
     return false;
   }

@@ -163,10 +163,12 @@ const CONSOLE_BYTES = 65_536;
 export const getConsoleOutput: Operation = (call) => {
   const instance = instanceById(call, call.parameters.required('InstanceId'));
   authorize(call, instanceTouched(instance));
-  const text = instance.mode === null ? '' : consoleText(call, instance);
+  const now = call.context.now();
+  const printed = instance.mode !== null && call.consistency.settled('console', instance.id, instance.launchTime, now);
+  const text = printed ? consoleText(call, instance) : '';
   return {
     instanceId: instance.id,
-    timestamp: iso(call.context.now()),
+    timestamp: iso(now),
     output: Buffer.from(text).subarray(-CONSOLE_BYTES).toString('base64'),
   };
 };
@@ -179,7 +181,7 @@ function consoleText(call: Call, instance: InstanceRecord): string {
     ...(instance.mode === 'folder'
       ? ['This system forbids namespaces: commands run in a plain folder, without isolation.']
       : []),
-    printed(call.lifecycle.consoleFile(instance.id)),
+    lastLines(call.lifecycle.consoleFile(instance.id)),
     '-----BEGIN SSH HOST KEY FINGERPRINTS-----',
     `256 SHA256:${fingerprint} ${host} (ED25519)`,
     '-----END SSH HOST KEY FINGERPRINTS-----',
@@ -190,7 +192,7 @@ function consoleText(call: Call, instance: InstanceRecord): string {
   ].join('\r\n');
 }
 
-function printed(path: string): string {
+function lastLines(path: string): string {
   try {
     return readFileSync(path, 'utf8')
       .replace(/^unshare: sigprocmask.*\n/gm, '')

@@ -174,11 +174,14 @@ export class Lifecycle {
     const mode: MachineMode = instance.tags[MODE_TAG] === 'folder' ? 'folder' : await this.#mode;
     const volumes = this.#volumes(instance);
     this.#prepareRoot(instance, mode, volumes[0] as MachineVolume);
-    const { identities, accountId, now } = this.#context;
+    const { identities, accountId, now, serviceMayAssume } = this.#context;
     const metadata = await startMetadataServer({
       port: instance.metadataPort,
       tokensOptional: () => instance.metadata.tokens === 'optional',
-      source: metadataContent({ instance, region, accountId, identities, profiles: this.#profiles, now }),
+      source: metadataContent({
+        ...{ instance, region, accountId, identities, profiles: this.#profiles, now },
+        mayAssume: (role) => serviceMayAssume(role, 'ec2.amazonaws.com'),
+      }),
       now,
     });
     let machine: Machine;

@@ -1,5 +1,5 @@
 /** What an instance's metadata endpoint shows: a tree of paths, directories as lists of names, leaves as text. */
-import type { IdentityStore, SessionRecord } from '../auth/identities.ts';
+import type { IdentityStore, RoleRecord, SessionRecord } from '../auth/identities.ts';
 import type { InstanceRecord } from '../ec2/model.ts';
 import type { ProfileStore } from '../iam/profiles.ts';
 
@@ -10,6 +10,8 @@ export interface MetadataSubject {
   readonly identities: IdentityStore;
   readonly profiles: ProfileStore;
   readonly now: () => number;
+  /** Whether the role's trust policy lets EC2 take it on. */
+  readonly mayAssume: (role: RoleRecord) => boolean;
 }
 
 /** Validity of the credentials handed out, as on AWS. */
@@ -95,6 +97,12 @@ function identityDocument({ instance, region, accountId }: MetadataSubject): str
   return JSON.stringify(document, null, 2);
 }
 
+/** What AWS shows when the trust policy leaves EC2 out. */
+function untrusted(role: string, LastUpdated: string): string {
+  const Message = `EC2 cannot assume the role ${role}. Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc.`;
+  return JSON.stringify({ Code: 'AssumeRoleUnauthorizedAccess', Message, LastUpdated }, null, 2);
+}
+
 interface RoleCredentials {
   /** The role that the instance has now, or null. */
   roleName(): string | null;
@@ -122,7 +130,9 @@ function roleCredentials(subject: MetadataSubject): RoleCredentials {
       }),
     document: () => {
       const role = roleName();
-      if (role === null) return null;
+      const record = role === null ? null : identities.role(role);
+      if (role === null || record === null) return null;
+      if (!subject.mayAssume(record)) return untrusted(role, iso(now()));
       const current =
         session?.of.kind === 'role' && session.of.roleName === role && identities.credential(session.accessKeyId);
       if (session === null || !current || session.expiresAt - now() < RENEW_MS) {
