@@ -54,6 +54,7 @@ export class Segments {
 
   /** Makes segments up to and including `segment` exist. Throws RangeError when the buffer's limit is reached. */
   reserve(segment: number): void {
+    if (segment < this.#views.length) return;
     growTo(this.buffer, (segment + 1) * this.#segmentWords * 4);
   }
 }
