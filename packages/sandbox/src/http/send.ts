@@ -1,7 +1,11 @@
 /** Answers out: strings and buffers at once, files through two reused buffers, so that a byte costs two copies and no garbage. */
+import { closeSync, openSync, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import type { FileSlice, SandboxResponse } from './service.ts';
+
+/** Files up to this size together are read at once: quicker than trips to the thread pool. */
+const SMALL_BYTES = 64 * 1024;
 
 /** Large enough to make system calls rare, small enough to stay in the second-level cache. */
 const BUFFER_BYTES = 512 * 1024;
@@ -42,19 +46,41 @@ export async function send(res: ServerResponse, answer: SandboxResponse, options
   });
   const limit = options.truncate ? Math.floor(length / 2) : length;
   let sent = 0;
+  let last: Uint8Array | undefined;
   if (!options.headOnly && answer.body !== undefined && !bodiless) {
-    if (typeof answer.body === 'object' && 'files' in answer.body)
-      sent = await sendFiles(res, answer.body.files, limit);
-    else {
-      const bytes = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
-      await write(res, bytes.subarray(0, limit));
-      sent = limit;
-    }
+    if (typeof answer.body === 'string') last = Buffer.from(answer.body).subarray(0, limit);
+    else if (answer.body instanceof Uint8Array) last = answer.body.subarray(0, limit);
+    else if (length <= SMALL_BYTES) last = readFiles(answer.body.files, length).subarray(0, limit);
+    else sent = await sendFiles(res, answer.body.files, limit);
   }
-  if (options.truncate) res.socket?.resetAndDestroy();
-  // A response that is closed already calls nobody back.
-  else if (!res.destroyed) await new Promise<void>((resolve) => res.end(() => resolve()).once('close', resolve));
-  return sent;
+  if (options.truncate) {
+    await write(res, last ?? new Uint8Array());
+    res.socket?.resetAndDestroy();
+  } else {
+    // Head and small body leave in one packet.
+    await new Promise<void>((resolve) => {
+      res.once('close', resolve);
+      if (last === undefined) res.end(resolve);
+      else res.end(last, resolve);
+    });
+  }
+  return sent + (last?.length ?? 0);
+}
+
+function readFiles(files: readonly FileSlice[], length: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const slice of files) {
+    const fd = openSync(slice.path, 'r');
+    try {
+      if (readSync(fd, bytes, at, slice.length, slice.start) !== slice.length)
+        throw new Error(`${slice.path} is shorter than its record`);
+    } finally {
+      closeSync(fd);
+    }
+    at += slice.length;
+  }
+  return bytes;
 }
 
 async function sendFiles(res: ServerResponse, files: readonly FileSlice[], limit: number): Promise<number> {

@@ -3,11 +3,18 @@
  * names it; others are swept at the next start. So a file needs no temporary name: the journal is the commit.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { link, open, unlink } from 'node:fs/promises';
+import { closeSync, fdatasync, mkdirSync, openSync, readdirSync, rmSync, writev, writevSync } from 'node:fs';
+import { link } from 'node:fs/promises';
+import { promisify } from 'node:util';
+
+const writeAsync = promisify(writev);
+const syncAsync = promisify(fdatasync);
 
 /** Pieces are gathered to this size, so that a 16 MiB body costs 16 writes and not 256. */
 const GATHER_BYTES = 1024 * 1024;
+
+/** Below this size a system call is quicker than a trip to the thread pool and back. */
+const SMALL_BYTES = 128 * 1024;
 
 /** A reader that has looked an object up opens its file a moment later; removal waits longer than that. */
 const DISCARD_AFTER_MS = 3_000;
@@ -16,6 +23,8 @@ export class DataFiles {
   readonly #directory: string;
   readonly #durable: boolean;
   readonly #discarded = new Set<string>();
+  /** Folders that exist. */
+  readonly #folders = new Set<string>();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(directory: string, durable: boolean) {
@@ -30,14 +39,16 @@ export class DataFiles {
 
   #fresh(): string {
     const name = randomBytes(16).toString('hex');
-    mkdirSync(`${this.#directory}/${name.slice(0, 2)}`, { recursive: true, mode: 0o700 });
+    const folder = name.slice(0, 2);
+    if (!this.#folders.has(folder)) mkdirSync(`${this.#directory}/${folder}`, { recursive: true, mode: 0o700 });
+    this.#folders.add(folder);
     return name;
   }
 
   /** Writes all pieces; resolves when they survive a crash. Leaves nothing behind when `pieces` throws. */
   async write(pieces: AsyncIterable<Uint8Array>): Promise<{ name: string; size: number }> {
     const name = this.#fresh();
-    const file = await open(this.path(name), 'wx', 0o600);
+    const fd = openSync(this.path(name), 'wx', 0o600);
     let size = 0;
     try {
       let gathered: Uint8Array[] = [];
@@ -46,19 +57,19 @@ export class DataFiles {
         gathered.push(piece);
         bytes += piece.length;
         if (bytes < GATHER_BYTES) continue;
-        await file.writev(gathered);
+        await writeWhole(fd, gathered, bytes);
         size += bytes;
         gathered = [];
         bytes = 0;
       }
-      if (bytes > 0) await file.writev(gathered);
+      if (bytes > 0) await writeWhole(fd, gathered, bytes);
       size += bytes;
-      if (this.#durable) await file.datasync();
+      if (this.#durable) await syncAsync(fd);
     } catch (cause) {
-      await unlink(this.path(name));
+      rmSync(this.path(name), { force: true });
       throw cause;
     } finally {
-      await file.close();
+      closeSync(fd);
     }
     return { name, size };
   }
@@ -94,4 +105,12 @@ export class DataFiles {
   close(): void {
     this.#removeDiscarded();
   }
+}
+
+/** A full disk writes less than it was given and says so only at the next call. */
+async function writeWhole(fd: number, pieces: readonly Uint8Array[], bytes: number): Promise<void> {
+  const written = bytes < SMALL_BYTES ? writevSync(fd, pieces) : (await writeAsync(fd, pieces)).bytesWritten;
+  if (written === bytes) return;
+  const rest = Buffer.concat(pieces).subarray(written);
+  await writeWhole(fd, [rest], rest.length);
 }

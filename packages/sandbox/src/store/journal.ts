@@ -2,8 +2,20 @@
  * An append-only file of JSON lines: the commit point of everything it records. Appends that arrive while a write is
  * under way go out together ("group commit"). A torn last line, left by a crash, is cut off at the next opening.
  */
-import { closeSync, fdatasyncSync, openSync, readFileSync, renameSync, truncateSync, writeSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import {
+  appendFileSync,
+  closeSync,
+  fdatasync,
+  fdatasyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
+import { promisify } from 'node:util';
+
+const syncAsync = promisify(fdatasync);
 
 interface Waiting {
   readonly line: string;
@@ -12,14 +24,14 @@ interface Waiting {
 }
 
 export class Journal<T> {
-  readonly #file: FileHandle;
+  readonly #fd: number;
   readonly #durable: boolean;
   #waiting: Waiting[] = [];
   #writing: Promise<void> | null = null;
   #broken: unknown = null;
 
-  private constructor(file: FileHandle, durable: boolean) {
-    this.#file = file;
+  private constructor(fd: number, durable: boolean) {
+    this.#fd = fd;
     this.#durable = durable;
   }
 
@@ -38,7 +50,7 @@ export class Journal<T> {
     }
     const live = [...options.live()];
     if (lines > 2 * live.length + 1000) rewrite(path, live);
-    return new Journal<T>(await open(path, 'a', 0o600), options.durable);
+    return new Journal<T>(openSync(path, 'a', 0o600), options.durable);
   }
 
   /** Resolves when the entry survives a crash. After a failed write every later append fails with the same cause. */
@@ -57,8 +69,9 @@ export class Journal<T> {
       const batch = this.#waiting;
       this.#waiting = [];
       try {
-        await this.#file.appendFile(batch.map((one) => one.line).join(''));
-        if (this.#durable) await this.#file.datasync();
+        // A few hundred bytes into the page cache: quicker than the thread pool. The wait for the disk is not.
+        appendFileSync(this.#fd, batch.map((one) => one.line).join(''));
+        if (this.#durable) await syncAsync(this.#fd);
         for (const one of batch) one.resolve();
       } catch (cause) {
         this.#broken = cause;
@@ -72,7 +85,7 @@ export class Journal<T> {
   /** Waits for what is under way. */
   async close(): Promise<void> {
     await this.#writing;
-    await this.#file.close();
+    closeSync(this.#fd);
   }
 }
 
@@ -93,7 +106,7 @@ function rewrite(path: string, entries: readonly unknown[]): void {
   const temporary = `${path}.new`;
   const fd = openSync(temporary, 'w', 0o600);
   try {
-    writeSync(fd, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+    for (const entry of entries) writeSync(fd, `${JSON.stringify(entry)}\n`);
     fdatasyncSync(fd);
   } finally {
     closeSync(fd);
