@@ -28,6 +28,13 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && compareBytes(a, b) === 0;
 }
 
+/** Returns a copy of a range as a plain Uint8Array. `slice` would not do: on Node's Buffer it is a view. */
+export function copyOf(bytes: Uint8Array, from = 0, to: number = bytes.length): Uint8Array {
+  const copy = new Uint8Array(to - from);
+  copy.set(bytes.subarray(from, to));
+  return copy;
+}
+
 /** Returns the parts one after another, in fresh memory. */
 export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;

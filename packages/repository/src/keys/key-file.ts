@@ -4,7 +4,7 @@
  */
 import type { SealingKey } from '@hostark/kernels';
 import { ByteWriter } from '../encoding/byte-writer.ts';
-import { base64, fromBase64, textOf, utf8 } from '../encoding/bytes.ts';
+import { base64, copyOf, fromBase64, textOf, utf8 } from '../encoding/bytes.ts';
 import { formatInstant, parseInstant } from '../encoding/instant-text.ts';
 import { writeJsonText } from '../encoding/json-write.ts';
 import { type Instant, ZERO_INSTANT } from '../encoding/time.ts';
@@ -89,7 +89,7 @@ export function decodeMasterKey(bytes: Uint8Array): SealingKey {
 
 /** Returns the three parts of 64 key bytes: AES-256 key, Poly1305-AES k, Poly1305-AES r. */
 export function splitKey(bytes: Uint8Array): SealingKey {
-  return { encrypt: bytes.slice(0, 32), macK: bytes.slice(32, 48), macR: bytes.slice(48, 64) };
+  return { encrypt: copyOf(bytes, 0, 32), macK: copyOf(bytes, 32, 48), macR: copyOf(bytes, 48, 64) };
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

@@ -2,7 +2,7 @@
  * Bytes to trees. Tolerates unknown fields, as restic does; whether a tree is canonical is told by encoding it again.
  * Format: restic `internal/data/tree.go`, `node.go`. About half a microsecond per node goes into scanning its text.
  */
-import { fromBase64Bytes, textOf, utf8 } from '../encoding/bytes.ts';
+import { copyOf, fromBase64Bytes, textOf, utf8 } from '../encoding/bytes.ts';
 import { JsonReader } from '../encoding/json-read.ts';
 import { goUnquote } from '../encoding/quote.ts';
 import { type Instant, readInstant, ZERO_INSTANT } from '../encoding/time.ts';
@@ -310,7 +310,7 @@ class NodeReader {
       json.peek();
       const from = json.at;
       json.skip();
-      attributes.set(key, json.bytes.slice(from, json.at));
+      attributes.set(key, copyOf(json.bytes, from, json.at));
     }
     return attributes;
   }

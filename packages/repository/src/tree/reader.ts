@@ -3,6 +3,7 @@
  * pack fetches the pack whole, and the next hundreds come from memory. Bounded memory; blobs are verified each time.
  */
 import { type BlobSource, loadBlob } from '../blobs/load.ts';
+import { copyOf } from '../encoding/bytes.ts';
 import { type BlobId, idBytes } from '../ids.ts';
 import { openBlob } from '../pack/open-blob.ts';
 import { parseTree } from './load.ts';
@@ -43,7 +44,7 @@ export class TreeReader {
       if (pack !== null && end <= pack.length) {
         try {
           // A copy, since opening decrypts in place.
-          const sealed = pack.slice(place.offset, end);
+          const sealed = copyOf(pack, place.offset, end);
           return openBlob(this.#repo.platform, this.#repo.sealer, sealed, place.uncompressedLength, raw);
         } catch {
           // Other copies may be whole: the plain way tries them all and names what is wrong.
