@@ -3,7 +3,7 @@
  * Saves are atomic and durable (see local-file.ts); modes follow the config file's mode, so that a group can share a
  * repository; missing folders are made when needed.
  */
-import { constants, promises as fs, lstatSync } from 'node:fs';
+import { closeSync, constants, promises as fs, lstatSync, openSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { HostarkError } from '@hostark/protocol';
 import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
@@ -102,6 +102,7 @@ class Local implements Backend {
     if (range !== undefined) checkRange(range);
     options.signal?.throwIfAborted();
     try {
+      if (range !== undefined && range.length <= SMALL_READ) return this.#loadSmall(handle, path, range);
       const file = await fs.open(path, constants.O_RDONLY);
       try {
         const wanted = range ?? { offset: 0, length: (await file.stat()).size };
@@ -114,6 +115,21 @@ class Local implements Backend {
       }
     } catch (error) {
       throw await this.#readError('read', handle, path, error);
+    }
+  }
+
+  #loadSmall(handle: Handle, path: string, range: ByteRange): Uint8Array {
+    const file = openSync(path, constants.O_RDONLY);
+    try {
+      const bytes = new Uint8Array(range.length);
+      let filled = 0;
+      for (let read = 1; filled < bytes.length && read > 0; filled += read) {
+        read = readSync(file, bytes, filled, bytes.length - filled, range.offset + filled);
+      }
+      if (filled !== bytes.length) throw objectTruncated(this.location, handle, range, filled);
+      return bytes;
+    } finally {
+      closeSync(file);
     }
   }
 
@@ -223,6 +239,9 @@ async function sizeOf(path: string): Promise<number | null> {
     throw error;
   }
 }
+
+/** Up to this size a read at once (10 µs) is cheaper than a trip through the thread pool (70 µs): tree blobs, headers. */
+const SMALL_READ = 64 * 1024;
 
 /** One read call carries at most this much, so that an abort is seen soon. */
 const READ_STEP = 32 * 1024 * 1024;

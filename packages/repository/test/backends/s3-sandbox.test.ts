@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateBucketCommand, PutBucketPolicyCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, PutBucketPolicyCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { type Sandbox, startSandbox } from '@hostark/sandbox';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Handle } from '../../src/backend.ts';
@@ -35,13 +35,9 @@ describeBackend('S3, sandbox', async () => {
     region: REGION,
   });
   await backend.createBucket();
-  const client = clientOf(sandbox);
-  const { PutObjectCommand } = await import('@aws-sdk/client-s3');
   return {
     backend,
-    plant: async (path, bytes) => {
-      await client.send(new PutObjectCommand({ Bucket: 'conformance', Key: `hosts/web-1/${path}`, Body: bytes }));
-    },
+    plant: (path, bytes) => plant(sandbox, 'conformance', `hosts/web-1/${path}`, bytes),
     dispose: stop,
   };
 });
@@ -57,12 +53,17 @@ describeBackend('S3, sandbox, opened by its location with a cache', async () => 
   backend.useRepository('c'.repeat(64));
   return {
     backend,
+    plant: (path, bytes) => plant(sandbox, 'opened', `repo/${path}`, bytes),
     dispose: async () => {
       await stop();
       rmSync(cacheDirectory, { recursive: true, force: true });
     },
   };
 });
+
+async function plant(where: Sandbox, Bucket: string, Key: string, Body: Uint8Array): Promise<void> {
+  await clientOf(where).send(new PutObjectCommand({ Bucket, Key, Body }));
+}
 
 function clientOf(of: Sandbox): S3Client {
   return new S3Client({
