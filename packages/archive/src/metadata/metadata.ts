@@ -35,7 +35,7 @@ export function metadataOf(
   selectXattr: ((name: Uint8Array) => boolean) | undefined,
 ): Metadata {
   const { uid, gid } = owner(node, byName);
-  const xattrs = node.xattrs.map(({ name, value }) => ({ name: Buffer.from(name), value }));
+  const xattrs = xattrsOf(node);
   return {
     isSymlink: node.type === 'symlink',
     permissions: permissionsOf(node.mode),
@@ -45,6 +45,14 @@ export function metadataOf(
     mtimeNs: node.mtime.ns,
     xattrs: selectXattr === undefined ? xattrs : xattrs.filter(({ name }) => selectXattr(name)),
   };
+}
+
+/** Most nodes have none: one array for all of them. */
+const NO_XATTRS: readonly XattrValue[] = [];
+
+function xattrsOf(node: TreeNode): readonly XattrValue[] {
+  if (node.xattrs.length === 0) return NO_XATTRS;
+  return node.xattrs.map(({ name, value }) => ({ name: Buffer.from(name), value }));
 }
 
 function owner(node: TreeNode, byName: NameLookup | null): { uid: number; gid: number } {

@@ -15,8 +15,8 @@ import type { LinkHead } from './special.ts';
 import { clearPath, type TargetFolder } from './target-folder.ts';
 
 /** Bounds the memory of a batch: nodes, plans and columns of so many files and blobs. */
-const MAX_FILES = 8192;
-const MAX_BLOBS = 32768;
+const MAX_FILES = 2048;
+const MAX_BLOBS = 8192;
 
 /** A further name of a file that is restored under another. */
 export interface LinkTask {

@@ -109,9 +109,9 @@ async function writeEmptyFiles(context: RestoreContext, tasks: readonly FileTask
   }
 }
 
-/** Threads are kept two jobs deep; loads from afar overlap as far as the memory bound and the backend allow. */
+/** Threads are kept two jobs deep, one is for us; loads from afar overlap as the memory bound and the backend allow. */
 function concurrency(context: RestoreContext): number {
-  const local = 2 * Math.max(1, context.crew.threads);
+  const local = 2 * context.crew.threads + 1;
   if (localDirectory(context) !== null) return local;
   const wanted = Math.max(local, context.repository.backend.connections);
   return Math.min(wanted, Math.floor(IN_FLIGHT_BYTES / LIMITS.segmentBytes));

@@ -1,4 +1,8 @@
-/** The threads of a restore. Jobs go to the least busy thread and wait in its queue; the caller bounds how many. */
+/**
+ * The threads of a restore. Jobs go to the least busy thread and wait in its queue; when every queue is full, the calling
+ * thread does the job itself, so that one core needs no thread of its own (each costs some 30 MB). The caller bounds how
+ * many jobs there are at once.
+ */
 import { Worker } from 'node:worker_threads';
 import { type CrewSetup, jobRunner, type RestoreJob, type RestoreOutcome } from './job.ts';
 import type { WorkerAnswer } from './worker.ts';
@@ -20,14 +24,16 @@ export function startCrew(setup: CrewSetup, threads: number): Crew {
 
 class InlineCrew implements Crew {
   readonly threads = 0;
-  readonly #run: (job: RestoreJob) => RestoreOutcome;
+  readonly #setup: CrewSetup;
+  #run: ((job: RestoreJob) => RestoreOutcome) | null = null;
 
   constructor(setup: CrewSetup) {
-    this.#run = jobRunner(setup);
+    this.#setup = setup;
   }
 
   async run(job: RestoreJob): Promise<RestoreOutcome> {
     await new Promise((resolve) => setImmediate(resolve)); // lets loads and signals through between jobs
+    this.#run ??= jobRunner(this.#setup);
     return this.#run(job);
   }
 
@@ -39,25 +45,33 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** One job under way and one waiting keep a thread busy while the answer travels. */
+const JOBS_PER_THREAD = 2;
+
 class WorkerCrew implements Crew {
   readonly threads: number;
   readonly #workers: readonly Thread[];
+  readonly #here: InlineCrew;
 
   constructor(setup: CrewSetup, threads: number) {
     this.threads = threads;
     this.#workers = Array.from({ length: threads }, () => new Thread(setup));
+    this.#here = new InlineCrew(setup);
   }
 
   run(job: RestoreJob): Promise<RestoreOutcome> {
     let least = this.#workers[0]!;
     for (const worker of this.#workers) if (worker.busy < least.busy) least = worker;
-    return least.run(job);
+    return least.busy < JOBS_PER_THREAD ? least.run(job) : this.#here.run(job);
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.close()));
   }
 }
+
+/** Threads hold few objects for long: a small nursery keeps them out of 48 MB each. */
+const YOUNG_GENERATION_MB = 6;
 
 class Thread {
   readonly #worker: Worker;
@@ -66,7 +80,11 @@ class Thread {
 
   constructor(setup: CrewSetup) {
     // Descriptors opened by the native calls are not known to Node, which would warn at each close.
-    this.#worker = new Worker(restoreWorkerUrl(), { workerData: setup, trackUnmanagedFds: false });
+    this.#worker = new Worker(restoreWorkerUrl(), {
+      workerData: setup,
+      trackUnmanagedFds: false,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
     this.#worker.on('message', (answer: WorkerAnswer) => {
       const waiting = this.#queue.shift();
       if (answer.kind === 'done') waiting?.resolve(answer.outcome);

@@ -35,7 +35,7 @@ export async function verifyContent(context: RestoreContext, tasks: readonly Fil
 type Settle = (task: FileTask, size: number, matches: Uint8Array) => void;
 
 async function compareInBatches(context: RestoreContext, tasks: readonly FileTask[], settle: Settle): Promise<void> {
-  await forEachLimited(batches(tasks), 2 * Math.max(1, context.crew.threads), async (batch) => {
+  await forEachLimited(batches(tasks), 2 * context.crew.threads + 1, async (batch) => {
     context.signal?.throwIfAborted();
     const files = columns(context, batch);
     const outcome = await context.crew.run({ kind: 'compare', files });

@@ -41,10 +41,10 @@ export interface CrewSetup {
 export function jobRunner(setup: CrewSetup): (job: RestoreJob) => RestoreOutcome {
   const platform = nodePlatform();
   const tools: Tools = { platform, sealer: platform.sealer(setup.key), system: posix(), actor: setup.actor };
-  let arena = new Uint8Array(0);
+  let arena: Uint8Array = new Uint8Array(0);
   const bytesOf = (source: SegmentSource): Uint8Array => {
     if (source.kind === 'bytes') return source.bytes;
-    if (arena.length < source.length) arena = new Uint8Array(Buffer.allocUnsafeSlow(source.length).buffer);
+    if (arena.length < source.length) arena = Buffer.allocUnsafeSlow(source.length);
     return readRange(source, arena);
   };
   return (job) => {

@@ -26,7 +26,7 @@ export interface RestoreOptions extends FilterPatterns {
   /** Patterns of extended attribute names; either family, not both. */
   readonly includeXattr?: readonly string[] | undefined;
   readonly excludeXattr?: readonly string[] | undefined;
-  /** Threads that open, verify and write. 0: everything on the calling thread. Default: one per core, at most 4. */
+  /** Threads beside the calling one that open, verify and write. 0: none. Default: cores less one, at least 1, at most 4. */
   readonly workers?: number | undefined;
   /** Send an 'item' event for every file, folder and deletion. */
   readonly verbose?: boolean | undefined;

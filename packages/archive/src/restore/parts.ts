@@ -4,7 +4,7 @@
  */
 import { closeSync, ftruncateSync, renameSync } from 'node:fs';
 import { applyMetadata } from '../metadata/apply.ts';
-import { printablePath } from '../walk/paths.ts';
+import { pathBytes, printablePath } from '../walk/paths.ts';
 import type { RestoreContext } from './context.ts';
 import type { FileTask } from './file-task.ts';
 import { createFile, dress, openForWrite, partialPath, removeQuietly } from './write-file.ts';
@@ -40,7 +40,7 @@ export function finishParts(context: RestoreContext, task: FileTask): void {
       ? redress(context, task)
       : dress(context.system, work, task.row(context, true), context.actor);
   try {
-    if (task.plan !== 'patch') renameSync(Buffer.from(work), Buffer.from(task.path));
+    if (task.plan !== 'patch') renameSync(pathBytes(work), pathBytes(task.path));
     task.workPath = null;
     if (error !== null) context.tally.failed(task.item(), 'metadata', error);
   } catch (cause) {
@@ -73,7 +73,7 @@ export function abandonParts(context: RestoreContext, task: FileTask): void {
   } else {
     const aside = partialPath(task.path);
     try {
-      renameSync(Buffer.from(task.path), Buffer.from(aside));
+      renameSync(pathBytes(task.path), pathBytes(aside));
       context.tally.failed(
         task.item(),
         'patch',

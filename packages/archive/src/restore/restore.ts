@@ -25,7 +25,7 @@ import { RestoreWalk } from './walk.ts';
 import type { Actor } from './write-file.ts';
 import { compileXattrFilter } from './xattr-filter.ts';
 
-/** More threads than this wait for the disk, not for the processor. */
+/** More threads than this wait for the disk, not for the processor. The calling thread works too. */
 const MAX_THREADS = 4;
 /** One tree pack of the usual size stays in memory. */
 const TREE_CACHE_BYTES: number = 20 << 20;
@@ -133,7 +133,7 @@ function currentActor(): Actor {
 }
 
 function defaultThreads(): number {
-  return Math.min(MAX_THREADS, availableParallelism());
+  return Math.min(MAX_THREADS, Math.max(1, availableParallelism() - 1));
 }
 
 function throwIfInterrupted(signal: AbortSignal | undefined): void {

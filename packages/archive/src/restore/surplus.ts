@@ -1,7 +1,7 @@
 /** `--delete`: what is below the target but not in the snapshot goes, where the filter selects it. */
 import { readdirSync, unlinkSync } from 'node:fs';
 import type { FilterScope } from '../select/filter.ts';
-import { joinPath, printablePath } from '../walk/paths.ts';
+import { joinPath, pathBytes, printablePath } from '../walk/paths.ts';
 import type { RestoreContext } from './context.ts';
 import { removeTree, type TargetFolder } from './target-folder.ts';
 
@@ -35,7 +35,7 @@ function list(context: RestoreContext, folder: TargetFolder): ReturnType<typeof 
 }
 
 function entriesOf(path: Uint8Array): { name: string; isDirectory(): boolean }[] {
-  return readdirSync(Buffer.from(path), { encoding: 'buffer' as 'utf8', withFileTypes: true });
+  return readdirSync(pathBytes(path), { encoding: 'buffer' as 'utf8', withFileTypes: true });
 }
 
 function remove(context: RestoreContext, path: Uint8Array, isDirectory: boolean): void {
@@ -45,7 +45,7 @@ function remove(context: RestoreContext, path: Uint8Array, isDirectory: boolean)
     else removed(path);
   } else if (isDirectory) removeTree(path, removed);
   else {
-    unlinkSync(Buffer.from(path));
+    unlinkSync(pathBytes(path));
     removed(path);
   }
 }

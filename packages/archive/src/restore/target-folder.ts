@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import type { Stat } from '@hostark/kernels';
 import type { TreeNode } from '@hostark/repository';
-import { joinPath } from '../walk/paths.ts';
+import { joinPath, pathBytes } from '../walk/paths.ts';
 import type { RestoreContext } from './context.ts';
 
 const S_IFMT = 0o170000;
@@ -69,7 +69,7 @@ export class TargetFolder {
   #make(context: RestoreContext): 'fresh' | 'present' {
     if (context.dryRun) return this.parent?.isFresh !== true && isFolder(this.#look(context)) ? 'present' : 'fresh';
     try {
-      mkdirSync(Buffer.from(this.path), { mode: PRIVATE_MODE });
+      mkdirSync(pathBytes(this.path), { mode: PRIVATE_MODE });
       return 'fresh';
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'EEXIST') throw error;
@@ -79,8 +79,8 @@ export class TargetFolder {
       this.#inheritsGroup = (stat.mode & S_ISGID) !== 0;
       return 'present';
     }
-    unlinkSync(Buffer.from(this.path));
-    mkdirSync(Buffer.from(this.path), { mode: PRIVATE_MODE });
+    unlinkSync(pathBytes(this.path));
+    mkdirSync(pathBytes(this.path), { mode: PRIVATE_MODE });
     return 'fresh';
   }
 
@@ -102,21 +102,21 @@ function isFolder(stat: Stat | null): stat is Stat {
  * else the system's ENOTEMPTY is thrown. Nothing there is fine. Never follows links.
  */
 export function clearPath(path: Uint8Array, isDirectory: boolean, recursive: boolean): void {
-  if (!isDirectory) unlinkSync(Buffer.from(path));
+  if (!isDirectory) unlinkSync(pathBytes(path));
   else if (recursive) removeTree(path, () => {});
-  else rmdirSync(Buffer.from(path));
+  else rmdirSync(pathBytes(path));
 }
 
 /** Removes a folder and everything below it; calls `removed` for each path, children first. Never follows links. */
 export function removeTree(path: Uint8Array, removed: (path: Uint8Array) => void): void {
-  for (const entry of readdirSync(Buffer.from(path), { encoding: 'buffer', withFileTypes: true })) {
+  for (const entry of readdirSync(pathBytes(path), { encoding: 'buffer', withFileTypes: true })) {
     const below = joinPath(path, entry.name as unknown as Uint8Array);
     if (entry.isDirectory()) removeTree(below, removed);
     else {
-      unlinkSync(Buffer.from(below));
+      unlinkSync(pathBytes(below));
       removed(below);
     }
   }
-  rmdirSync(Buffer.from(path));
+  rmdirSync(pathBytes(path));
   removed(path);
 }

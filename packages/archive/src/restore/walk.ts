@@ -6,7 +6,7 @@
 import type { Stat, StatBatch } from '@hostark/kernels';
 import type { BlobId, TreeNode } from '@hostark/repository';
 import type { FilterScope } from '../select/filter.ts';
-import { joinPath, printablePath } from '../walk/paths.ts';
+import { joinPath, pathBytes, printablePath } from '../walk/paths.ts';
 import { Batch } from './batch.ts';
 import type { RestoreContext } from './context.ts';
 import { decideExisting, type Existing } from './existing.ts';
@@ -62,7 +62,7 @@ export class RestoreWalk {
     const existing = new ExistingEntries(context, folder, nodes);
     for (let i = 0; i < nodes.length; i++) {
       const node = nodes[i]!;
-      const key = Buffer.from(node.name).toString('latin1');
+      const key = pathBytes(node.name).toString('latin1');
       const refusal = expected.has(key) ? 'expected every name once, found it again' : refuseName(node.name);
       expected.add(key);
       if (refusal !== null) {

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, ftruncateSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { applyMetadata, type MetadataCalls } from '../metadata/apply.ts';
-import { joinPath, parentPath } from '../walk/paths.ts';
+import { joinPath, parentPath, pathBytes } from '../walk/paths.ts';
 import { type FileRow, FLAG_OWNED, FLAG_REPLACE, FLAG_SPARSE } from './columns.ts';
 import { dataRanges } from './holes.ts';
 
@@ -36,12 +36,12 @@ const threadTag: string = Math.random().toString(36).slice(2, 10);
 
 /** Makes an empty private file; throws EEXIST if there is anything. The caller closes the descriptor. */
 export function createFile(path: Uint8Array): number {
-  return openSync(Buffer.from(path), CREATE, PRIVATE_MODE);
+  return openSync(pathBytes(path), CREATE, PRIVATE_MODE);
 }
 
 /** Opens an existing regular file for writing without following a link. */
 export function openForWrite(path: Uint8Array): number {
-  return openSync(Buffer.from(path), constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  return openSync(pathBytes(path), constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 }
 
 /** Writes all of `data` at `offset`; with `sparse` leaves out what is zero, which must read as zero there already. */
@@ -77,7 +77,7 @@ export function writeWhole(calls: MetadataCalls, file: FileRow, data: Uint8Array
       closeSync(fd);
     }
     metadataError = dress(calls, path, file, actor);
-    if (replace) renameSync(Buffer.from(path), Buffer.from(file.path));
+    if (replace) renameSync(pathBytes(path), pathBytes(file.path));
   } catch (error) {
     removeQuietly(path);
     throw error;
@@ -99,7 +99,7 @@ export function dress(calls: MetadataCalls, path: Uint8Array, file: FileRow, act
 /** Removes a file of ours that must not stay; it may be gone. */
 export function removeQuietly(path: Uint8Array): void {
   try {
-    unlinkSync(Buffer.from(path));
+    unlinkSync(pathBytes(path));
   } catch {
     // gone, or no longer ours to remove: the error that led here is the one to report
   }
