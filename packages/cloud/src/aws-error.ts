@@ -7,7 +7,7 @@ import { HostarkError } from '@hostark/protocol';
 /** The parts of an SDK error that are read here; all SDK clients share them. */
 interface SdkError extends Error {
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
-  readonly $retryable?: object;
+  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
   readonly code?: string;
 }
 
@@ -52,14 +52,16 @@ export function cloudError(service: string, operation: string, error: unknown): 
   const sdk = error as SdkError;
   const action = `${service}:${operation}`;
   const status = sdk.$metadata?.httpStatusCode;
+  const bucketRegion = sdk.$response?.headers?.['x-amz-bucket-region'];
   const context = {
     action,
     awsCode: sdk.name,
     ...(status === undefined ? {} : { status }),
+    ...(bucketRegion === undefined ? {} : { bucketRegion }),
     ...(sdk.$metadata?.requestId === undefined ? {} : { requestId: sdk.$metadata.requestId }),
   };
   const said = sdk.message === '' || sdk.message === 'UnknownError' ? sdk.name : `${sdk.name}: ${sdk.message}`;
-  const cause = error;
+  const cause = withoutRequest(sdk);
   if (sdk.name === 'AbortError') return new HostarkError('interrupted', `${action}: interrupted`, { cause, context });
   if (AUTH.has(sdk.name)) {
     return new HostarkError('cloud-auth', `${action}: the credentials were not accepted: ${said}`, {
@@ -86,6 +88,14 @@ export function cloudError(service: string, operation: string, error: unknown): 
   return new HostarkError('cloud-refused', `${action}: ${said}`, { hint: 'see what AWS says above', context, cause });
 }
 
+/** A copy without the raw response: that one carries the request with its signature and session token. */
+function withoutRequest(error: SdkError): Error {
+  const copy = new Error(error.message, error.cause === undefined ? undefined : { cause: error.cause });
+  copy.name = error.name;
+  if (error.stack !== undefined) copy.stack = error.stack;
+  return copy;
+}
+
 function authHint(name: string): string {
   if (name.startsWith('Expired') || name === 'RequestExpired') return 'sign in again (aws sso login) and repeat';
   if (name === 'RequestTimeTooSkewed') return "set this machine's clock: it differs from AWS's by more than 15 minutes";
@@ -108,6 +118,12 @@ export function awsMessage(error: unknown): string {
 /** Returns the HTTP status of a mapped error, or 0. */
 export function awsStatus(error: unknown): number {
   return error instanceof HostarkError ? Number(error.context.status ?? 0) : 0;
+}
+
+/** S3 "Redirecting requests": a bucket of another region answers 301 and names its region in a header. Null when it did not. */
+export function redirectRegion(error: unknown): string | null {
+  const region = error instanceof HostarkError ? error.context.bucketRegion : undefined;
+  return typeof region === 'string' ? region : null;
 }
 
 /** Awaits a call, and answers null when it failed with one of the codes. */

@@ -1,7 +1,7 @@
 /** Creates, shows and audits buckets. Nothing here deletes a bucket. */
 import type { S3Client } from '@aws-sdk/client-s3';
 import { HostarkError } from '@hostark/protocol';
-import { awsCode, awsStatus } from './aws-error.ts';
+import { awsCode, awsStatus, redirectRegion } from './aws-error.ts';
 import { type BucketPlan, type BucketRequest, type BucketSetting, bucketPlan } from './bucket-plan.ts';
 import { SETTING_ACCESS } from './bucket-settings.ts';
 import type { AwsClients } from './clients.ts';
@@ -103,13 +103,6 @@ async function findBucket(clients: AwsClients, plan: BucketPlan): Promise<boolea
     if (awsStatus(error) === 403) throw taken(plan, error);
     throw error;
   }
-}
-
-/** S3 "Redirecting requests": a bucket of another region answers 301 and names its region in a header. */
-export function redirectRegion(error: unknown): string | null {
-  const cause = error instanceof HostarkError ? error.cause : error;
-  const headers = (cause as { $response?: { headers?: Record<string, string> } } | undefined)?.$response?.headers;
-  return headers?.['x-amz-bucket-region'] ?? null;
 }
 
 function elsewhere(plan: BucketPlan, region: string): HostarkError {

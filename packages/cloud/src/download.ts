@@ -5,8 +5,7 @@
 import { join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { HostarkError } from '@hostark/protocol';
-import { awsStatus } from './aws-error.ts';
-import { redirectRegion } from './bucket.ts';
+import { awsStatus, redirectRegion } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
 import { prepareFolder, readOrNull, sizeOf, syncFolders, writeWhole } from './download-files.ts';
 import { FETCH_ORDER, type FetchKind, parseKey, type RemoteObject } from './download-layout.ts';

@@ -37,7 +37,9 @@ export async function ensure(wanted: Wanted, place: CloudPlace, run: string, opt
   }
   tell('started', wanted.name);
   const { kind, name, host } = wanted;
-  const entry = open?.state === 'intended' ? open : await ledger.intend({ kind, name, host, run, ...place });
+  const { region, account, endpoint } = place; // callers pass whole plans, and the ledger holds no more than it says
+  const entry =
+    open?.state === 'intended' ? open : await ledger.intend({ kind, name, host, run, region, account, endpoint });
   const id = await wanted.create(entry);
   await ledger.created(entry.id, id);
   tell('done', id);

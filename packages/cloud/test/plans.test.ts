@@ -3,6 +3,7 @@ import { createPrivateKey } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { HostarkError } from '@hostark/protocol';
 import fc from 'fast-check';
 import ssh2 from 'ssh2';
@@ -310,11 +311,16 @@ describe('errors of the cloud', () => {
     ['InvalidParameterValue', { $metadata: { httpStatusCode: 400 } }, 'cloud-refused'],
     ['AbortError', {}, 'interrupted'],
   ])('%s becomes its code, with a hint and its cause', (name, more, code) => {
-    const cause = sdk(name, more);
-    expect(cloudError('ec2', 'RunInstances', cause)).toMatchObject({
+    const error = cloudError(
+      'ec2',
+      'RunInstances',
+      sdk(name, { ...more, $response: { headers: { authorization: 'secret' } } }),
+    );
+    expect(error).toMatchObject({
       code,
-      cause,
+      cause: { name, message: 'said' },
       context: { action: 'ec2:RunInstances', awsCode: name },
     });
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('authorization');
   });
 });
