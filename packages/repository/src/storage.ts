@@ -14,7 +14,7 @@ export { isObjectName, objectPath, printHandle } from './backends/layout.ts';
 export { limited } from './backends/limited.ts';
 export { initLocalDirectory, type LocalOptions, localBackend } from './backends/local.ts';
 export { type MemoryBackend, memoryBackend } from './backends/memory.ts';
-export { type OpenOptions, openBackend, type Place, parseLocation } from './backends/open.ts';
+export { type OpenBackendOptions, openBackend, type Place, parseLocation } from './backends/open.ts';
 export { type RateLimits, rateLimited } from './backends/rate-limited.ts';
 export { type Retry, type RetryOptions, retrying } from './backends/retrying.ts';
 export { type S3Backend, type S3Options, s3Backend } from './backends/s3/backend.ts';

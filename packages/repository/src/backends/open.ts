@@ -12,7 +12,7 @@ import { type RetryOptions, retrying } from './retrying.ts';
 import { type S3Options, s3Backend } from './s3/backend.ts';
 import { isS3Location, parseS3Location, printS3Location } from './s3/location.ts';
 
-export interface OpenOptions {
+export interface OpenBackendOptions {
   /** Prepares the place for a new repository: folders, or the bucket. 'repository-exists' if a folder has a config. */
   readonly create?: boolean;
   /** Refuses every change with 'backend-denied'. */
@@ -51,7 +51,7 @@ export function parseLocation(location: string): Place {
 }
 
 /** Opens a place. Without `create` nothing is touched until the first use. */
-export async function openBackend(location: string, options: OpenOptions = {}): Promise<CachingBackend> {
+export async function openBackend(location: string, options: OpenBackendOptions = {}): Promise<CachingBackend> {
   const place = parseLocation(location);
   const base = place.kind === 'local' ? await openLocal(place.path, options) : await openS3(place.location, options);
   let backend = base;
@@ -64,12 +64,12 @@ export async function openBackend(location: string, options: OpenOptions = {}): 
   return caching(backend, { directory: options.cacheDirectory, ...(onProblem === undefined ? {} : { onProblem }) });
 }
 
-async function openLocal(path: string, options: OpenOptions): Promise<Backend> {
+async function openLocal(path: string, options: OpenBackendOptions): Promise<Backend> {
   if (options.create) await initLocalDirectory(path);
   return localBackend(path, { connections: options.connections ?? 2, readOnly: options.readOnly ?? false });
 }
 
-async function openS3(location: string, options: OpenOptions): Promise<Backend> {
+async function openS3(location: string, options: OpenBackendOptions): Promise<Backend> {
   const backend = s3Backend(location, {
     ...options.s3,
     readOnly: options.readOnly ?? false,
