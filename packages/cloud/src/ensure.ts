@@ -2,6 +2,7 @@
  * Creates a resource at most once, also across killed runs: the ledger is written first, and an entry left open by an
  * earlier run is looked for in the cloud by its tag before the create call is repeated with the same token.
  */
+import { isHostarkError } from '@hostark/protocol';
 import { type CloudPlace, isHere } from './cloud-place.ts';
 import type { LedgerEntry, ResourceKind } from './ledger.ts';
 import type { RunOptions } from './run.ts';
@@ -40,7 +41,12 @@ export async function ensure(wanted: Wanted, place: CloudPlace, run: string, opt
   const { region, account, endpoint } = place; // callers pass whole plans, and the ledger holds no more than it says
   const entry =
     open?.state === 'intended' ? open : await ledger.intend({ kind, name, host, run, region, account, endpoint });
-  const id = await wanted.create(entry);
+  const id = await wanted.create(entry).catch(async (error: unknown) => {
+    // An answer may be lost after the deed; the SDK's repetition of the call is then told that it exists already.
+    const found = isHostarkError(error, 'cloud-refused') ? await wanted.find(entry) : null;
+    if (found === null) throw error;
+    return found;
+  });
   await ledger.created(entry.id, id);
   tell('done', id);
   return id;
