@@ -88,13 +88,13 @@ async function saveTargets(
   const complete = (folder: Folder, tree: Uint8Array, entries: number): void => {
     if (storing.failure !== null) return; // entries may be missing because the workers were stopped
     const id = trees.save(tree);
-    const { parent: above, slot, node, previous, item } = folder.place;
+    const { parent: above, slot, node, previous } = folder.place;
     if (above === null || node === null) {
       rootDone({ tree: id, entries });
       return;
     }
     node.subtree = id;
-    reporter.item(item, summary.dir(node, previous), 0n);
+    reporter.item(() => folder.item(), summary.dir(node, previous), 0n);
     above.fill(slot, node);
   };
   const parents = new ParentTrees(repository);

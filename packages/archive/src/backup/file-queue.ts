@@ -19,12 +19,12 @@ import {
 import type { Pool } from '../pool/pool.ts';
 
 /** A batch goes when it has one of these. Few enough that all workers end at about the same time. */
-const BATCH_FILES = 192;
+const BATCH_FILES = 128;
 const BATCH_BYTES = 4 * 1024 * 1024;
 /** An idle worker is not kept waiting for more than this. */
 const LEAST_BATCH_FILES = 16;
 /** Files queued before the walk waits: bounds the nodes in memory. */
-const MAX_PENDING = 4096;
+const MAX_PENDING = 1024;
 /** A part of a large file; finding its start costs a few MiB of scanning. */
 const PART_BYTES = 64 * 1024 * 1024;
 

@@ -5,9 +5,12 @@
  */
 import { type TreeNode, TreeWriter } from '@hostark/repository';
 import type { MutableNode } from '../walk/node.ts';
+import { joinPath } from '../walk/paths.ts';
 
 /** A directory with more entries than this is encoded while it fills. */
 const EAGER_ENTRIES = 2048;
+
+const ROOT = Buffer.from('/');
 
 /** An entry: there, given up (null), or still to come. */
 type Place = TreeNode | null | undefined;
@@ -19,8 +22,6 @@ export interface FolderPlace {
   /** The directory's own node; null for the root, which has none. */
   readonly node: MutableNode | null;
   readonly previous: TreeNode | null;
-  /** Path in the snapshot, for events. */
-  readonly item: Uint8Array;
 }
 
 /** Receives the bytes of a finished tree. */
@@ -43,6 +44,13 @@ export class Folder {
   constructor(place: FolderPlace, complete: FolderSink) {
     this.place = place;
     this.#complete = complete;
+  }
+
+  /** Returns the path in the snapshot of an entry, or of the folder itself. */
+  item(name?: Uint8Array): Uint8Array {
+    const { parent, node } = this.place;
+    const path = parent === null || node === null ? ROOT : parent.item(node.name);
+    return name === undefined ? path : joinPath(path, name);
   }
 
   /** Adds an entry that is complete. */

@@ -75,8 +75,6 @@ export interface StreamOptions extends SnapshotIdentity, StorageOptions {
    * The rejection is thrown on and no snapshot is saved.
    */
   readonly finished?: () => Promise<void>;
-  readonly parent?: 'auto' | SnapshotId | null;
-  readonly skipIfUnchanged?: boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: EventSink;
 }

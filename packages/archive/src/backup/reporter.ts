@@ -50,9 +50,10 @@ export class Reporter {
     this.#sink({ type: 'notice', level, message });
   }
 
-  item(path: Uint8Array, change: Change, bytes: bigint): void {
+  /** `path` is asked for only if somebody wants to know. */
+  item(path: () => Uint8Array, change: Change, bytes: bigint): void {
     if (this.#verbose) {
-      this.#sink({ type: 'item', action: change, item: printablePath(path), bytes: Number(bytes) });
+      this.#sink({ type: 'item', action: change, item: printablePath(path()), bytes: Number(bytes) });
     }
   }
 

@@ -21,6 +21,8 @@ export class Storing {
   readonly packs: PackSaver;
   readonly summary: SummaryCounter = new SummaryCounter();
   readonly workers: number;
+  /** What engines are told; for those that are not in the pool. */
+  readonly setup: EngineSetup;
   readonly #stop: Int32Array;
   readonly #bytesRead: BigInt64Array;
   #failure: { readonly error: unknown } | null = null;
@@ -40,6 +42,7 @@ export class Storing {
       stop: this.#stop,
       bytesRead: this.#bytesRead,
     };
+    this.setup = setup;
     const inFlight = Math.max(1, Math.min(repository.backend.connections, MAX_IN_FLIGHT));
     // One open pack per engine, one of trees, and those in flight.
     const slabs = new SlabPool(slabBytes(setup.packSizeBytes), Math.max(this.workers, 1) + 1 + inFlight);
@@ -54,6 +57,11 @@ export class Storing {
   /** Bytes read or taken over so far, those of unfinished files included. */
   get bytesDone(): number {
     return this.summary.reusedBytes + Number(Atomics.load(this.#bytesRead, 0));
+  }
+
+  /** Counts bytes that no engine of the pool has read. */
+  addBytes(count: number): void {
+    Atomics.add(this.#bytesRead, 0, BigInt(count));
   }
 
   /** The first error that ends the backup, if any. */

@@ -69,8 +69,8 @@ export class SummaryCounter {
     this.#addedPacked += packedBytes;
   }
 
-  /** Counts the header of a pack that was closed because it was full. */
-  packClosed(overheadBytes: number): void {
+  /** Counts the headers of packs that were closed because they were full. */
+  packsClosed(overheadBytes: number): void {
     this.#addedPacked += overheadBytes;
   }
 

@@ -41,8 +41,6 @@ interface Entry {
   readonly name: Uint8Array;
   /** Absolute, in the file system. */
   readonly path: Uint8Array;
-  /** In the snapshot. */
-  readonly item: Uint8Array;
   readonly stat: Stat;
   readonly xattrs: readonly Xattr[];
 }
@@ -59,7 +57,7 @@ export class Walker {
 
   /** Walks everything below `top` into the root folder, and returns when all entries are found, not when all are read. */
   async walk(top: TargetNode, previous: PreviousFolder): Promise<void> {
-    const place = { parent: null, slot: 0, node: null, previous: null, item: Buffer.from('/') };
+    const place = { parent: null, slot: 0, node: null, previous: null };
     const root = new Folder(place, this.#parts.complete);
     await this.#targets(top, root, previous);
     root.end();
@@ -68,21 +66,14 @@ export class Walker {
   async #targets(target: TargetNode, folder: Folder, previous: PreviousFolder): Promise<void> {
     for (const [name, child] of target.children ?? []) {
       await this.#takeTurns();
-      const item = joinPath(folder.place.item, name);
       const before = previous.find(name);
-      if (child.children === null) await this.#leaf(child, name, item, folder, before);
-      else await this.#intermediate(child, name, item, folder, before);
+      if (child.children === null) await this.#leaf(child, name, folder, before);
+      else await this.#intermediate(child, name, folder, before);
     }
   }
 
   /** A directory above targets: its own metadata, by a stat that follows links, and nothing but the targets below. */
-  async #intermediate(
-    target: TargetNode,
-    name: Buffer,
-    item: Buffer,
-    folder: Folder,
-    before: TreeNode | null,
-  ): Promise<void> {
+  async #intermediate(target: TargetNode, name: Buffer, folder: Folder, before: TreeNode | null): Promise<void> {
     const path = this.#absolute(target.metadataPath ?? target.path ?? name);
     let node: MutableNode;
     try {
@@ -93,15 +84,12 @@ export class Walker {
       this.#parts.reporter.error(path, 'stat', messageOf(error));
       return;
     }
-    const child = new Folder(
-      { parent: folder, slot: folder.reserve(), node, previous: before, item },
-      this.#parts.complete,
-    );
+    const child = new Folder({ parent: folder, slot: folder.reserve(), node, previous: before }, this.#parts.complete);
     await this.#targets(target, child, await this.#previousOf(before, path));
     child.end();
   }
 
-  async #leaf(target: TargetNode, name: Buffer, item: Buffer, folder: Folder, before: TreeNode | null): Promise<void> {
+  async #leaf(target: TargetNode, name: Buffer, folder: Folder, before: TreeNode | null): Promise<void> {
     const path = this.#absolute(target.path!);
     const { exclusion } = this.#parts;
     if (!target.explicit && exclusion.rejectsEntry(parentPath(path), baseName(path))) return;
@@ -115,7 +103,7 @@ export class Walker {
     const rules = exclusion.atTarget(path, stat);
     if (!target.explicit && exclusion.rejectsStat(stat, rules)) return;
     const xattrs = this.#xattrs(path);
-    await this.#entry({ name, path, item, stat, xattrs }, folder, before, rules);
+    await this.#entry({ name, path, stat, xattrs }, folder, before, rules);
   }
 
   async #entry(entry: Entry, folder: Folder, before: TreeNode | null, rules: FolderRules): Promise<void> {
@@ -146,7 +134,7 @@ export class Walker {
         const node = nodeOf(entry.name, entry.stat, entry.xattrs, undefined, this.#parts.nodes);
         node.content = before.content;
         summary.reusedFile(before.size);
-        reporter.item(entry.item, 'unchanged', 0n);
+        reporter.item(() => folder.item(entry.name), 'unchanged', 0n);
         folder.add(node);
         return;
       }
@@ -157,12 +145,12 @@ export class Walker {
     this.#parts.queue.add({
       path: entry.path,
       stat: entry.stat,
-      done: (outcome) => folder.fill(slot, this.#saved(entry, outcome, before)),
+      done: (outcome) => folder.fill(slot, this.#saved(entry, outcome, before, folder)),
     });
   }
 
   /** Returns the node of a file that was read, or null if it is left out. */
-  #saved(entry: Entry, outcome: FileOutcome, before: TreeNode | null): TreeNode | null {
+  #saved(entry: Entry, outcome: FileOutcome, before: TreeNode | null, folder: Folder): TreeNode | null {
     const { reporter, summary } = this.#parts;
     if (outcome.kind === 'stopped') return null;
     if (outcome.kind === 'vanished') {
@@ -177,7 +165,7 @@ export class Walker {
     node.size = BigInt(outcome.size);
     node.content = outcome.content;
     if (outcome.changed) reporter.error(entry.path, 'read', 'changed while it was read; saved as read');
-    reporter.item(entry.item, summary.file(node, before), node.size);
+    reporter.item(() => folder.item(entry.name), summary.file(node, before), node.size);
     reporter.working(entry.path);
     reporter.tick();
     return node;
@@ -191,7 +179,7 @@ export class Walker {
 
   async #directory(entry: Entry, folder: Folder, before: TreeNode | null, rules: FolderRules): Promise<void> {
     const { exclusion, reporter } = this.#parts;
-    const { path, item } = entry;
+    const { path } = entry;
     reporter.working(path);
     let names: readonly Uint8Array[];
     try {
@@ -201,10 +189,7 @@ export class Walker {
       return;
     }
     const node = nodeOf(entry.name, entry.stat, entry.xattrs, undefined, this.#parts.nodes);
-    const child = new Folder(
-      { parent: folder, slot: folder.reserve(), node, previous: before, item },
-      this.#parts.complete,
-    );
+    const child = new Folder({ parent: folder, slot: folder.reserve(), node, previous: before }, this.#parts.complete);
     const previous = await this.#previousOf(before, path);
     const kept = exclusion.keepNames(path, names, rules);
     for (let from = 0; from < kept.length; from += SLICE) {
@@ -244,8 +229,7 @@ export class Walker {
       }
       const stat = stats.stat(i);
       if (exclusion.rejectsStat(stat, rules)) continue;
-      const item = joinPath(folder.place.item, name);
-      const entry = { name, path, item, stat, xattrs: this.#batchXattrs(xattrs, i, path) };
+      const entry = { name, path, stat, xattrs: this.#batchXattrs(xattrs, i, path) };
       const isDirectory = nodeTypeOf(stat.mode) === 'dir';
       await this.#entry(entry, folder, previous.find(name), isDirectory ? exclusion.below(rules, name, stat) : rules);
       if ((i & 63) === 63) await this.#takeTurns();

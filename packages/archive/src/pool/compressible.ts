@@ -16,6 +16,8 @@ const INCOMPRESSIBLE_SHARE = 0.985;
 export class CompressionProbe {
   readonly #platform: Platform;
   readonly #sample = new Uint8Array(PIECES * PIECE_BYTES);
+  /** Room for the frame: zstd asks for 1 % and 1 KiB more than the data. */
+  readonly #frame = new Uint8Array(PIECES * PIECE_BYTES * 1.01 + 1024);
 
   constructor(platform: Platform) {
     this.#platform = platform;
@@ -29,6 +31,8 @@ export class CompressionProbe {
       const from = Math.floor(piece * step);
       this.#sample.set(plain.subarray(from, from + PIECE_BYTES), piece * PIECE_BYTES);
     }
-    return this.#platform.zstdCompress(this.#sample, 1).length < this.#sample.length * INCOMPRESSIBLE_SHARE;
+    return (
+      this.#platform.zstdCompress(this.#sample, 1, this.#frame).length < this.#sample.length * INCOMPRESSIBLE_SHARE
+    );
   }
 }

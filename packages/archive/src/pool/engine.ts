@@ -51,7 +51,7 @@ export class Engine {
   async run(job: PoolJob): Promise<FilesResult> {
     if (job.kind === 'files') return await this.#files(job);
     if (job.kind === 'part') return await this.#part(job);
-    await this.#store.flush();
+    this.#store.flush();
     return new ResultBuilder(0).finish(this.#store.takeCounts());
   }
 
