@@ -22,6 +22,8 @@ export function bodyLength(body: SandboxResponse['body']): number {
 
 export interface SendOptions {
   readonly requestId: string;
+  /** The sandbox's clock; clients set theirs by it. */
+  readonly time: number;
   /** For HEAD: headers only. */
   readonly headOnly: boolean;
   /** Break the connection after half of the body. */
@@ -37,6 +39,7 @@ export async function send(res: ServerResponse, answer: SandboxResponse, options
   const bodiless = answer.status === 204 || answer.status === 304;
   res.writeHead(answer.status, {
     Server: SERVER_NAME,
+    Date: new Date(options.time).toUTCString(),
     'x-amz-request-id': options.requestId,
     'x-amz-id-2': Buffer.from(options.requestId).toString('base64'),
     'x-amzn-RequestId': options.requestId,

@@ -187,6 +187,7 @@ export class SandboxServer {
     trace.status = answer.status;
     trace.bytesOut = await send(res, answer, {
       requestId,
+      time: this.#options.now(),
       headOnly: incoming.method === 'HEAD',
       truncate: strikes.some((rule) => rule.kind === 'truncate'),
       close: job.closes(),

@@ -17,15 +17,13 @@ const equals: Compare = (actual, wanted) => actual === wanted;
 const equalsIgnoreCase: Compare = (actual, wanted) => actual.toLowerCase() === wanted.toLowerCase();
 const like: Compare = (actual, _wanted, pattern) => globMatches(pattern, actual);
 
-/** Each of the six parts of an ARN is matched by itself, so `*` does not cross the first five colons. */
-const arnLike: Compare = (actual, _wanted, pattern) => {
+/** Each of the six parts of an ARN is matched by itself, so `*` does not cross the first five colons; a lone `*` is any ARN. */
+const arnLike: Compare = (actual, wanted, pattern) => {
+  if (wanted === '*') return true;
   const parts = actual.split(':');
-  if (parts.length < 6) return globMatches(pattern, actual);
   const values = [...parts.slice(0, 5), parts.slice(5).join(':')];
   const globs = splitGlob(pattern);
-  return globs.length === 6
-    ? globs.every((part, i) => globMatches(part, values[i] as string))
-    : globMatches(pattern, actual);
+  return parts.length >= 6 && globs.length === 6 && globs.every((part, i) => globMatches(part, values[i] as string));
 };
 
 function splitGlob(pattern: Glob): Glob[] {
