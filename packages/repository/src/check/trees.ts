@@ -22,7 +22,6 @@ const raw = new Uint8Array(ID_BYTES);
 export async function checkTrees(context: CheckContext, source: BlobSource, roots: Iterable<BlobId>): Promise<number> {
   const { findings, signal } = context;
   const missing = new Set<BlobId>();
-  const visited = new Set<BlobId>();
   let done = 0;
   const visit = (id: BlobId, nodes: readonly TreeNode[] | null, error: unknown): void => {
     context.progress('trees', ++done, null);
@@ -41,8 +40,7 @@ export async function checkTrees(context: CheckContext, source: BlobSource, root
     const oddity = oddityOf(source, nodes);
     if (oddity !== null) findings.add('tree-unusual', 'tree', id, oddity);
   };
-  await forEachTree(source, roots, visit, { visited, ...(signal === undefined ? {} : { signal }) });
-  return visited.size;
+  return forEachTree(source, roots, visit, signal === undefined ? {} : { signal });
 }
 
 function* contentOf(nodes: readonly TreeNode[]): Generator<BlobId> {

@@ -1,7 +1,8 @@
 /** Walking the trees of a snapshot. */
 import type { BlobSource } from '../blobs/load.ts';
+import type { BlobTable } from '../blobs/table.ts';
 import { forEachConcurrent } from '../concurrent.ts';
-import type { BlobId } from '../ids.ts';
+import { type BlobId, ID_BYTES, writeIdBytes } from '../ids.ts';
 import type { TreeNode } from './node.ts';
 import { TreeReader } from './reader.ts';
 
@@ -68,25 +69,56 @@ export async function walkTree(
 /** Told about each distinct tree; `nodes` is null when it could not be loaded. */
 export type TreeVisitor = (tree: BlobId, nodes: readonly TreeNode[] | null, error: unknown) => void;
 
+/** Remembers trees: a bit per entry of the blob table, so that a million trees cost a million bits and not their names. */
+class TreeMarks {
+  readonly #blobs: BlobTable;
+  readonly #bits: Uint8Array;
+  /** Trees that the table does not know, or learnt of after this began. */
+  readonly #strangers: Set<BlobId> = new Set();
+  readonly #raw = new Uint8Array(ID_BYTES);
+  count = 0;
+
+  constructor(blobs: BlobTable) {
+    this.#blobs = blobs;
+    this.#bits = new Uint8Array(Math.ceil(blobs.entryCount / 8));
+  }
+
+  /** Marks a tree and returns whether it was not marked before. */
+  mark(id: BlobId): boolean {
+    writeIdBytes(id, this.#raw);
+    const entry = this.#blobs.entry('tree', this.#raw);
+    const byte = entry >> 3;
+    if (entry < 0 || byte >= this.#bits.length) {
+      if (this.#strangers.has(id)) return false;
+      this.#strangers.add(id);
+    } else {
+      const bit = 1 << (entry & 7);
+      if ((this.#bits[byte]! & bit) !== 0) return false;
+      this.#bits[byte]! |= bit;
+    }
+    this.count++;
+    return true;
+  }
+}
+
 /**
- * Loads every distinct tree reachable from `roots` once, several at a time, in any order. What `visited` already holds is
- * passed over; it grows. Never throws for a tree that cannot be loaded: `visit` is told.
+ * Loads every distinct tree reachable from `roots` once, several at a time, in any order, and returns how many there are.
+ * Needs the index loaded. Never throws for a tree that cannot be loaded: `visit` is told.
  */
 export async function forEachTree(
   repo: BlobSource,
   roots: Iterable<BlobId>,
   visit: TreeVisitor,
-  options: { readonly visited?: Set<BlobId>; readonly reader?: TreeReader; readonly signal?: AbortSignal } = {},
-): Promise<void> {
-  const { visited = new Set<BlobId>(), reader = new TreeReader(repo), signal } = options;
+  options: { readonly reader?: TreeReader; readonly signal?: AbortSignal } = {},
+): Promise<number> {
+  const { reader = new TreeReader(repo), signal } = options;
+  const marks = new TreeMarks(repo.blobs);
   let level: BlobId[] = [];
   const ask = (id: BlobId): void => {
-    if (visited.has(id)) return;
-    visited.add(id);
-    level.push(id);
+    if (marks.mark(id)) level.push(id);
   };
   for (const root of roots) ask(root);
-  // Level by level: trees of one level were written near each other, and memory holds one level of ids.
+  // Level by level: trees of one level were written near each other, and memory holds the names of one level.
   while (level.length > 0) {
     const current = level;
     level = [];
@@ -104,4 +136,5 @@ export async function forEachTree(
     };
     await forEachConcurrent(current, repo.backend.connections, load, signal);
   }
+  return marks.count;
 }
