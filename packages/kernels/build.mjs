@@ -1,5 +1,5 @@
 /**
- * Compiles assembly/*.ts to WebAssembly and writes src/generated/scan-wasm.ts, one base64 constant per module.
+ * Compiles the modules of assembly/ to WebAssembly and writes src/generated/scan-wasm.ts, one base64 constant each.
  * Does nothing when that file is newer than its sources. Run as a program or call `buildKernels`.
  */
 
@@ -11,50 +11,54 @@ const ROOT = path.dirname(fileURLToPath(import.meta.url));
 const SOURCES = path.join(ROOT, 'assembly');
 const OUTPUT = path.join(ROOT, 'src/generated/scan-wasm.ts');
 
+/** Constant, source and WebAssembly features of each module. */
+const MODULES = [
+  { constant: 'SCALAR_WASM', entry: 'scan.ts', features: [] },
+  { constant: 'SIMD_WASM', entry: 'scan-simd.ts', features: ['simd'] },
+  { constant: 'RELAXED_SIMD_WASM', entry: 'scan-simd.ts', features: ['simd', 'relaxed-simd'] },
+];
+
 /** Makes the generated module; returns true when it had to. */
 export async function buildKernels() {
-  const names = (await readdir(SOURCES)).filter((name) => name.endsWith('.ts')).sort();
-  const inputs = [fileURLToPath(import.meta.url), ...names.map((name) => path.join(SOURCES, name))];
+  const sources = (await readdir(SOURCES)).filter((name) => name.endsWith('.ts'));
+  const inputs = [fileURLToPath(import.meta.url), ...sources.map((name) => path.join(SOURCES, name))];
   const [made, ...changed] = await Promise.all([OUTPUT, ...inputs].map(modifiedAt));
   if (made > Math.max(...changed)) return false;
 
   const constants = [];
-  for (const name of names) {
-    const wasm = await compile(name);
-    const title = `${name.replace(/\.ts$/, '').replaceAll('-', '_').toUpperCase()}_WASM`;
-    constants.push(`export const ${title}: string =\n  '${Buffer.from(wasm).toString('base64')}';\n`);
+  for (const { constant, entry, features } of MODULES) {
+    const wasm = await compile(entry, features);
+    constants.push(`export const ${constant}: string =\n  '${Buffer.from(wasm).toString('base64')}';\n`);
   }
   await mkdir(path.dirname(OUTPUT), { recursive: true });
   // Renamed into place, so that a reader never sees half a file.
   const partial = `${OUTPUT}.${process.pid}`;
-  await writeFile(
-    partial,
-    `/** Made by packages/kernels/build.mjs from assembly/*.ts. Do not edit. */\n\n${constants.join('\n')}`,
-  );
+  const charter = '/** Made by packages/kernels/build.mjs from assembly/. Do not edit. */';
+  await writeFile(partial, `${charter}\n\n${constants.join('\n')}`);
   await rename(partial, OUTPUT);
   return true;
 }
 
-async function compile(name) {
+async function compile(entry, features) {
   const { main } = await import('assemblyscript/asc');
   let wasm;
   const text = [];
   const sink = { write: (part) => text.push(String(part)) > 0 };
-  const simd = name.includes('simd') ? ['--enable', 'simd'] : ['--disable', 'simd'];
+  const enabled = features.flatMap((feature) => ['--enable', feature]);
   const { error } = await main(
-    // -O3 without bounds of an allocator: the modules keep to raw loads and stores.
-    [name, '--outFile', 'out.wasm', '-O3', '--converge', '--noAssert', '--runtime', 'stub', ...simd],
+    // No runtime: the modules keep to raw loads and stores.
+    [entry, '--outFile', 'out.wasm', '-O3', '--converge', '--noAssert', '--runtime', 'stub', ...enabled],
     {
       stdout: sink,
       stderr: sink,
-      readFile: (file) => (file === name ? readFile(path.join(SOURCES, file), 'utf8') : null),
+      readFile: (file) => readFile(path.join(SOURCES, file), 'utf8').catch(() => null),
       writeFile: (file, content) => {
         if (file === 'out.wasm') wasm = content;
       },
       listFiles: () => [],
     },
   );
-  if (error || !wasm) throw new Error(`cannot compile ${name}: ${error?.message ?? 'no output'}\n${text.join('')}`);
+  if (error || !wasm) throw new Error(`cannot compile ${entry}: ${error?.message ?? 'no output'}\n${text.join('')}`);
   return wasm;
 }
 

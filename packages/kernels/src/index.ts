@@ -5,7 +5,7 @@
  * and Errors with Node's errno strings in `code` (`ENOENT`, ...) for system calls.
  */
 
-export { createScanner, type ScannerOptions } from './chunker/create-scanner.ts';
+export { createScanner, type ScannerOptions, type ScannerVariant } from './chunker/create-scanner.ts';
 export { isIrreducible, randomPolynomial } from './chunker/polynomial.ts';
 export { type ChunkScanner, MAX_CHUNK, MIN_CHUNK, WINDOW } from './chunker/scanner.ts';
 export type { Sealer, SealingKey } from './crypto/sealer.ts';

@@ -66,7 +66,7 @@ describe('random polynomials', () => {
   });
 });
 
-test.each([true, false])('a scanner refuses a polynomial of another degree (native: %s)', (native) => {
-  expect(() => createScanner(1n << 52n, 1024, { native })).toThrow(/polynomial: expected degree 53, got 52/);
-  expect(() => createScanner(0x3da3358b4dc173n, 0, { native })).toThrow(/arenaBytes/);
+test('a scanner refuses a polynomial of another degree, and an arena of no size', () => {
+  expect(() => createScanner(1n << 52n, 1024)).toThrow('polynomial: expected degree 53, got 52');
+  expect(() => createScanner(0x3da3358b4dc173n, 0)).toThrow('arenaBytes: expected 1 to');
 });

@@ -23,7 +23,7 @@ export interface WorkerResult {
 const { native, seed, size, key, sealed } = workerData as WorkerJob;
 const platform = nodePlatform({ native });
 const system = posix({ native });
-const scanner = createScanner(POLYNOMIAL, size, { native });
+const scanner = createScanner(POLYNOMIAL, size, native ? {} : { variant: 'plain' });
 scanner.arena.set(noise(size, seed));
 
 const chunkEnds: number[] = [];

@@ -3,22 +3,34 @@
 import { PlainScanner } from './plain-scanner.ts';
 import { expectPolynomial } from './polynomial.ts';
 import type { ChunkScanner } from './scanner.ts';
-import { wasmScanner } from './wasm-scanner.ts';
+import { type WasmVariant, wasmScanner } from './wasm-scanner.ts';
+
+/** Ways to scan; all cut alike. */
+export type ScannerVariant = WasmVariant | 'plain';
 
 export interface ScannerOptions {
-  /** `false` keeps to plain TypeScript; `'scalar'` to WebAssembly without SIMD. Default: the fastest that runs here. */
-  readonly native?: boolean | 'scalar';
+  /** Default: the fastest that runs here. `plain` is TypeScript alone and runs everywhere. */
+  readonly variant?: ScannerVariant;
 }
 
+/** Fastest first. Strict SIMD is not among them: it is slower than the scalar scan on x86 (assembly/scan-simd.ts). */
+const PREFERRED: readonly WasmVariant[] = ['relaxed-simd', 'scalar'];
+
 /**
- * Returns a scanner over its own arena of `arenaBytes`. Same results with and without WebAssembly.
- * Throws RangeError for a polynomial that is not of degree 53 or an arena above 1 GiB.
+ * Returns a scanner over its own arena of `arenaBytes`.
+ * Throws RangeError for a polynomial that is not of degree 53, an arena above 1 GiB, or a variant that cannot run here.
  */
 export function createScanner(polynomial: bigint, arenaBytes: number, options: ScannerOptions = {}): ChunkScanner {
   expectPolynomial(polynomial);
   if (!Number.isSafeInteger(arenaBytes) || arenaBytes < 1 || arenaBytes > 1 << 30) {
     throw new RangeError(`arenaBytes: expected 1 to ${1 << 30}, got ${arenaBytes}`);
   }
-  const fast = options.native === false ? null : wasmScanner(polynomial, arenaBytes, options.native !== 'scalar');
-  return fast ?? new PlainScanner(polynomial, arenaBytes);
+  const { variant } = options;
+  if (variant === 'plain') return new PlainScanner(polynomial, arenaBytes);
+  for (const candidate of variant === undefined ? PREFERRED : [variant]) {
+    const scanner = wasmScanner(candidate, polynomial, arenaBytes);
+    if (scanner !== null) return scanner;
+  }
+  if (variant !== undefined) throw new RangeError(`variant: ${variant} cannot run here`);
+  return new PlainScanner(polynomial, arenaBytes);
 }

@@ -5,7 +5,7 @@
 
 import { DEGREE, modulo } from './polynomial.ts';
 
-/** Byte offsets of a byte's last trip through the window: it leaves after 64 shifts of 8 bits. */
+/** A byte leaves the window when 64 further ones have pushed it up by 8 bits each. */
 const LEAVING_SHIFT = 8n * 64n;
 
 export interface Tables {
@@ -33,4 +33,23 @@ function timesByte(factor: bigint, byte: bigint, polynomial: bigint): bigint {
   let product = 0n;
   for (let i = 0n; i < 8n; i++) if ((byte >> i) & 1n) product ^= factor << i;
   return modulo(product, polynomial);
+}
+
+/**
+ * The tables of assembly/scan-simd.ts: the low and high nibble of a byte that falls out at the top (times x^56), then of
+ * a byte that leaves the window (times x^515), all modulo p * x^3; for each the seven bytes of the result, 16 entries each.
+ */
+export function makeNibbleTables(polynomial: bigint): Uint8Array {
+  // Modulo p * x^3: x^(n + 3) mod p * x^3 is (x^n mod p) * x^3.
+  const factors = [53n, 57n, LEAVING_SHIFT, LEAVING_SHIFT + 4n].map((n) => modulo(1n << n, polynomial));
+  const tables = new Uint8Array(factors.length * 7 * 16);
+  factors.forEach((factor, group) => {
+    for (let nibble = 0; nibble < 16; nibble++) {
+      const image = timesByte(factor, BigInt(nibble), polynomial) << 3n;
+      for (let byte = 0; byte < 7; byte++) {
+        tables[(group * 7 + byte) * 16 + nibble] = Number((image >> BigInt(8 * byte)) & 0xffn);
+      }
+    }
+  });
+  return tables;
 }

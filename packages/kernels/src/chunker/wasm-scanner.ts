@@ -1,29 +1,39 @@
 /** The chunk scanner over WebAssembly: one instance and one memory a scanner, the arena being part of that memory. */
 
-import { SCAN_WASM } from '../generated/scan-wasm.ts';
+import { RELAXED_SIMD_WASM, SCALAR_WASM, SIMD_WASM } from '../generated/scan-wasm.ts';
 import { chunkEnd } from './chunk-end.ts';
 import { expectContext } from './plain-scanner.ts';
 import type { ChunkScanner } from './scanner.ts';
-import { makeTables } from './tables.ts';
+import { makeNibbleTables, makeTables } from './tables.ts';
 import { type WasmMemory, type WasmModule, wasmRuntime } from './webassembly.ts';
 
 const PAGE = 65_536;
-/** Addresses that assembly/scan.ts expects. */
+/** Addresses that assembly/ expects. */
 const TABLES = 1024;
-/** Room for the positions of one call of `all`, between the tables and the arena. */
-const FOUND = 8192;
+const NIBBLE_TABLES = 5120;
+/** Room for the positions of one call of `hitsClose`, between the working memory of scan-simd.ts and the arena. */
+const FOUND = 32_768;
 const FOUND_ENTRIES = (PAGE - FOUND) / 4;
 const ARENA = PAGE;
 
 interface ScanExports {
   readonly memory: WasmMemory;
   first(from: number, to: number): number;
-  all(from: number, to: number, origin: number, out: number, max: number): number;
+  hitsClose(from: number, to: number, origin: number, out: number, max: number): number;
 }
 
-/** Returns null where WebAssembly is not to be had. */
-export function wasmScanner(polynomial: bigint, arenaBytes: number, _simd: boolean): ChunkScanner | null {
-  const scan = instantiate(SCAN_WASM);
+/** The modules of assembly/; what each needs beyond plain WebAssembly is in its name. */
+export type WasmVariant = 'relaxed-simd' | 'simd' | 'scalar';
+
+const MODULES: Record<WasmVariant, string> = {
+  'relaxed-simd': RELAXED_SIMD_WASM,
+  simd: SIMD_WASM,
+  scalar: SCALAR_WASM,
+};
+
+/** Returns null where this runtime or processor cannot run the variant. */
+export function wasmScanner(variant: WasmVariant, polynomial: bigint, arenaBytes: number): ChunkScanner | null {
+  const scan = instantiate(MODULES[variant]);
   return scan && new WasmScanner(scan, polynomial, arenaBytes);
 }
 
@@ -39,6 +49,7 @@ class WasmScanner implements ChunkScanner {
     const { buffer } = scan.memory;
     const { leaving, reduce } = makeTables(polynomial);
     new BigUint64Array(buffer, TABLES, 512).set([...leaving, ...reduce]);
+    new Uint8Array(buffer, NIBBLE_TABLES).set(makeNibbleTables(polynomial));
     this.arena = new Uint8Array(buffer, ARENA, arenaBytes);
     this.#found = new Uint32Array(buffer, FOUND, FOUND_ENTRIES);
     this.#scan = scan;
@@ -54,12 +65,17 @@ class WasmScanner implements ChunkScanner {
   candidates(from: number, to: number, out: Uint32Array): number {
     expectContext(from, to, this.arena.length);
     let count = 0;
-    for (let at = from; at < to && count < out.length; ) {
-      const most = Math.min(out.length - count, FOUND_ENTRIES);
-      const found = this.#scan.all(ARENA + at, ARENA + to, ARENA, FOUND, most);
+    let at = from;
+    while (at < to && count < out.length) {
+      const hit = this.#scan.first(ARENA + at, ARENA + to);
+      if (hit === 0) break;
+      at = hit - ARENA;
+      out[count++] = at;
+      const room = Math.min(out.length - count, FOUND_ENTRIES);
+      const found = this.#scan.hitsClose(hit, ARENA + to, ARENA, FOUND, room);
+      if (found === 0) continue;
       out.set(this.#found.subarray(0, found), count);
       count += found;
-      if (found < most) break;
       at = out[count - 1]!;
     }
     return count;
