@@ -1,6 +1,6 @@
 /** Starting a machine's first process and reading what it reports on file descriptor 3. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 
 /** Longest time from start to "ready"; a loaded machine needs well under a second. */
@@ -36,10 +36,14 @@ export async function startFirstProcess(
   });
   try {
     return { child, pid: await report(child), exited };
-  } catch (error) {
+  } catch (cause) {
     child.kill('SIGKILL');
-    throw error;
+    throw new Error(`${(cause as Error).message}: ${lastLine(consoleFile)}`, { cause });
   }
+}
+
+function lastLine(path: string): string {
+  return readFileSync(path, 'utf8').trim().split('\n').at(-1) || 'nothing on its console';
 }
 
 function report(child: ChildProcess): Promise<number> {
