@@ -23,8 +23,8 @@ export function sshSession(client: Client, where: string): Session {
       if (options.signal?.aborted === true) throw interrupted(where, options.signal);
       if (closed)
         throw unreachable(`${where}: the connection is closed`, { hint: LOST_HINT, cause: lost ?? undefined });
-      const channel = await openChannel(client, command, where);
-      const result = await finish(channel, where, options);
+      const started = await openChannel(client, command, where);
+      const result = await finish(started, where, options);
       if (result !== null) return result;
       throw unreachable(`${where}: the connection was lost while a command ran`, {
         hint: LOST_HINT,
@@ -41,27 +41,41 @@ export function sshSession(client: Client, where: string): Session {
   };
 }
 
-function openChannel(client: Client, command: string, where: string): Promise<ClientChannel> {
+type Exit = Pick<ExecResult, 'code' | 'signal'>;
+
+/** A channel whose command was started. `exit` is null until the host says how it ended; `ended` when it closed. */
+interface StartedCommand {
+  readonly channel: ClientChannel;
+  readonly exit: () => Exit | null;
+  readonly ended: Promise<void>;
+}
+
+function openChannel(client: Client, command: string, where: string): Promise<StartedCommand> {
   return new Promise((resolve, reject) => {
     const dropped = (): void => reject(unreachable(`${where}: the connection was lost`, { hint: LOST_HINT }));
     client.once('close', dropped);
     client.exec(command, (error, channel) => {
       client.removeListener('close', dropped);
-      if (error === undefined || error === null) resolve(channel);
+      if (error === undefined || error === null) resolve(watch(channel));
       else reject(unreachable(`${where}: the host did not start the command`, { hint: LOST_HINT, cause: error }));
     });
   });
 }
 
-/** Returns null when the channel closed without saying how the command ended: the connection was lost. */
-async function finish(channel: ClientChannel, where: string, options: ExecOptions): Promise<ExecResult | null> {
-  const out = new Tail();
-  const err = new Tail();
-  let exit: { code: number | null; signal: string | null } | null = null;
+/** Listens before anything else is read: start, exit status and close of a quick command come in one packet. */
+function watch(channel: ClientChannel): StartedCommand {
+  let exit: Exit | null = null;
   channel.on('exit', (code: number | null, signal?: string) => {
     exit = { code, signal: signal?.replace(/^SIG/, '') ?? null };
   });
-  const ended = new Promise<void>((resolve) => channel.once('close', () => resolve()));
+  return { channel, exit: () => exit, ended: new Promise((resolve) => channel.once('close', () => resolve())) };
+}
+
+/** Returns null when the channel closed without saying how the command ended: the connection was lost. */
+async function finish(started: StartedCommand, where: string, options: ExecOptions): Promise<ExecResult | null> {
+  const { channel, ended } = started;
+  const out = new Tail();
+  const err = new Tail();
   const stop = (): void => {
     try {
       channel.signal('TERM');
@@ -80,9 +94,8 @@ async function finish(channel: ClientChannel, where: string, options: ExecOption
     ]);
     if (options.signal?.aborted === true) throw interrupted(where, options.signal);
     await feeding;
-    return exit === null
-      ? null
-      : { ...(exit as { code: number | null; signal: string | null }), stdout: out.text(), stderr: err.text() };
+    const exit = started.exit();
+    return exit === null ? null : { ...exit, stdout: out.text(), stderr: err.text() };
   } catch (error) {
     stop();
     throw error;
