@@ -4,6 +4,7 @@
  */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { rootCertificates } from 'node:tls';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { Handle } from '../../backend.ts';
 import { describeFailure, s3Error } from './errors.ts';
@@ -66,7 +67,8 @@ export class S3Connection {
     this.#region = access.region ?? amazonHost(location.host)?.region ?? null;
     // Locks and lists come on top of the limited requests, and must not queue behind them.
     const options = { keepAlive: true, maxSockets: 2 * connections + 8, scheduling: 'lifo' as const };
-    const ca = access.certificates === undefined ? {} : { ca: access.certificates };
+    // Naming authorities replaces Node's own list, so that is named too.
+    const ca = access.certificates === undefined ? {} : { ca: [...rootCertificates, access.certificates] };
     this.#agents = { http: new HttpAgent(options), https: new HttpsAgent({ ...options, ...ca }) };
   }
 
