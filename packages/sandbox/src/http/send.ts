@@ -34,6 +34,8 @@ export interface SendOptions {
 
 /** Sends; resolves with the body bytes sent when the client has them all or is gone. */
 export async function send(res: ServerResponse, answer: SandboxResponse, options: SendOptions): Promise<number> {
+  // A client that left is told nothing, and its connection says "close" no second time.
+  if (res.destroyed) return 0;
   const length = bodyLength(answer.body);
   const given = Object.keys(answer.headers ?? {}).some((name) => name.toLowerCase() === 'content-length');
   const bodiless = answer.status === 204 || answer.status === 304;
@@ -59,7 +61,7 @@ export async function send(res: ServerResponse, answer: SandboxResponse, options
   if (options.truncate) {
     await write(res, last ?? new Uint8Array());
     res.socket?.resetAndDestroy();
-  } else {
+  } else if (!res.destroyed) {
     // Head and small body leave in one packet.
     await new Promise<void>((resolve) => {
       res.once('close', resolve);
