@@ -21,7 +21,9 @@ export function isHit(digest: u64): bool {
 // @ts-ignore: decorator
 @inline
 function push(digest: u64, byte: u64): u64 {
-  return ((digest << 8) | byte) ^ load<u64>(<usize>(digest >> 45) << 3, REDUCE);
+  // Bits 45 to 52, times the 8 bytes of an entry.
+  const top = <usize>(<u32>(digest >> 42) & 0x7f8);
+  return ((digest << 8) | byte) ^ load<u64>(top, REDUCE);
 }
 
 /** The fingerprint one byte on. */

@@ -361,7 +361,7 @@ describe.skipIf(!XATTRS)('extended attributes', () => {
       'import os,sys; print("\\n".join(os.listxattr(sys.argv[1])))',
       text(file),
     ]);
-    // Where there is no Python to ask, Node's own order of insertion cannot tell either: only the set is compared.
+    // Where there is no Python to ask, only the set is compared.
     const names = native.listXattrs(file).map(({ name }) => text(name));
     if (python.status === 0) expect(names).toEqual(python.stdout.toString().trim().split('\n'));
     expect(

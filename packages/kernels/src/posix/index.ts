@@ -10,9 +10,16 @@ export interface PosixOptions {
   readonly native?: boolean;
 }
 
-/** Returns the system calls of this thread. Cheap to call again. */
+let native: Posix | undefined;
+let fallback: Posix | undefined;
+
+/** Returns the system calls of this thread, the same object each time. */
 export function posix(options: PosixOptions = {}): Posix {
-  if (options.native === false) return new FallbackPosix();
-  const bindings = libc();
-  return bindings === null ? new FallbackPosix() : new NativePosix(bindings);
+  const bindings = options.native === false ? null : libc();
+  if (bindings === null) {
+    fallback ??= new FallbackPosix();
+    return fallback;
+  }
+  native ??= new NativePosix(bindings);
+  return native;
 }
