@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { ServiceError } from '../http/service-error.ts';
 import type { ProfileRecord } from '../iam/profiles.ts';
-import { makeKeyPair, publicHalf } from '../ssh/keys.ts';
+import { makeKeyPair, publicHalf, type SshKeyPair } from '../ssh/keys.ts';
 import { authorize, type Call, checkTagTypes, type Operation, type Touched, tagsFor } from './call.ts';
 import { type Image, INSTANCE_TYPES, type InstanceType, type Subnet } from './catalog.ts';
 import { reservationXml } from './instance-xml.ts';
@@ -225,9 +225,7 @@ async function makeInstance(
   const now = call.context.now();
   const id = newId('i');
   const privateIp = freeAddress(call, plan.subnet);
-  const injected = readUserData(plan.userData).hostKey;
-  const hostKey =
-    injected === null ? await makeKeyPair('ed25519') : { privateKey: injected, publicKey: publicHalf(injected) };
+  const hostKey = injectedHostKey(plan.userData) ?? (await makeKeyPair('ed25519'));
   const place = { subnetId: plan.subnet.id, zone: plan.subnet.zone, privateIp };
   const interfaceId = newId('eni');
   region.interfaces[interfaceId] = {
@@ -269,6 +267,16 @@ async function makeInstance(
   };
   region.instances[id] = instance;
   return instance;
+}
+
+/** The host key of user data; one that cannot be read is passed over, as cloud-init does. */
+function injectedHostKey(userData: string): SshKeyPair | null {
+  const { hostKey } = readUserData(userData);
+  try {
+    return hostKey === null ? null : { privateKey: hostKey, publicKey: publicHalf(hostKey) };
+  } catch {
+    return null;
+  }
 }
 
 function associationOf(call: Call, profile: ProfileRecord, since: number): ProfileAssociation {

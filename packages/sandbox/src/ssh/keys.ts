@@ -1,5 +1,5 @@
 /** SSH key pairs as EC2 makes, imports and fingerprints them. */
-import { createHash, createPrivateKey, createPublicKey, generateKeyPair } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, generateKeyPair, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import ssh2 from 'ssh2';
 
@@ -16,16 +16,61 @@ export interface SshKeyPair {
 const RSA_BITS = 2048;
 
 export async function makeKeyPair(type: KeyPairType): Promise<SshKeyPair> {
-  if (type === 'ed25519') {
-    const pair = ssh2.utils.generateKeyPairSync('ed25519');
-    return { privateKey: pair.private, publicKey: wordsOf(pair.public) };
-  }
+  if (type === 'ed25519') return makeEd25519();
   const pair = await promisify(generateKeyPair)('rsa', {
     modulusLength: RSA_BITS,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
   });
   return { privateKey: pair.privateKey, publicKey: publicHalf(pair.privateKey) };
+}
+
+/** ssh2 can make these too, but about one in 250 of its keys cannot be read again (it drops a leading zero byte). */
+async function makeEd25519(): Promise<SshKeyPair> {
+  const { privateKey } = await promisify(generateKeyPair)('ed25519');
+  const { d = '', x = '' } = privateKey.export({ format: 'jwk' });
+  const seed = Buffer.from(d, 'base64url');
+  const point = Buffer.from(x, 'base64url');
+  const publicKey = Buffer.concat([field(ED25519), field(point)]);
+  return {
+    privateKey: armor(privateSection(seed, point), publicKey),
+    publicKey: `${ED25519} ${publicKey.toString('base64')}`,
+  };
+}
+
+const ED25519 = 'ssh-ed25519';
+
+/** OpenSSH's PROTOCOL.key: two equal check numbers, the key, a comment, and padding 1, 2, 3 ... to 8 bytes. */
+function privateSection(seed: Buffer, point: Buffer): Buffer {
+  const check = randomBytes(4);
+  const body = Buffer.concat([
+    check,
+    check,
+    field(ED25519),
+    field(point),
+    field(Buffer.concat([seed, point])),
+    field(''),
+  ]);
+  const padding = Buffer.from([1, 2, 3, 4, 5, 6, 7].slice(0, (8 - (body.length % 8)) % 8));
+  return Buffer.concat([body, padding]);
+}
+
+function armor(section: Buffer, publicKey: Buffer): string {
+  const one = Buffer.from([0, 0, 0, 1]);
+  const file = Buffer.concat([
+    ...[Buffer.from('openssh-key-v1\0'), field('none'), field('none'), field('')],
+    ...[one, field(publicKey), field(section)],
+  ]);
+  const lines = file.toString('base64').match(/.{1,70}/g) ?? [];
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines.join('\n')}\n-----END OPENSSH PRIVATE KEY-----\n`;
+}
+
+/** A length-prefixed string (RFC 4251 section 5). */
+function field(value: Buffer | string): Buffer {
+  const bytes = Buffer.from(value);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(bytes.length);
+  return Buffer.concat([length, bytes]);
 }
 
 /** The public half of a private key, as one line. Throws when the text is not a private key. */
@@ -71,8 +116,4 @@ export function sha256Fingerprint(publicKey: string): string {
 
 function colons(hex: string): string {
   return (hex.match(/../g) ?? []).join(':');
-}
-
-function wordsOf(line: string): string {
-  return line.trim().split(/\s+/).slice(0, 2).join(' ');
 }

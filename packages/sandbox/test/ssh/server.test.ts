@@ -139,6 +139,17 @@ describe('key pairs', () => {
     }
   });
 
+  test('every made ed25519 key can be read again and signs', async () => {
+    for (let i = 0; i < 1000; i++) {
+      const pair = await makeKeyPair('ed25519');
+      const key = ssh2.utils.parseKey(pair.privateKey);
+      if (key instanceof Error) throw key;
+      const half = ssh2.utils.parseKey(pair.publicKey);
+      if (half instanceof Error) throw half;
+      expect(half.verify('data', key.sign('data') as Buffer)).toBe(true);
+    }
+  });
+
   test('a private key or plain text is no public key', async () => {
     expect(parsePublicKey(user.privateKey)).toBeNull();
     expect(parsePublicKey('hello')).toBeNull();
