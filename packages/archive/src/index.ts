@@ -10,6 +10,9 @@ export type {
   StreamOptions,
 } from './backup/options.ts';
 export { backupStream } from './backup/stream.ts';
+export { ARCHIVE_FORMATS, type ArchiveFormat, type DumpOptions, type DumpSink, dump } from './dump/dump.ts';
+export { type LongOptions, nodeJson, nodeLong } from './ls/format.ts';
+export { type ListOptions, listTree } from './ls/list.ts';
 export { type CompareOptions, compareManifests, describeMismatch, type Mismatch } from './manifest/compare.ts';
 export { ENTRY_TYPES, type EntryType, type ManifestEntry } from './manifest/entry.ts';
 export { type RecordOptions, recordManifest } from './manifest/record.ts';

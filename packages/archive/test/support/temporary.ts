@@ -2,10 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'vitest';
+import { type TestAPI, test } from 'vitest';
 
 /** `test` with a fixture `folder`: the path of a fresh, empty folder. */
-export const testInFolder = test.extend<{ folder: string }>({
+export const testInFolder: TestAPI<{ folder: string }> = test.extend<{ folder: string }>({
   // biome-ignore lint/correctness/noEmptyPattern: the runner reads the names of the parameters
   folder: async ({}, use) => {
     const folder = mkdtempSync(join(tmpdir(), 'hostark-archive-'));
