@@ -22,12 +22,16 @@ const common = {
   bundle: true,
   platform: 'node',
   target: 'node20',
+  // The AWS SDK ships ES modules beside CommonJS: they load faster and keep their named exports under import().
+  mainFields: ['module', 'main'],
   format: 'esm',
   external,
   legalComments: 'none',
   logLevel: 'warning',
-  // CommonJS packages inside an ES module bundle ask for Node's own modules through `require`.
-  banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
+  // CommonJS packages inside an ES module bundle ask for `require` and `__dirname`.
+  banner: {
+    js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url), __dirname = import.meta.dirname;",
+  },
   // ssh2's optional native crypto is not shipped; it has its own fallback.
   logOverride: { 'require-resolve-not-external': 'silent' },
 };
@@ -54,7 +58,7 @@ export async function buildAll() {
   await bundle(
     join(root, 'packages/cli/dist'),
     { main: join(root, 'packages/cli/src/main.ts'), ...present(workers) },
-    { splitting: true, minifyWhitespace: true, minifySyntax: true },
+    { splitting: true },
   );
   await writeFile(join(root, 'packages/cli/dist/package.json'), '{"type":"module"}\n');
 }

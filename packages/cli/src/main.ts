@@ -1,6 +1,9 @@
 /** Entry of the `hostark` process: version without loading anything else, then the command tree. */
 import { VERSION } from './version.ts';
 
+// The SDK's advice to its own users (it warns on Node 20) is not for ours.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true';
+
 const [first, ...others] = process.argv.slice(2);
 if (first === '--version' && others.length === 0) {
   process.stdout.write(`hostark ${VERSION}\n`);

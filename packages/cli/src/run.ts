@@ -1,21 +1,18 @@
 /**
  * Runs one command line: signals, output, errors, exit code. Ctrl-C once asks for a clean stop, twice ends at once.
  */
+
+import { setMaxListeners } from 'node:events';
 import { ERROR_EXIT_CODES, exitCodeOf, HostarkError } from '@hostark/protocol';
 import { CommanderError } from 'commander';
 import { buildProgram } from './program.ts';
 import { type Io, processIo } from './terminal/io.ts';
 import { Output } from './terminal/output.ts';
 
-/** What every command gets. `signal` aborts on Ctrl-C and SIGTERM. */
-export interface CommandContext {
-  readonly io: Io;
-  readonly out: Output;
-  readonly signal: AbortSignal;
-}
-
 /** Runs the command line and returns the exit code. Never throws. */
 export async function run(argv: readonly string[], io: Io = processIo()): Promise<number> {
+  // One listener for each request in flight is no leak; the default of 10 would warn the user.
+  setMaxListeners(200);
   const stopping = new AbortController();
   // Before commander has parsed, errors are printed by what argv says of --json.
   let out = new Output(io, { json: argv.includes('--json'), quiet: false, verbose: argv.includes('-v') ? 1 : 0 });

@@ -12,11 +12,9 @@ export interface RepositoryAccess {
   location: string;
   password: string;
   region?: string | undefined;
-  /** Create the repository when there is none yet. */
-  initialize?: boolean | undefined;
 }
 
-/** Save paths of the host. `manifest`: also hash every file and send the record that a later restore is compared with. */
+/** Save paths of the host. */
 export interface BackupJob {
   schema: 1;
   kind: 'backup';
@@ -25,7 +23,6 @@ export interface BackupJob {
   excludes?: string[] | undefined;
   tags?: string[] | undefined;
   host: string;
-  manifest?: boolean | undefined;
 }
 
 /** Write a snapshot (`id`, `latest`, `id:sub/folder`) below `target` on the host. */
@@ -53,7 +50,6 @@ const repositoryAccess = z.object({
   location: z.string().min(1),
   password: z.string(),
   region: z.string().optional(),
-  initialize: z.boolean().optional(),
 });
 
 const agentJob: z.ZodType<AgentJob> = z.discriminatedUnion('kind', [
@@ -65,7 +61,6 @@ const agentJob: z.ZodType<AgentJob> = z.discriminatedUnion('kind', [
     excludes: z.array(z.string()).optional(),
     tags: z.array(z.string()).optional(),
     host: z.string().min(1),
-    manifest: z.boolean().optional(),
   }),
   z.object({
     schema: z.literal(1),

@@ -42,7 +42,7 @@ interface Member {
 
 /** What packages carry that nothing needs at run time. */
 const NOT_SHIPPED = /(\.(map|md|d\.ts|d\.mts|d\.cts|c|cc|cpp|h|hh)|CMakeLists\.txt)$/;
-const NOT_ENTERED = new Set(['node_modules', 'doc', 'docs', 'src', 'vendor', 'test', 'tests', '.git']);
+const NOT_ENTERED = new Set(['node_modules', 'doc', 'docs', 'vendor', 'test', 'tests', '.git']);
 
 /** Builds or finds the archive. Throws 'internal' when a part is missing: the build has not run. */
 export async function buildAgentArchive(parts: AgentParts): Promise<AgentArchive> {

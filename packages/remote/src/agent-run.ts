@@ -13,7 +13,7 @@ import {
 import { interrupted, lastLines } from './errors.ts';
 import { LineSplitter } from './lines.ts';
 import type { ExecResult, Session } from './session.ts';
-import { quote } from './shell.ts';
+import { BECOME_ROOT, quote } from './shell.ts';
 import { Tail } from './streams.ts';
 
 export interface AgentRunOptions {
@@ -28,6 +28,8 @@ export interface AgentRunOptions {
   readonly graceMs?: number;
   /** CPU and disk niceness on the host; default true. */
   readonly nice?: boolean;
+  /** Whether to run as root where the login user may (`sudo -n`); default true. */
+  readonly root?: boolean;
   /** A shell command instead of `<agentPath>/bin/node <agentPath>/main.js agent`. Never holds a secret. */
   readonly command?: string;
 }
@@ -105,7 +107,13 @@ class Answer {
 
 function commandLine(agentPath: string, options: AgentRunOptions): string {
   const command = options.command ?? `${quote(`${agentPath}/bin/node`)} ${quote(`${agentPath}/main.js`)} agent`;
-  return options.nice === false ? `exec ${command}` : `${NICE}\nexec $nice ${command}`;
+  const words = [
+    ...(options.root === false ? [] : ['$as_root']),
+    ...(options.nice === false ? [] : ['$nice']),
+    command,
+  ];
+  const setUp = [...(options.root === false ? [] : [BECOME_ROOT]), ...(options.nice === false ? [] : [NICE])];
+  return [...setUp, `exec ${words.join(' ')}`].join('\n');
 }
 
 /** Class 2 is best effort, level 7 its lowest; the idle class would starve a backup on a busy disk. */

@@ -1,9 +1,9 @@
 /** `hostark bucket create | show | download`. */
 import { auditBucket, createBucket, downloadRepository, planBucket, showBucket } from '@hostark/cloud';
 import { type CloudFlags, withCloud } from '../hosts/cloud.ts';
-import type { CommandCode } from '../program.ts';
 import { wholeNumber } from '../repository/settings.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
+import type { CommandCode } from '../tree/command.ts';
 
 interface CreateFlags extends CloudFlags {
   readonly objectLock?: boolean;

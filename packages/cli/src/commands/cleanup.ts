@@ -1,9 +1,9 @@
 /** `hostark cleanup`: finds and removes what killed runs left in the cloud. */
 import { planCleanup, runCleanup } from '@hostark/cloud';
 import { type CloudFlags, withCloud } from '../hosts/cloud.ts';
-import type { CommandCode } from '../program.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { plural } from '../terminal/format.ts';
+import type { CommandCode } from '../tree/command.ts';
 
 export const cleanup: CommandCode<CloudFlags> = async (context, flags) => {
   const { out } = context;

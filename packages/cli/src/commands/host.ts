@@ -1,9 +1,9 @@
 /** `hostark host launch | list | show | destroy`. */
 import { destroyHost, type Host, launchHost, listHosts, planDestroy, planLaunch, showHost } from '@hostark/cloud';
 import { type CloudFlags, withCloud } from '../hosts/cloud.ts';
-import type { CommandCode } from '../program.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { table } from '../terminal/table.ts';
+import type { CommandCode } from '../tree/command.ts';
 
 interface LaunchFlags extends CloudFlags {
   readonly bucket: string;
@@ -21,7 +21,6 @@ export const launch: CommandCode<LaunchFlags> = async (context, flags, [name]) =
       {
         name: name!,
         bucket: flags.bucket,
-        initialize: true,
         image: flags.image,
         instanceType: flags.type,
         ...(flags.subnet === undefined ? {} : { subnet: flags.subnet }),

@@ -1,8 +1,8 @@
 /** `hostark protect HOST PATH...`: a backup on the host, now. */
 import { type CloudFlags, withCloud } from '../hosts/cloud.ts';
 import { type ProtectReport, protectHost } from '../hosts/protect.ts';
-import type { CommandCode } from '../program.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
+import type { CommandCode } from '../tree/command.ts';
 
 interface ProtectFlags extends CloudFlags {
   readonly exclude?: string[];

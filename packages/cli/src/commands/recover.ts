@@ -5,8 +5,8 @@ import { existingAccess, type HostStore, hostPrefix, storeOf } from '../hosts/ac
 import { type Cloud, type CloudFlags, withCloud } from '../hosts/cloud.ts';
 import { launchReplacement, type RecoverRequest, recoverOnto } from '../hosts/recover.ts';
 import { recoverInto } from '../hosts/recover-into.ts';
-import type { CommandCode } from '../program.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
+import type { CommandCode } from '../tree/command.ts';
 
 interface RecoverFlags extends CloudFlags {
   readonly to: string;

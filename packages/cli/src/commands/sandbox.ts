@@ -3,8 +3,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startSandbox } from '@hostark/sandbox';
-import type { CommandCode } from '../program.ts';
 import { wholeNumber } from '../repository/settings.ts';
+import type { CommandCode } from '../tree/command.ts';
 
 interface SandboxFlags {
   readonly directory?: string;

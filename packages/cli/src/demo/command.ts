@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { HostarkError } from '@hostark/protocol';
 import { startSandbox } from '@hostark/sandbox';
 import { openCloud } from '../hosts/cloud.ts';
-import type { CommandCode } from '../program.ts';
+import type { CommandCode } from '../tree/command.ts';
 import { backupStep } from './backup-step.ts';
 import { bucketStep } from './bucket-step.ts';
 import { destroyStep } from './destroy-step.ts';

@@ -1,6 +1,6 @@
 /** Step 2: a host with role, instance profile, key pair and security group, and a real tree of files on its disk. */
 import { type Host, launchHost, planLaunch } from '@hostark/cloud';
-import type { Session } from '@hostark/remote';
+import { BECOME_ROOT, type Session } from '@hostark/remote';
 import { agentArchive, installAgent, logIn, type RemoteAgent } from '../hosts/agent.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
 import type { DemoBucket } from './bucket-step.ts';
@@ -42,12 +42,15 @@ export async function launchWithAgent(
 export async function hostStep(state: DemoState, bucket: DemoBucket, say: Say): Promise<DemoHost> {
   const { signal } = state.cloud;
   const launched = await launchWithAgent(state, bucket, 'web-1', 'hosts/web-1/', say);
-  const home = (await runScript(launched.session, 'cd && pwd', signal)).trim();
-  const data = `${home}/data`;
+  const { stdout } = await launched.session.exec('cd && pwd', { signal });
+  const data = `${stdout.trim()}/data`;
   const chosen = await chooseData(state.dataDirectory);
   say(`copying ${plural(chosen.files, 'file')}, ${formatBytes(chosen.bytes)} from ${chosen.origin}`);
   await runScript(launched.session, `mkdir -p '${data}'`, signal);
-  const unpacked = await launched.session.exec(`tar -C '${data}' -xpf -`, { stdin: streamTar(chosen, signal), signal });
+  const unpacked = await launched.session.exec(`${BECOME_ROOT}\nexec $as_root tar -C '${data}' -xpf -`, {
+    stdin: streamTar(chosen, signal),
+    signal,
+  });
   if (unpacked.code !== 0)
     throw new Error(`tar on the host ended with ${unpacked.code}: ${unpacked.stderr.slice(0, 500)}`);
   const made = await runScript(launched.session, ODDITIES_SCRIPT, signal, { DATA: data });

@@ -4,7 +4,7 @@
  */
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compareManifests, type ManifestEntry, recordManifest } from '@hostark/archive';
+import { compareManifests, describeMismatch } from '@hostark/archive';
 import { destroyHost, downloadRepository, planDestroy } from '@hostark/cloud';
 import { runRestore } from '../hosts/recover.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
@@ -13,6 +13,7 @@ import type { DemoBucket } from './bucket-step.ts';
 import { leftovers } from './destroy-step.ts';
 import { launchWithAgent } from './host-step.ts';
 import { checkLocally, restoreLocally } from './local-restore.ts';
+import { compareBelow, pickParts } from './parts.ts';
 import { recordOnHost } from './record.ts';
 import type { DemoState, Say } from './stage.ts';
 
@@ -50,16 +51,16 @@ export async function recoverStep(state: DemoState, bucket: DemoBucket, record: 
   say(
     `checked without the cloud: ${plural(checked.packs, 'pack')} read, ${plural(checked.blobs, 'blob')} verified, no error`,
   );
-  const { file, folder } = pick(record);
+  const { file, folder } = pickParts(record.manifest);
   const differences: string[] = [];
   for (const [what, part] of [
     ['file', file],
     ['folder', folder],
   ] as const) {
     const target = join(directory, `restored-${what}`);
-    await restoreLocally(local, record.snapshotId, target, part);
-    differences.push(...(await compareBelow(record.manifest, record.data, part, `${target}${record.data}`)));
-    say(`one ${what} restored here: ${part}`);
+    await restoreLocally(local, record.snapshotId, target, `${record.data}/${part}`);
+    differences.push(...(await compareBelow(record.manifest, part, `${target}${record.data}/${part}`)));
+    say(`one ${what} restored here and compared: ${record.data}/${part}`);
     await rm(target, { recursive: true, force: true });
   }
 
@@ -74,7 +75,7 @@ export async function recoverStep(state: DemoState, bucket: DemoBucket, record: 
     `whole tree restored on ${replacement.host.name}: ${plural(restored.filesRestored, 'file')}, ${formatBytes(restored.bytesRestored)}`,
   );
   const found = await recordOnHost(replacement.agent, record.data, cloud.signal);
-  differences.push(...compareManifests(record.manifest, found));
+  differences.push(...compareManifests(record.manifest, found).map(describeMismatch));
   say(
     `compared ${plural(found.length, 'item')} with the record: ${differences.length === 0 ? 'no difference' : plural(differences.length, 'difference')}`,
   );

@@ -1,8 +1,8 @@
 /** What the demo does on the host with plain shell: files of every kind, and a day's worth of changes. */
 import { HostarkError } from '@hostark/protocol';
-import type { Session } from '@hostark/remote';
+import { BECOME_ROOT, type Session } from '@hostark/remote';
 
-/** Runs a script with `sh` on the host. Values reach it as shell variables on stdin, not in argv. Returns stdout. */
+/** Runs a script on the host, as root where the login user may. Values reach it as shell variables on stdin, not in argv. Returns stdout. */
 export async function runScript(
   session: Session,
   script: string,
@@ -10,7 +10,7 @@ export async function runScript(
   values: Readonly<Record<string, string>> = {},
 ): Promise<string> {
   const assignments = Object.entries(values).map(([name, value]) => `${name}='${value.replaceAll("'", "'\\''")}'\n`);
-  const { code, stdout, stderr } = await session.exec('sh -eu', {
+  const { code, stdout, stderr } = await session.exec(`${BECOME_ROOT}\nexec $as_root sh -eu`, {
     stdin: `${assignments.join('')}${script}\n`,
     signal,
   });
@@ -35,8 +35,12 @@ printf 'n' > "$(printf 'line\\nbreak')"
 printf 'b' > "$(printf 'bytes-\\377\\376')"
 printf 'q' > 'quote " backslash \\ end'
 touch -d '1965-04-03 02:01:00.123456789 UTC' first
+if [ "$(id -u)" = 0 ]; then
+  printf 'theirs\\n' > owned && chown 1234:5678 owned 2>/dev/null || :
+  mknod device c 1 3 2>/dev/null || :
+fi
 if command -v setfattr >/dev/null 2>&1; then setfattr -n user.hostark -v proof first 2>/dev/null || :; fi
-echo "plus hard links, a sparse file, a fifo, set-user-id and sticky bits, names with line breaks and raw bytes"
+echo "plus hard links, a sparse file, a fifo, foreign owners, set-user-id and sticky bits, names with line breaks and raw bytes"
 `;
 
 /** A day on the host: files grow, go, move, appear and change mode. */

@@ -1,7 +1,7 @@
 /** Times the steps of the demo, counts the cloud's requests, and shows each step as it goes. */
 import type { Sandbox } from '@hostark/sandbox';
+import type { CommandContext } from '../context.ts';
 import type { Cloud } from '../hosts/cloud.ts';
-import type { CommandContext } from '../run.ts';
 import { formatBytes, formatCount, formatSeconds } from '../terminal/format.ts';
 import type { Output } from '../terminal/output.ts';
 

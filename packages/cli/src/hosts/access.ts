@@ -41,7 +41,7 @@ const secretName = (store: HostStore): string => `repository.${store.bucket}.${s
 export async function createAccess(cloud: Cloud, store: HostStore): Promise<RepositoryAccess> {
   const name = secretName(store);
   const password = (await cloud.secrets.read(name)) ?? (await cloud.secrets.keep(name, newPassword()));
-  return { location: repositoryLocation(cloud, store), password, region: cloud.clients.region, initialize: true };
+  return { location: repositoryLocation(cloud, store), password, region: cloud.clients.region };
 }
 
 /** Returns access to an existing repository. Throws 'wrong-password' if this machine has no password for it. */

@@ -8,7 +8,7 @@ import {
   type Ledger,
   openLedger,
 } from '@hostark/cloud';
-import type { CommandContext } from '../run.ts';
+import type { CommandContext } from '../context.ts';
 import { openSecrets, type SecretStore } from '../state/secrets.ts';
 import { stateDirectory } from '../terminal/io.ts';
 

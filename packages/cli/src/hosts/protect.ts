@@ -4,6 +4,7 @@ import type { BackupJob } from '@hostark/protocol';
 import { createAccess, storeOf } from './access.ts';
 import { agentArchive, installAgent, logIn, type RemoteAgent } from './agent.ts';
 import type { Cloud } from './cloud.ts';
+import { ensureRepository } from './host-repository.ts';
 
 export interface ProtectRequest {
   readonly targets: readonly string[];
@@ -48,15 +49,17 @@ export async function runBackup(
   host: Host,
   request: ProtectRequest,
 ): Promise<ProtectReport> {
+  const access = await createAccess(cloud, storeOf(host));
+  const recoveryKey = await ensureRepository(cloud, access);
   const job: BackupJob = {
     schema: 1,
     kind: 'backup',
-    repository: await createAccess(cloud, storeOf(host)),
+    repository: access,
     targets: [...request.targets],
     excludes: [...(request.excludes ?? [])],
     tags: [...(request.tags ?? [])],
     host: host.name,
   };
   const { result } = await agent.run(job, { onEvent: cloud.onEvent, signal: cloud.signal });
-  return result as unknown as ProtectReport;
+  return { ...(result as unknown as Omit<ProtectReport, 'recoveryKey'>), recoveryKey };
 }

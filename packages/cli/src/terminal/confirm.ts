@@ -1,7 +1,7 @@
 /** Asks before something is deleted. Without a terminal, `--yes` is the only way. */
 import { createInterface } from 'node:readline/promises';
 import { HostarkError } from '@hostark/protocol';
-import type { CommandContext } from '../run.ts';
+import type { CommandContext } from '../context.ts';
 
 /** Resolves when the user typed `word`; throws 'usage' otherwise. `yes` skips the question. */
 export async function confirm(

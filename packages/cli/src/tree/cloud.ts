@@ -1,6 +1,6 @@
 /** The commands around hosts and buckets: `noun verb`, and the demo. */
 import { type Command, Option } from 'commander';
-import { addCommand, collect, type Runner } from '../program.ts';
+import { addCommand, collect, type Runner } from './command.ts';
 
 /** Adds demo, sandbox, bucket, host, protect, recover, cleanup and the agent's entry. */
 export function addCloudCommands(program: Command, runner: Runner): void {

@@ -1,6 +1,6 @@
 /** The repository commands, with restic's names and flags. */
 import { type Command, Option } from 'commander';
-import { addCommand, collect, type Runner } from '../program.ts';
+import { addCommand, collect, type Runner } from './command.ts';
 
 /** Adds init, backup, restore, snapshots, ls, dump, check, cat, list, unlock. */
 export function addRepositoryCommands(program: Command, runner: Runner): void {

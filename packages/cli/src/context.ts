@@ -1,0 +1,10 @@
+/** What every command gets besides its flags and arguments. */
+import type { Io } from './terminal/io.ts';
+import type { Output } from './terminal/output.ts';
+
+export interface CommandContext {
+  readonly io: Io;
+  readonly out: Output;
+  /** Aborts on Ctrl-C and SIGTERM. */
+  readonly signal: AbortSignal;
+}
