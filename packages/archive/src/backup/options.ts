@@ -2,7 +2,7 @@
  * What a backup is asked for, and what it answers. Plain data; the meaning of every field is restic's where restic has it.
  */
 import type { EventSink } from '@hostark/protocol';
-import type { Compression, Instant, SnapshotId, ZoneOffset } from '@hostark/repository';
+import type { BlobId, Compression, Instant, SnapshotId, ZoneOffset } from '@hostark/repository';
 import type { Selector } from '../select/selector.ts';
 import type { TagFile } from '../select/stat-rules.ts';
 
@@ -108,7 +108,7 @@ export interface BackupResult {
   /** Null in a dry run, and if `skipIfUnchanged` applied. */
   readonly snapshotId: SnapshotId | null;
   readonly parent: SnapshotId | null;
-  readonly tree: string;
+  readonly tree: BlobId;
   readonly summary: BackupSummary;
   readonly start: Instant;
   readonly end: Instant;
