@@ -178,6 +178,7 @@ export class Lifecycle {
     const metadata = await startMetadataServer({
       port: instance.metadataPort,
       tokensOptional: () => instance.metadata.tokens === 'optional',
+      enabled: () => instance.metadata.endpoint === 'enabled',
       source: metadataContent({
         ...{ instance, region, accountId, identities, profiles: this.#profiles, now },
         mayAssume: (role) => serviceMayAssume(role, 'ec2.amazonaws.com'),

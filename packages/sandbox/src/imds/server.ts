@@ -19,6 +19,8 @@ export interface MetadataOptions {
   readonly port: number;
   /** Whether GET without a token is served too (HttpTokens optional). */
   tokensOptional(): boolean;
+  /** False answers every request with 403 (HttpEndpoint disabled). */
+  enabled(): boolean;
   readonly source: MetadataSource;
   readonly now: () => number;
 }
@@ -56,7 +58,7 @@ interface Answer {
 
 function answer(request: IncomingMessage, tokens: Map<string, number>, options: MetadataOptions): Answer {
   const path = (request.url ?? '/').split('?')[0] ?? '/';
-  if (request.headers['x-forwarded-for'] !== undefined) return { status: 403, body: 'Forbidden' };
+  if (request.headers['x-forwarded-for'] !== undefined || !options.enabled()) return { status: 403, body: 'Forbidden' };
   if (path === '/latest/api/token') return issue(request, tokens, options.now());
   if (request.method !== 'GET' && request.method !== 'HEAD') return { status: 405, body: 'Method Not Allowed' };
   const token = request.headers['x-aws-ec2-metadata-token'];
