@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readJson, writeJson } from '../store/json-file.ts';
+import { ADMINISTRATOR_ACCESS, AWS_MANAGED } from './aws-managed.ts';
 import type { Principal } from './principal.ts';
 
 /** Inline policies by name and managed policies by ARN, shared by users and roles. */
@@ -67,6 +68,8 @@ export interface SessionRecord {
   readonly of:
     | { readonly kind: 'role'; readonly roleName: string; readonly sessionName: string }
     | { readonly kind: 'user'; readonly userName: string };
+  /** Unique id of that role or user: one made anew under the same name does not revive old sessions. */
+  readonly holderId: string;
   /** Session policies, JSON text; the session may do only what these allow as well. */
   readonly policies: readonly string[];
   readonly tags: Readonly<Record<string, string>>;
@@ -116,48 +119,6 @@ export function uniqueId(prefix: string): string {
 export function newSecret(): string {
   return randomBytes(30).toString('base64');
 }
-
-export const ADMINISTRATOR_ACCESS = 'arn:aws:iam::aws:policy/AdministratorAccess';
-
-/** AWS managed policies that exist in every account. */
-const AWS_MANAGED: Readonly<Record<string, string>> = {
-  [ADMINISTRATOR_ACCESS]: JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }],
-  }),
-  'arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess': JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [{ Effect: 'Allow', Action: ['s3:Get*', 's3:List*', 's3:Describe*'], Resource: '*' }],
-  }),
-  'arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore': JSON.stringify({
-    Version: '2012-10-17',
-    Statement: [
-      {
-        Effect: 'Allow',
-        Action: [
-          'ssm:DescribeAssociation',
-          'ssm:GetDeployablePatchSnapshotForInstance',
-          'ssm:GetDocument',
-          'ssm:DescribeDocument',
-          'ssm:GetManifest',
-          'ssm:GetParameter',
-          'ssm:GetParameters',
-          'ssm:ListAssociations',
-          'ssm:ListInstanceAssociations',
-          'ssm:PutInventory',
-          'ssm:PutComplianceItems',
-          'ssm:PutConfigurePackageResult',
-          'ssm:UpdateAssociationStatus',
-          'ssm:UpdateInstanceAssociationStatus',
-          'ssm:UpdateInstanceInformation',
-          'ssmmessages:*',
-          'ec2messages:*',
-        ],
-        Resource: '*',
-      },
-    ],
-  }),
-};
 
 /** Sessions are forgotten this long after they end; until then their use answers ExpiredToken. */
 const SESSION_GRACE_MS = 24 * 3600_000;
@@ -311,6 +272,8 @@ export class IdentityStore {
     const now = this.#now();
     for (const old of Object.values(this.#state.sessions))
       if (old.expiresAt + SESSION_GRACE_MS < now) delete this.#state.sessions[old.accessKeyId];
+    const holder = of.kind === 'role' ? this.role(of.roleName) : this.user(of.userName);
+    if (holder === null) throw new RangeError(`no such ${of.kind} to open a session of`);
     const session: SessionRecord = {
       accessKeyId: uniqueId('ASIA'),
       secretAccessKey: newSecret(),
@@ -318,6 +281,7 @@ export class IdentityStore {
       issuedAt: now,
       expiresAt: now + more.seconds * 1000,
       of,
+      holderId: holder.id,
       policies: more.policies ?? [],
       tags: more.tags ?? {},
       ...(more.instanceArn === undefined ? {} : { instanceArn: more.instanceArn }),
@@ -365,10 +329,10 @@ export class IdentityStore {
   #sessionPrincipal(session: SessionRecord): Principal | null {
     if (session.of.kind === 'user') {
       const user = this.user(session.of.userName);
-      return user && this.#userPrincipal(user, session.accessKeyId);
+      return user?.id === session.holderId ? this.#userPrincipal(user, session.accessKeyId) : null;
     }
     const role = this.role(session.of.roleName);
-    if (role === null) return null;
+    if (role?.id !== session.holderId) return null;
     return {
       kind: 'assumed-role',
       accountId: this.accountId,

@@ -4,18 +4,8 @@ import { ownerId } from './bucket-basics.ts';
 import { type Call, type Operation, xmlAnswer, xmlTime } from './call.ts';
 import { invalidArgument } from './errors.ts';
 import { type Listing, listKeys } from './list.ts';
+import { pageSize } from './page-size.ts';
 import type { ObjectVersion } from './records.ts';
-
-const MAX_KEYS = 1000;
-
-function pageSize(call: Call): number {
-  const text = call.param('max-keys');
-  if (text === null || text === '') return MAX_KEYS;
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0)
-    throw invalidArgument('Provided max-keys not an integer or within integer range', 'max-keys', text);
-  return Math.min(value, MAX_KEYS);
-}
 
 function requireListing(call: Call, action: string): void {
   call.require(action, call.bucketArn(), {
@@ -31,7 +21,7 @@ function frame(call: Call, encode: (key: string) => string, listing: Listing): R
   return {
     Name: call.bucketName,
     Prefix: encode(call.param('prefix') ?? ''),
-    MaxKeys: pageSize(call),
+    MaxKeys: pageSize(call, 'max-keys'),
     Delimiter: delimiter === null || delimiter === '' ? undefined : encode(delimiter),
     EncodingType: call.param('encoding-type') ?? undefined,
     IsTruncated: listing.next !== null,
@@ -81,7 +71,7 @@ export const listObjectsV2: Operation = async (call) => {
       prefix: call.param('prefix') ?? '',
       delimiter: call.param('delimiter') ?? '',
       after: token === null ? (startAfter ?? '') : decodeToken(token),
-      most: pageSize(call),
+      most: pageSize(call, 'max-keys'),
     },
     (key) => (bucket.current(key) === null ? 0 : 1),
   );
@@ -104,7 +94,7 @@ export const listObjects: Operation = async (call) => {
   const delimiter = call.param('delimiter') ?? '';
   const listing = listKeys(
     bucket.keys,
-    { prefix: call.param('prefix') ?? '', delimiter, after: marker, most: pageSize(call) },
+    { prefix: call.param('prefix') ?? '', delimiter, after: marker, most: pageSize(call, 'max-keys') },
     (key) => (bucket.current(key) === null ? 0 : 1),
   );
   return xmlAnswer('ListBucketResult', {
@@ -129,7 +119,7 @@ export const listObjectVersions: Operation = async (call) => {
       'version-id-marker',
       idMarker,
     );
-  const most = pageSize(call);
+  const most = pageSize(call, 'max-keys');
   const rest = idMarker === '' ? [] : after(bucket.versions(keyMarker), idMarker);
   const versions: ObjectVersion[] = rest.slice(0, most);
   const prefix = call.param('prefix') ?? '';

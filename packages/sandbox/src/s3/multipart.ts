@@ -1,23 +1,17 @@
-/** Multipart uploads: begin, part, part by copy, complete, abort, and their listings. S3 user guide, "Multipart upload". */
+/** Multipart uploads: begin, part, part by copy, abort. S3 user guide, "Multipart upload". */
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm, checksum } from '../http/checksum.ts';
-import { ServiceError } from '../http/service-error.ts';
-import { childrenOf, childText, type XmlElement } from '../xml/parse.ts';
+import { CHECKSUM_ALGORITHMS, type ChecksumAlgorithm } from '../http/checksum.ts';
 import type { Bucket, Upload } from './bucket.ts';
-import { ownerId } from './bucket-basics.ts';
 import { type Call, encryptionHeaders, NO_CONTENT, type Operation, xmlAnswer, xmlTime } from './call.ts';
 import { copySource } from './copy-object.ts';
 import { describeObject, requireCreation } from './describe-object.ts';
-import { invalidArgument, invalidRequest, malformedXml, noSuchUpload } from './errors.ts';
-import { byteRange, checksumElements, slices } from './get-object.ts';
+import { invalidArgument, invalidRequest, noSuchUpload } from './errors.ts';
+import { byteRange, slices } from './get-object.ts';
 import { checkKey } from './names.ts';
-import { checksumHeaders, compositeEtag, storeBody, versionHeaders, versionIdFor } from './put-object.ts';
-import type { ObjectVersion, PartRecord, UploadRecord } from './records.ts';
-import { checkWriteConditions, unquoted } from './write-conditions.ts';
+import { checksumHeaders, storeBody } from './put-object.ts';
+import type { PartRecord, UploadRecord } from './records.ts';
 
-/** Every part but the last is at least 5 MiB. */
-const MIN_PART_BYTES = 5 * 1024 * 1024;
 const MAX_PART_NUMBER = 10_000;
 
 export const createMultipartUpload: Operation = async (call) => {
@@ -69,7 +63,7 @@ function checksumTypeOf(call: Call, algorithm: ChecksumAlgorithm | null): 'FULL_
   return type;
 }
 
-function findUpload(call: Call, bucket: Bucket): Upload {
+export function findUpload(call: Call, bucket: Bucket): Upload {
   const uploadId = call.param('uploadId') ?? '';
   const upload = bucket.upload(uploadId);
   if (upload === null || upload.record.key !== call.key) throw noSuchUpload(uploadId);
@@ -167,216 +161,10 @@ export const uploadPartCopy: Operation = async (call) => {
   );
 };
 
-export const completeMultipartUpload: Operation = async (call) => {
-  const bucket = call.bucket();
-  call.require('s3:PutObject', call.objectArn(), {
-    's3:ObjectCreationOperation': 'true',
-    's3:if-none-match': call.header('if-none-match'),
-    's3:if-match': call.header('if-match'),
-  });
-  const uploadId = call.param('uploadId') ?? '';
-  const root = await call.xml('CompleteMultipartUpload');
-  // A client that lost the answer asks again: the same object answers (API reference, CompleteMultipartUpload).
-  const earlier = bucket.versions(call.key).find((version) => version.uploadId === uploadId);
-  if (earlier !== undefined) return completed(call, bucket, earlier);
-  const upload = findUpload(call, bucket);
-  const parts = chosenParts(upload, childrenOf(root, 'Part'));
-  checkWriteConditions(call, bucket);
-  const checksums = await objectChecksum(call, bucket, upload.record, parts);
-  const size = parts.reduce((sum, part) => sum + part.size, 0);
-  const expected = call.header('x-amz-mp-object-size');
-  if (expected !== undefined && Number(expected) !== size)
-    throw invalidRequest('The provided object size does not match the size of the uploaded parts.');
-  const { initiated: _i, initiator: _w, checksumAlgorithm: _a, ...described } = upload.record;
-  const version: ObjectVersion = {
-    ...described,
-    versionId: versionIdFor(bucket.record),
-    deleteMarker: false,
-    lastModified: call.context.now(),
-    etag: compositeEtag(parts.map((part) => part.etag)),
-    size,
-    segments: parts.map(({ file, size }) => ({ file, size })),
-    checksums,
-  };
-  if (bucket.upload(uploadId) === null) throw noSuchUpload(uploadId);
-  checkWriteConditions(call, bucket);
-  // Both changes are made in one step; the version goes to the journal first, so a crash between them loses no bytes.
-  await Promise.all([bucket.putVersion(version), bucket.endUpload(uploadId)]);
-  return completed(call, bucket, version);
-};
-
-function completed(call: Call, bucket: Bucket, version: ObjectVersion): ReturnType<typeof xmlAnswer> {
-  return xmlAnswer(
-    'CompleteMultipartUploadResult',
-    {
-      Location: `http://${call.request.host}/${call.bucketName}/${encodeURIComponent(call.key)}`,
-      Bucket: call.bucketName,
-      Key: call.key,
-      ETag: `"${version.etag}"`,
-      ...checksumElements(version.checksums),
-      ChecksumType: version.checksumType,
-    },
-    {
-      headers: { ...versionHeaders(bucket.record, version), ...encryptionHeaders(version.encryption) },
-      resource: call.objectArn(),
-    },
-  );
-}
-
-/** The parts the client names, in its order, each checked against what was uploaded. */
-function chosenParts(upload: Upload, listed: readonly XmlElement[]): PartRecord[] {
-  if (listed.length === 0) throw malformedXml();
-  let previous = 0;
-  const parts = listed.map((element) => {
-    const number = Number(childText(element, 'PartNumber') ?? Number.NaN);
-    const etag = childText(element, 'ETag');
-    if (!Number.isInteger(number) || etag === null) throw malformedXml();
-    if (number <= previous)
-      throw new ServiceError(
-        400,
-        'InvalidPartOrder',
-        'The list of parts was not in ascending order. Parts must be ordered by part number.',
-      );
-    previous = number;
-    const part = upload.parts.get(number);
-    if (part === undefined || unquoted(etag) !== part.etag || !checksumsAgree(element, part))
-      throw invalidPart(number, etag);
-    return part;
-  });
-  for (const part of parts.slice(0, -1))
-    if (part.size < MIN_PART_BYTES)
-      throw new ServiceError(400, 'EntityTooSmall', 'Your proposed upload is smaller than the minimum allowed size', {
-        fields: {
-          ProposedSize: String(part.size),
-          MinSizeAllowed: String(MIN_PART_BYTES),
-          PartNumber: String(part.number),
-          ETag: part.etag,
-        },
-      });
-  return parts;
-}
-
-function checksumsAgree(element: XmlElement, part: PartRecord): boolean {
-  return CHECKSUM_ALGORITHMS.every((algorithm) => {
-    const given = childText(element, `Checksum${algorithm.toUpperCase()}`);
-    return given === null || given === part.checksums[algorithm];
-  });
-}
-
-function invalidPart(number: number, etag: string): ServiceError {
-  return new ServiceError(
-    400,
-    'InvalidPart',
-    "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag.",
-    { fields: { PartNumber: String(number), ETag: etag } },
-  );
-}
-
-/** Checksum of the whole object, of the kind announced at the beginning; verified when the client gives one. */
-async function objectChecksum(
-  call: Call,
-  bucket: Bucket,
-  upload: UploadRecord,
-  parts: readonly PartRecord[],
-): Promise<Record<string, string>> {
-  const algorithm = CHECKSUM_ALGORITHMS.find((one) => one === upload.checksumAlgorithm);
-  if (algorithm === undefined) return {};
-  const sum = checksum(algorithm);
-  let value: string;
-  if (upload.checksumType === 'FULL_OBJECT') {
-    for (const part of parts)
-      if (part.size > 0)
-        for await (const piece of createReadStream(bucket.files.path(part.file), { highWaterMark: 1024 * 1024 }))
-          sum.update(piece as Uint8Array);
-    value = Buffer.from(sum.digest()).toString('base64');
-  } else {
-    for (const part of parts) {
-      const own = part.checksums[algorithm];
-      if (own === undefined) throw invalidPart(part.number, part.etag);
-      sum.update(Buffer.from(own, 'base64'));
-    }
-    value = `${Buffer.from(sum.digest()).toString('base64')}-${parts.length}`;
-  }
-  const given = call.header(`x-amz-checksum-${algorithm}`);
-  if (given !== undefined && given !== value && given !== value.replace(/-\d+$/, ''))
-    throw new ServiceError(400, 'BadDigest', `The ${algorithm} you specified did not match the calculated checksum.`);
-  return { [algorithm]: value };
-}
-
 export const abortMultipartUpload: Operation = async (call) => {
   const bucket = call.bucket();
   call.require('s3:AbortMultipartUpload', call.objectArn());
   const upload = findUpload(call, bucket);
   await bucket.endUpload(upload.record.uploadId);
   return { ...NO_CONTENT, resource: call.objectArn() };
-};
-
-export const listParts: Operation = async (call) => {
-  const bucket = call.bucket();
-  call.require('s3:ListMultipartUploadParts', call.objectArn());
-  const { record, parts } = findUpload(call, bucket);
-  const encode = call.encoder() ?? ((key: string) => key);
-  const marker = Number(call.param('part-number-marker') ?? 0);
-  const most = Math.min(Number(call.param('max-parts') ?? 1000), 1000);
-  const rest = [...parts.values()].filter((part) => part.number > marker).sort((a, b) => a.number - b.number);
-  const page = rest.slice(0, most);
-  return xmlAnswer('ListPartsResult', {
-    Bucket: call.bucketName,
-    Key: encode(record.key),
-    UploadId: record.uploadId,
-    PartNumberMarker: marker,
-    NextPartNumberMarker: page.at(-1)?.number ?? marker,
-    MaxParts: most,
-    IsTruncated: rest.length > page.length,
-    StorageClass: record.storageClass,
-    ChecksumAlgorithm: record.checksumAlgorithm?.toUpperCase(),
-    ChecksumType: record.checksumType,
-    Initiator: { ID: record.initiator },
-    Owner: { ID: ownerId(call.context.accountId) },
-    Part: page.map((part) => ({
-      PartNumber: part.number,
-      LastModified: xmlTime(part.lastModified),
-      ETag: `"${part.etag}"`,
-      Size: part.size,
-      ...checksumElements(part.checksums),
-    })),
-  });
-};
-
-export const listMultipartUploads: Operation = async (call) => {
-  const bucket = call.bucket();
-  call.require('s3:ListBucketMultipartUploads', call.bucketArn());
-  const encode = call.encoder() ?? ((key: string) => key);
-  const prefix = call.param('prefix') ?? '';
-  const keyMarker = call.param('key-marker') ?? '';
-  const idMarker = call.param('upload-id-marker') ?? '';
-  const most = Math.min(Number(call.param('max-uploads') ?? 1000), 1000);
-  const place = ({ key, uploadId }: UploadRecord): string => `${key}\0${uploadId}`;
-  const start = idMarker === '' ? `${keyMarker}\0\uffff` : `${keyMarker}\0${idMarker}`;
-  const rest = bucket
-    .uploads()
-    .map((upload) => upload.record)
-    .filter((record) => record.key.startsWith(prefix) && (keyMarker === '' || place(record) > start))
-    .sort((a, b) => (place(a) < place(b) ? -1 : 1));
-  const page = rest.slice(0, most);
-  const truncated = rest.length > page.length;
-  return xmlAnswer('ListMultipartUploadsResult', {
-    Bucket: call.bucketName,
-    KeyMarker: encode(keyMarker),
-    UploadIdMarker: idMarker,
-    NextKeyMarker: truncated ? encode(page.at(-1)?.key ?? '') : undefined,
-    NextUploadIdMarker: truncated ? page.at(-1)?.uploadId : undefined,
-    Prefix: encode(prefix),
-    EncodingType: call.param('encoding-type') ?? undefined,
-    MaxUploads: most,
-    IsTruncated: truncated,
-    Upload: page.map((record) => ({
-      Key: encode(record.key),
-      UploadId: record.uploadId,
-      Initiator: { ID: record.initiator },
-      Owner: { ID: ownerId(call.context.accountId) },
-      StorageClass: record.storageClass,
-      Initiated: xmlTime(record.initiated),
-    })),
-  });
 };

@@ -14,6 +14,8 @@ import { notImplemented } from './errors.ts';
 import { getObject, getObjectAttributes, headObject } from './get-object.ts';
 import { listObjects, listObjectsV2, listObjectVersions } from './list-objects.ts';
 import * as multipart from './multipart.ts';
+import { completeMultipartUpload } from './multipart-complete.ts';
+import { listMultipartUploads, listParts } from './multipart-lists.ts';
 import * as attributes from './object-attributes.ts';
 import { configuration } from './public-access.ts';
 import { putObject } from './put-object.ts';
@@ -47,10 +49,10 @@ export const S3_OPERATIONS: Readonly<Record<string, Operation>> = {
   CreateMultipartUpload: multipart.createMultipartUpload,
   UploadPart: multipart.uploadPart,
   UploadPartCopy: multipart.uploadPartCopy,
-  CompleteMultipartUpload: multipart.completeMultipartUpload,
+  CompleteMultipartUpload: completeMultipartUpload,
   AbortMultipartUpload: multipart.abortMultipartUpload,
-  ListParts: multipart.listParts,
-  ListMultipartUploads: multipart.listMultipartUploads,
+  ListParts: listParts,
+  ListMultipartUploads: listMultipartUploads,
   GetObjectTagging: attributes.getObjectTagging,
   PutObjectTagging: attributes.putObjectTagging,
   DeleteObjectTagging: attributes.deleteObjectTagging,
