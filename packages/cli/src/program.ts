@@ -32,6 +32,5 @@ export function buildProgram(runner: Runner): Command {
   addGlobalFlags(program);
   addRepositoryCommands(program, runner);
   addCloudCommands(program, runner);
-  program.action(() => program.help({ error: true }));
   return program;
 }

@@ -24,7 +24,8 @@ export async function run(argv: readonly string[], io: Io = processIo()): Promis
       out = new Output(io, { json: flags.json ?? false, quiet: flags.quiet ?? false, verbose: flags.verbose ?? 0 });
       code = (await action({ io, out, signal: stopping.signal })) ?? 0;
     });
-    await program.parseAsync(argv, { from: 'user' });
+    if (argv.length === 0) program.outputHelp();
+    else await program.parseAsync(argv, { from: 'user' });
     out.clearLine();
     return code;
   } catch (error) {

@@ -46,7 +46,7 @@ export function checkHostKey(
   const context = { fingerprint: found, key: keyLine(presented) };
   if (expected.length === 0) {
     return new HostarkError('host-key-unknown', `${where}: no host key is known, and it presents ${found}`, {
-      hint: 'compare the fingerprint with the one on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub) and accept it by name with --accept-host-key',
+      hint: 'compare the fingerprint with the one on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub) and put the key into hosts/NAME/host_ed25519.pub of the state directory',
       context,
     });
   }

@@ -19,7 +19,7 @@ export function objectName(type: FileType, id = ''): string {
 /** Returns the error for an object whose bytes are not what they must be. */
 export function damaged(type: FileType, id: string, problem: string, cause?: unknown): HostarkError {
   return new HostarkError('object-damaged', `${objectName(type, id)}: ${problem}`, {
-    hint: 'run `hostark repo check --read-data` to see everything that is damaged',
+    hint: 'run `hostark check --read-data` to see everything that is damaged',
     context: { type, ...(id === '' ? {} : { id }) },
     ...(cause === undefined ? {} : { cause }),
   });

@@ -23,7 +23,7 @@ export async function openRepository(backend: Backend, options: OpenOptions): Pr
   const sealed = await backend.load({ type: 'config', name: '' }).catch((error: unknown) => {
     if (!isHostarkError(error, 'object-missing')) throw error;
     throw new HostarkError('no-repository', `no repository at ${backend.location}: it has no config`, {
-      hint: 'check the location, or create a repository with `hostark repo init`',
+      hint: 'check the location, or create a repository with `hostark init`',
       context: { location: backend.location },
       cause: error,
     });

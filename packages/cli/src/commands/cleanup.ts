@@ -5,10 +5,10 @@ import { confirm } from '../terminal/confirm.ts';
 import { plural } from '../terminal/format.ts';
 import type { CommandCode } from '../tree/command.ts';
 
-export const cleanup: CommandCode<CloudFlags> = async (context, flags) => {
+export const cleanup: CommandCode<CloudFlags & { readonly foreign?: boolean }> = async (context, flags) => {
   const { out } = context;
   return withCloud(context, flags, async (cloud) => {
-    const plan = await planCleanup(cloud.clients, cloud.ledger, cloud);
+    const plan = await planCleanup(cloud.clients, cloud.ledger, { ...cloud, includeForeign: flags.foreign ?? false });
     for (const removal of plan.kept) out.say(`keep    ${removal.kind} ${removal.id}: ${removal.reason}`);
     for (const removal of plan.foreign)
       out.say(`ignore  ${removal.kind} ${removal.id}: made from another state directory`);

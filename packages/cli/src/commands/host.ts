@@ -10,6 +10,7 @@ interface LaunchFlags extends CloudFlags {
   readonly image: string;
   readonly type: string;
   readonly subnet?: string;
+  readonly zone?: string;
   readonly sshFrom?: string;
 }
 
@@ -24,6 +25,7 @@ export const launch: CommandCode<LaunchFlags> = async (context, flags, [name]) =
         image: flags.image,
         instanceType: flags.type,
         ...(flags.subnet === undefined ? {} : { subnet: flags.subnet }),
+        ...(flags.zone === undefined ? {} : { zone: flags.zone }),
         ...(flags.sshFrom === undefined ? {} : { sshFrom: [flags.sshFrom] }),
       },
       cloud,

@@ -75,6 +75,7 @@ export function addCloudCommands(program: Command, runner: Runner): void {
     .option('--image <alias|ami>', 'al2023, debian-12, ubuntu-24.04, or an AMI id', 'al2023')
     .option('--type <type>', 'instance type', 't3.small')
     .option('--subnet <id>', 'subnet (default: one of the default VPC)')
+    .option('--zone <zone>', 'availability zone')
     .option('--ssh-from <cidr>', 'address range that may log in over SSH')
     .option('-n, --dry-run', 'print the plan only');
   cloudFlags(addCommand(host, runner, 'list', 'list hosts', async () => (await import('../commands/host.ts')).list));
@@ -132,6 +133,7 @@ export function addCloudCommands(program: Command, runner: Runner): void {
       async () => (await import('../commands/cleanup.ts')).cleanup,
     ),
   )
+    .option('--foreign', 'also what another state directory made and left')
     .option('-y, --yes', 'do not ask')
     .option('-n, --dry-run', 'print the plan only');
 

@@ -26,6 +26,7 @@ export function addCommand<Flags>(
 ): Command {
   const command = parent.command(nameAndArguments).description(description).exitOverride();
   addGlobalFlags(command);
+  command.addHelpText('after', '\nFlags of all commands (-r, -p, --json, -q, -v ...): hostark --help');
   command.action(async () => {
     const flags = mergedFlags(command) as Flags & GlobalFlags;
     await runner(flags, async (context) => (await load())(context, flags, command.args));

@@ -18,7 +18,7 @@ export interface BlobSource {
 /** Returns the error for a blob that no index file names. */
 export function blobMissing(kind: BlobKind, id: BlobId): HostarkError {
   return new HostarkError('blob-missing', `${kind} blob ${id} is in no index file`, {
-    hint: 'run `hostark repo check` to see what is affected',
+    hint: 'run `hostark check` to see what is affected',
     context: { blob: id, kind },
   });
 }
@@ -39,7 +39,8 @@ export async function loadBlob(
   for (const { pack, offset, length, uncompressedLength } of [...places, ...places]) {
     const name = repo.blobs.packId(pack);
     try {
-      const options = signal === undefined ? {} : { signal };
+      // Tree packs are small and read again and again: a cache keeps them whole.
+      const options = { metadata: kind === 'tree', ...(signal === undefined ? {} : { signal }) };
       const sealed = await repo.backend.load({ type: 'data', name }, { offset, length }, options);
       return openBlob(repo.platform, repo.sealer, sealed, uncompressedLength, raw);
     } catch (error) {
@@ -47,7 +48,7 @@ export async function loadBlob(
       failure =
         error instanceof HostarkError && error.code === 'object-damaged'
           ? new HostarkError('object-damaged', `pack ${name}: ${kind} ${error.message}`, {
-              hint: 'run `hostark repo check --read-data` to see everything that is damaged',
+              hint: 'run `hostark check --read-data` to see everything that is damaged',
               context: { pack: name, blob: id, kind },
               cause: error,
             })

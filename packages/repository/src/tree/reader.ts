@@ -77,7 +77,7 @@ export class TreeReader {
     const handle = { type: 'data', name: this.#repo.blobs.packId(pack) } as const;
     try {
       if ((await this.#repo.backend.size(handle)) > Math.min(MAX_WHOLE_BYTES, this.#cacheBytes)) return null;
-      return await this.#repo.backend.load(handle);
+      return await this.#repo.backend.load(handle, undefined, { metadata: true });
     } catch {
       return null;
     }
