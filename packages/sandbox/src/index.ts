@@ -30,7 +30,7 @@ export interface SandboxOptions {
   readonly faults?: readonly FaultRule[];
   /** Whether policies see loopback HTTP as `aws:SecureTransport` = true with `s3:TlsVersion` 1.3. Default true: there is no TLS on loopback. */
   readonly secureTransport?: boolean;
-  /** Default true: an answered change survives a power cut (fsync). False: only the end of the process; several times faster. */
+  /** Default true: an answered change survives a power cut (fsync). False: only the end of the process; small writes take half the time. */
   readonly durable?: boolean;
   /**
    * `md5` (default): ETags as S3 makes them with SSE-S3. `opaque`: no MD5, as S3 does with SSE-KMS; saves about 1.4 ns of
