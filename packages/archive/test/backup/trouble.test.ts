@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HostarkError } from '@hostark/protocol';
-import { type Backend, checkRepository, type Handle, memoryBackend } from '@hostark/repository';
+import { type Backend, type Body, checkRepository, type Handle, memoryBackend } from '@hostark/repository';
 import { describe, expect, test } from 'vitest';
 import { backup } from '../../src/backup/backup.ts';
 import type { Scope, Selector } from '../../src/select/selector.ts';
@@ -30,11 +30,24 @@ function whileWalking(name: string, hook: () => void): Selector {
 /** `inner`, with something to do before each pack is saved. */
 function beforePacks(inner: Backend, hook: (saved: number) => void | Promise<void>): Backend {
   let saved = 0;
+  return beforeSaves(inner, ({ type }) => (type === 'data' ? hook(saved++) : undefined));
+}
+
+/** Config and keys alone: a repository to which nothing was saved yet. */
+async function copyOf(backend: Backend): Promise<Backend> {
+  const copy = memoryBackend();
+  const handles: Handle[] = [{ type: 'config', name: '' }];
+  for await (const { name } of backend.list('keys')) handles.push({ type: 'keys', name });
+  for (const handle of handles) await copy.save(handle, await backend.load(handle));
+  return copy;
+}
+
+function beforeSaves(inner: Backend, hook: (handle: Handle, body: Body) => void | Promise<void>): Backend {
   return {
     location: inner.location,
     connections: inner.connections,
-    save: async (handle: Handle, body, options) => {
-      if (handle.type === 'data') await hook(saved++);
+    save: async (handle, body, options) => {
+      await hook(handle, body);
       return await inner.save(handle, body, options);
     },
     load: (handle, range, options) => inner.load(handle, range, options),
@@ -197,6 +210,26 @@ describe('an interrupted backup', () => {
     const signal = AbortSignal.abort();
     const run = backup(repository, { targets: ['.'], workingDirectory: folder, host, workers: 0, signal });
     await expect(run).rejects.toMatchObject({ name: 'AbortError' });
+  });
+});
+
+describe('a backup that is killed', () => {
+  testInFolder('after any write leaves a repository without errors', async ({ folder }) => {
+    for (let i = 0; i < 12; i++) writeFileSync(join(folder, `f${i}`), noise(1_000_000, i));
+    const backend = memoryBackend();
+    await newRepository(backend);
+    const writes: { handle: Handle; body: Uint8Array }[] = [];
+    const recording = beforeSaves(backend, (handle, body) => {
+      writes.push({ handle, body: Buffer.concat(body instanceof Uint8Array ? [body] : body) });
+    });
+    const start = await copyOf(backend);
+    const options = { targets: ['.'], workingDirectory: folder, host, workers: 2, packSizeBytes: 4 * 1024 * 1024 };
+    await backup(await reopen(recording), options);
+    expect(writes.map(({ handle }) => handle.type)).toEqual(expect.arrayContaining(['data', 'index', 'snapshots']));
+    for (const { handle, body } of writes) {
+      await start.save(handle, body);
+      expect(await checkRepository(await reopen(start))).toMatchObject({ errors: 0 });
+    }
   });
 });
 
