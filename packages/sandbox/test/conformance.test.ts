@@ -6,7 +6,7 @@ import { S3_OPERATIONS } from '../src/s3/service.ts';
 function listed(chapter: string): string[] {
   const text = readFileSync(new URL('../CONFORMANCE.md', import.meta.url), 'utf8');
   const body = text.split(/^## /m).find((one) => one.startsWith(chapter)) ?? '';
-  const rows = [...body.matchAll(/^\| ([A-Z][A-Za-z0-9, ]+) \|/gm)].map((row) => row[1] ?? '');
+  const rows = [...body.matchAll(/^\| ([A-Z][A-Za-z0-9, ]+) \|/gm)].map((row) => (row[1] ?? '').trim());
   return rows.filter((row) => row !== 'Operation').flatMap((row) => row.split(', '));
 }
 
