@@ -126,12 +126,14 @@ export class RestoreWalk {
     const task = new FileTask(context, folder, node);
     const size = node.type === 'file' ? Number(node.size) : 0;
     const decision = there === null ? null : decideExisting(context.overwrite, node, there);
-    const head = node.type === 'file' ? this.#links.find(node, () => this.#head(task)) : null;
-    context.tally.found(head === null ? size : 0);
     if (decision === 'skip') {
-      context.tally.skipped(task.item, head === null ? size : 0, false);
+      context.tally.found(size);
+      context.tally.skipped(task.item, size, false);
       return;
     }
+    // A name that is skipped heads nothing: what is there may be another content, which its other names must not get.
+    const head = node.type === 'file' ? this.#links.find(node, () => this.#head(task)) : null;
+    context.tally.found(head === null ? size : 0);
     if (head !== null) {
       this.#batch.links.push({ path: task.path, item: task.item, head, existing: there });
       return;

@@ -162,6 +162,17 @@ describe('hard links', () => {
     expect(lstatSync(join(folder, 'b'), { bigint: true }).mtimeNs).toBe(MTIME_NS);
   });
 
+  testInFolder('a name that is kept as it is lends its content to no other name', async ({ folder }) => {
+    const made = await TestRepository.create();
+    const shared = { links: 2n, inode: 77n, deviceId: 5n };
+    const tree = made.tree([made.file('x', [HELLO], shared), made.file('y', [HELLO], shared)]);
+    await made.closePacks();
+    writeFileSync(join(folder, 'x'), 'mine');
+    await restore(made.repository, tree, folder, { workers: 0, overwrite: 'never' });
+    expect(readFileSync(join(folder, 'x'), 'utf8')).toBe('mine');
+    expect(readFileSync(join(folder, 'y'), 'utf8')).toBe('hello');
+  });
+
   testInFolder('an inode number without a device, or with other content, joins nothing', async ({ folder }) => {
     const made = await TestRepository.create();
     const tree = made.tree([
