@@ -27,7 +27,7 @@ export const demo: CommandCode<DemoFlags> = async (context, flags) => {
   const { out, signal } = context;
   const directory = flags.directory ?? (await mkdtemp(join(tmpdir(), 'hostark-demo-')));
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const sandbox = await startSandbox({ directory: join(directory, 'cloud') });
+  const sandbox = await startSandbox({ directory: join(directory, 'cloud'), durable: false, etags: 'opaque' });
   let done = false;
   try {
     const cloud = await openCloud(context, {

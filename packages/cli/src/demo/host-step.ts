@@ -1,5 +1,6 @@
 /** Step 2: a host with role, instance profile, key pair and security group, and a real tree of files on its disk. */
 import { type Host, launchHost, planLaunch } from '@hostark/cloud';
+import { HostarkError } from '@hostark/protocol';
 import { BECOME_ROOT, type Session } from '@hostark/remote';
 import { agentArchive, installAgent, logIn, type RemoteAgent } from '../hosts/agent.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
@@ -20,18 +21,20 @@ export interface DemoHost {
 
 /** Launches a host, logs in and brings the agent: the same for the host that is lost and the one that replaces it. */
 export async function launchWithAgent(
-  { cloud }: DemoState,
+  state: DemoState,
   bucket: DemoBucket,
   name: string,
   prefix: string,
   say: Say,
 ): Promise<Omit<DemoHost, 'bytesMoved' | 'data'>> {
+  const { cloud } = state;
   const quiet = { ...cloud, onEvent: () => {} };
   const plan = await planLaunch(cloud.clients, { name, bucket: bucket.name, prefix }, quiet);
   const host = await launchHost(cloud.clients, plan, quiet);
   say(
     `instance ${host.instanceId} (${host.image}, ${host.instanceType}) with role ${plan.identity?.roleName ?? 'none'}, key pair ${plan.keyName}, security group ${plan.network.securityGroupName}`,
   );
+  say(`it is made of ${await isolationOf(state, host)}`);
   const session = await logIn(host, cloud.signal);
   say(`logged in over SSH at ${host.address}:${host.port}, host key verified`);
   const agent = await installAgent(session, await agentArchive(cloud), { signal: cloud.signal });
@@ -47,13 +50,37 @@ export async function hostStep(state: DemoState, bucket: DemoBucket, say: Say): 
   const chosen = await chooseData(state.dataDirectory);
   say(`copying ${plural(chosen.files, 'file')}, ${formatBytes(chosen.bytes)} from ${chosen.origin}`);
   await runScript(launched.session, `mkdir -p '${data}'`, signal);
-  const unpacked = await launched.session.exec(`${BECOME_ROOT}\nexec $as_root tar -C '${data}' -xpf -`, {
-    stdin: streamTar(chosen, signal),
-    signal,
-  });
-  if (unpacked.code !== 0)
-    throw new Error(`tar on the host ended with ${unpacked.code}: ${unpacked.stderr.slice(0, 500)}`);
+  const unpacked = await launched.session.exec(unpackCommand(data), { stdin: streamTar(chosen, signal), signal });
+  if (unpacked.code !== 0) {
+    throw new HostarkError(
+      'command-failed',
+      `tar on the host ended with ${unpacked.code}: ${unpacked.stderr.slice(-500)}`,
+    );
+  }
   const made = await runScript(launched.session, ODDITIES_SCRIPT, signal, { DATA: data });
   say(made.trim().split('\n').at(-1) ?? '');
   return { ...launched, data, bytesMoved: chosen.bytes };
+}
+
+/** Unpacks as root where that is possible; owners are kept where this host can have more than one. */
+function unpackCommand(directory: string): string {
+  return `${BECOME_ROOT}
+probe='${directory}/.probe'
+: > "$probe"
+if $as_root chown 1:1 "$probe" 2>/dev/null; then owners=; else owners=--no-same-owner; fi
+$as_root rm -f "$probe"
+exec $as_root tar -C '${directory}' $owners -xpf -`;
+}
+
+const ISOLATION: Readonly<Record<string, string>> = {
+  namespace: 'processes in namespaces of their own, with a root directory, owners and devices of their own',
+  'user-namespace': 'processes in a user namespace with a root directory of their own; only one owner exists there',
+  folder: 'processes in a plain folder, since this system allows no namespaces',
+};
+
+/** Says what stands for a machine here: the sandbox tells it in a tag. */
+async function isolationOf({ sandbox }: DemoState, host: Host): Promise<string> {
+  const entry = (await sandbox.inventory()).find(({ kind, id }) => kind === 'ec2:instance' && id === host.instanceId);
+  const isolation = String(entry?.detail?.isolation ?? 'unknown');
+  return ISOLATION[isolation] ?? isolation;
 }
