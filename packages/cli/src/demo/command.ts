@@ -52,8 +52,9 @@ export const demo: CommandCode<DemoFlags> = async (context, flags) => {
     if (flags.keep) await stay(out, sandbox.environment(), signal);
   } finally {
     await sandbox.stop();
-    // The cloud's disks are no use without it; the downloaded repository stays.
-    if (!flags.keep) await rm(join(directory, 'cloud'), { recursive: true, force: true });
+    // The cloud's disks and what this machine knew of it are no use any more; the downloaded repository stays.
+    const spent = flags.keep ? [] : ['cloud', 'state', 'config'];
+    for (const name of spent) await rm(join(directory, name), { recursive: true, force: true });
   }
   if (!done)
     throw new HostarkError('verification-failed', 'what came back is not what was saved, see the differences above');

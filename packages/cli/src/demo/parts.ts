@@ -8,7 +8,11 @@ const FOLDER_ITEMS = { least: 3, most: 500 };
 
 /** Returns the path of the largest file, and of a folder of middling size, both relative to the record's root. */
 export function pickParts(manifest: readonly ManifestEntry[]): { file: string; folder: string } {
-  const plain = manifest.filter((entry) => entry.path !== '' && !entry.hardLinkOf && readable(entry) !== null);
+  // The data itself: the files of every kind that the demo adds are compared with the whole tree.
+  const plain = manifest.filter((entry) => {
+    const path = readable(entry);
+    return path !== null && path !== '' && !path.startsWith('oddities') && entry.hardLinkOf === undefined;
+  });
   const largest = plain.filter((entry) => entry.type === 'file').sort((a, b) => Number(b.size) - Number(a.size))[0];
   const folder = plain.find((entry) => {
     const items = below(manifest, readable(entry)!);

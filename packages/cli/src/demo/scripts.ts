@@ -40,7 +40,9 @@ if [ "$(id -u)" = 0 ]; then
   mknod device c 1 3 2>/dev/null || :
 fi
 if command -v setfattr >/dev/null 2>&1; then setfattr -n user.hostark -v proof first 2>/dev/null || :; fi
-echo "plus hard links, a sparse file, a fifo, foreign owners, set-user-id and sticky bits, names with line breaks and raw bytes"
+owners=
+if [ -e device ]; then owners=" a device, foreign owners,"; fi
+echo "plus hard links, a sparse file, a fifo,$owners set-user-id and sticky bits, names with line breaks and raw bytes"
 `;
 
 /** A day on the host: files grow, go, move, appear and change mode. */
