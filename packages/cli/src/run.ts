@@ -4,7 +4,7 @@
 
 import { setMaxListeners } from 'node:events';
 import { ERROR_EXIT_CODES, exitCodeOf, HostarkError } from '@hostark/protocol';
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { buildProgram } from './program.ts';
 import { type Io, processIo } from './terminal/io.ts';
 import { Output } from './terminal/output.ts';
@@ -17,18 +17,25 @@ export async function run(argv: readonly string[], io: Io = processIo()): Promis
   // Before commander has parsed, errors are printed by what argv says of --json.
   let out = new Output(io, { json: argv.includes('--json'), quiet: false, verbose: argv.includes('-v') ? 1 : 0 });
   const unlisten = listenForSignals(stopping, () => out.say('stopping cleanly, press Ctrl-C again to end at once'));
-  ignoreBrokenPipe(io);
+  let readerLeft = false;
+  const unwatch = onBrokenPipe(io, () => {
+    readerLeft = true;
+    stopping.abort(new HostarkError('interrupted', 'the reader of our output left'));
+  });
   try {
     let code = 0;
     const program = buildProgram(async (flags, action) => {
       out = new Output(io, { json: flags.json ?? false, quiet: flags.quiet ?? false, verbose: flags.verbose ?? 0 });
       code = (await action({ io, out, signal: stopping.signal })) ?? 0;
     });
+    // With --json what commander says of wrong usage is told as JSON below.
+    if (out.json) muteErrors(program);
     if (argv.length === 0) program.outputHelp();
     else await program.parseAsync(argv, { from: 'user' });
     out.clearLine();
     return code;
   } catch (error) {
+    if (readerLeft) return 0; // `hostark ls | head` is no error; locks are released by now
     if (error instanceof CommanderError) return commanderExit(error, out);
     const failure = stopping.signal.aborted ? interruption(error) : error;
     const code = exitCodeOf(failure);
@@ -36,7 +43,13 @@ export async function run(argv: readonly string[], io: Io = processIo()): Promis
     return code;
   } finally {
     unlisten();
+    unwatch();
   }
+}
+
+function muteErrors(command: Command): void {
+  command.configureOutput({ writeErr: () => {} });
+  for (const child of command.commands) muteErrors(child);
 }
 
 /** Help and version are successes; commander has printed its own message for the rest. */
@@ -68,10 +81,12 @@ function listenForSignals(stopping: AbortController, onFirst: () => void): () =>
   };
 }
 
-/** `hostark ls | head` ends the reader first: that is no error. */
-function ignoreBrokenPipe(io: Io): void {
-  io.stdout.once('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
-  });
+/** Tells when the reader of stdout is gone; the command then stops cleanly. Returns what ends the watch. */
+function onBrokenPipe(io: Io, left: () => void): () => void {
+  const listener = (error: NodeJS.ErrnoException): void => {
+    if (error.code === 'EPIPE') left();
+    else throw error;
+  };
+  io.stdout.on('error', listener);
+  return () => io.stdout.off('error', listener);
 }

@@ -2,10 +2,10 @@
 import { userInfo } from 'node:os';
 import { backup, compileSelector } from '@hostark/archive';
 import type { BackupJob } from '@hostark/protocol';
-import type { JobContext } from '../commands/agent.ts';
 import { backupSummary } from '../commands/backup-summary.ts';
 import { userName } from '../repository/open.ts';
 import { VERSION } from '../version.ts';
+import type { JobContext } from './job-context.ts';
 import { withJobRepository } from './job-repository.ts';
 
 export async function runBackupJob(job: BackupJob, context: JobContext): Promise<Record<string, unknown>> {

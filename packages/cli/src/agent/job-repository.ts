@@ -2,9 +2,9 @@
 import { nodePlatform } from '@hostark/kernels';
 import type { RepositoryAccess } from '@hostark/protocol';
 import { acquireLock, counting, openBackend, openRepository, type Repository } from '@hostark/repository';
-import type { JobContext } from '../commands/agent.ts';
 import { lockHolder } from '../repository/open.ts';
 import { cacheDirectory } from '../terminal/io.ts';
+import type { JobContext } from './job-context.ts';
 
 /** Requests by operation and bytes both ways, for the report. */
 export interface Traffic {

@@ -1,7 +1,7 @@
 /** The agent's record of a folder: hashes and attributes, sent in batches. */
 import { type ManifestEntry, recordManifest } from '@hostark/archive';
 import type { ManifestJob } from '@hostark/protocol';
-import type { JobContext } from '../commands/agent.ts';
+import type { JobContext } from './job-context.ts';
 
 /** Small enough for a line, large enough that lines cost nothing. */
 const ENTRIES_PER_MESSAGE = 500;

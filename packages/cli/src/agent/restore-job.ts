@@ -1,8 +1,8 @@
 /** The agent's restore: a snapshot, or a part of it, onto the host. */
 import { restore } from '@hostark/archive';
 import type { RestoreJob } from '@hostark/protocol';
-import type { JobContext } from '../commands/agent.ts';
 import { openSnapshot } from '../repository/snapshot-tree.ts';
+import type { JobContext } from './job-context.ts';
 import { withJobRepository } from './job-repository.ts';
 
 export async function runRestoreJob(job: RestoreJob, context: JobContext): Promise<Record<string, unknown>> {

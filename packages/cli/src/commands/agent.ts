@@ -8,25 +8,15 @@ import {
   type AgentMessage,
   exitCodeOf,
   HostarkError,
-  type OperationEvent,
   parseAgentJob,
   toWireError,
 } from '@hostark/protocol';
 import { runBackupJob } from '../agent/backup-job.ts';
+import type { JobContext } from '../agent/job-context.ts';
 import { runManifestJob } from '../agent/manifest-job.ts';
 import { runRestoreJob } from '../agent/restore-job.ts';
-import type { CommandContext } from '../context.ts';
 import type { CommandCode } from '../tree/command.ts';
 import { VERSION } from '../version.ts';
-
-/** What a job may do besides answering: tell, and be stopped. */
-export interface JobContext {
-  readonly context: CommandContext;
-  readonly signal: AbortSignal;
-  readonly onEvent: (event: OperationEvent) => void;
-  /** Sends one message; resolves when the stream takes more. */
-  readonly send: (message: AgentMessage) => Promise<void>;
-}
 
 export const agent: CommandCode<object> = async (context) => {
   const { io } = context;

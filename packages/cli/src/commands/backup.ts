@@ -76,9 +76,7 @@ export const backup: CommandCode<BackupFlags> = async (context, flags, args) => 
           targets,
           excludes,
           excludePatterns: flags.exclude ?? [],
-          ...(flags.excludeLargerThan === undefined
-            ? {}
-            : { excludeLargerThanBytes: BigInt(parseSize(flags.excludeLargerThan)) }),
+          ...(flags.excludeLargerThan === undefined ? {} : { excludeLargerThan: parseSize(flags.excludeLargerThan) }),
           excludeIfPresent: [
             ...(flags.excludeIfPresent ?? []).map(parseTagFile),
             ...(flags.excludeCaches ? [CACHE_TAG] : []),

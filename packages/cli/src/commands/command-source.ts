@@ -1,5 +1,6 @@
 /** A command's output as the source of a backup; its failure is the backup's failure. */
 import { spawn } from 'node:child_process';
+import { PassThrough } from 'node:stream';
 import { HostarkError } from '@hostark/protocol';
 import type { CommandContext } from '../context.ts';
 
@@ -33,5 +34,7 @@ export function commandSource(words: readonly string[], { io, signal }: CommandC
     });
   });
   ended.catch(() => {}); // asked for at the end of the stream
-  return { chunks: child.stdout as AsyncIterable<Uint8Array>, finished: () => ended };
+  // Node throws away what nobody reads when a child ends: a quick command would lose its output before we ask for it.
+  const chunks: AsyncIterable<Uint8Array> = child.stdout.pipe(new PassThrough());
+  return { chunks, finished: () => ended };
 }

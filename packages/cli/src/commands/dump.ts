@@ -35,6 +35,8 @@ export const dump: CommandCode<DumpFlags> = async (context, flags, [spec, path])
 
 function toStream(stream: NodeJS.WritableStream): DumpSink {
   return async (bytes) => {
+    // A stream whose reader left never drains.
+    if (!stream.writable) throw new HostarkError('interrupted', 'the reader of our output left');
     if (!stream.write(bytes)) await once(stream, 'drain');
   };
 }
