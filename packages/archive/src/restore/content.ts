@@ -18,7 +18,10 @@ import { type Need, type Piece, planSegments, type Segment, type SegmentLimits }
  * Half a default pack per request: large enough that a round trip to S3 costs little, small enough that a few in flight
  * stay far below the memory bound. A gap is read along where that is cheaper than a request of its own.
  */
-const LIMITS: SegmentLimits = { segmentBytes: 8 << 20, gapBytes: 512 << 10 };
+const REMOTE: SegmentLimits = { segmentBytes: 8 << 20, gapBytes: 512 << 10 };
+
+/** A local file costs nothing to ask: segments are small enough to stay in the processor's cache, gaps are jumped. */
+const LOCAL: SegmentLimits = { segmentBytes: 2 << 20, gapBytes: 32 << 10 };
 
 /** Segments loaded and not written yet hold at most this much memory. */
 const IN_FLIGHT_BYTES: number = 64 << 20;
@@ -39,7 +42,7 @@ export async function writeContent(context: RestoreContext, tasks: readonly File
     for (const task of writable) if (isParts(task) && task.pending === 0) shorten(context, task);
     const segments = planSegments(
       needs.filter((need) => !tasks[need.file]!.failed),
-      LIMITS,
+      localDirectory(context) === null ? REMOTE : LOCAL,
     );
     const limit = concurrency(context);
     await forEachLimited(segments, limit, (segment) => writeOne(context, tasks, segment));
@@ -114,7 +117,7 @@ function concurrency(context: RestoreContext): number {
   const local = 2 * context.crew.threads + 1;
   if (localDirectory(context) !== null) return local;
   const wanted = Math.max(local, context.repository.backend.connections);
-  return Math.min(wanted, Math.floor(IN_FLIGHT_BYTES / LIMITS.segmentBytes));
+  return Math.min(wanted, Math.floor(IN_FLIGHT_BYTES / REMOTE.segmentBytes));
 }
 
 function localDirectory(context: RestoreContext): string | null {
