@@ -8,6 +8,7 @@ import { type Command, CommanderError } from 'commander';
 import { buildProgram } from './program.ts';
 import { type Io, processIo } from './terminal/io.ts';
 import { Output } from './terminal/output.ts';
+import { ReaderLeft } from './terminal/reader.ts';
 
 /** Runs the command line and returns the exit code. Never throws. */
 export async function run(argv: readonly string[], io: Io = processIo()): Promise<number> {
@@ -17,11 +18,7 @@ export async function run(argv: readonly string[], io: Io = processIo()): Promis
   // Before commander has parsed, errors are printed by what argv says of --json.
   let out = new Output(io, { json: argv.includes('--json'), quiet: false, verbose: argv.includes('-v') ? 1 : 0 });
   const unlisten = listenForSignals(stopping, () => out.say('stopping cleanly, press Ctrl-C again to end at once'));
-  let readerLeft = false;
-  const unwatch = onBrokenPipe(io, () => {
-    readerLeft = true;
-    stopping.abort(new HostarkError('interrupted', 'the reader of our output left'));
-  });
+  outliveBrokenPipe(io);
   try {
     let code = 0;
     const program = buildProgram(async (flags, action) => {
@@ -35,7 +32,7 @@ export async function run(argv: readonly string[], io: Io = processIo()): Promis
     out.clearLine();
     return code;
   } catch (error) {
-    if (readerLeft) return 0; // `hostark ls | head` is no error; locks are released by now
+    if (error instanceof ReaderLeft || isBrokenPipe(error)) return 0;
     if (error instanceof CommanderError) return commanderExit(error, out);
     const failure = stopping.signal.aborted ? interruption(error) : error;
     const code = exitCodeOf(failure);
@@ -43,7 +40,6 @@ export async function run(argv: readonly string[], io: Io = processIo()): Promis
     return code;
   } finally {
     unlisten();
-    unwatch();
   }
 }
 
@@ -81,12 +77,24 @@ function listenForSignals(stopping: AbortController, onFirst: () => void): () =>
   };
 }
 
-/** Tells when the reader of stdout is gone; the command then stops cleanly. Returns what ends the watch. */
-function onBrokenPipe(io: Io, left: () => void): () => void {
-  const listener = (error: NodeJS.ErrnoException): void => {
-    if (error.code === 'EPIPE') left();
-    else throw error;
-  };
-  io.stdout.on('error', listener);
-  return () => io.stdout.off('error', listener);
+/**
+ * `hostark ls | head` ends the reader first: that is no error. Commands that live by their output stop by themselves
+ * (requireReader), a backup goes on; either way locks are released.
+ */
+function outliveBrokenPipe(io: Io): void {
+  io.stdout.on('error', (error) => {
+    if (!isBrokenPipe(error)) throw error;
+  });
+}
+
+function isBrokenPipe(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | null)?.code === 'EPIPE';
+}
+
+/** What nobody caught is printed like any other error, instead of as a dump of the bundle's source. */
+function reportCrash(print: (error: unknown) => void): void {
+  process.once('uncaughtException', (error) => {
+    print(error);
+    process.exit(1);
+  });
 }

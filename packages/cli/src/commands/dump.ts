@@ -6,6 +6,7 @@ import { HostarkError } from '@hostark/protocol';
 import { type FilterFlags, snapshotFilter } from '../repository/filter.ts';
 import { withRepository } from '../repository/open.ts';
 import { openSnapshot } from '../repository/snapshot-tree.ts';
+import { requireReader } from '../terminal/reader.ts';
 import type { CommandCode } from '../tree/command.ts';
 
 interface DumpFlags extends FilterFlags {
@@ -35,8 +36,7 @@ export const dump: CommandCode<DumpFlags> = async (context, flags, [spec, path])
 
 function toStream(stream: NodeJS.WritableStream): DumpSink {
   return async (bytes) => {
-    // A stream whose reader left never drains.
-    if (!stream.writable) throw new HostarkError('interrupted', 'the reader of our output left');
+    requireReader(stream); // without one it would never drain
     if (!stream.write(bytes)) await once(stream, 'drain');
   };
 }

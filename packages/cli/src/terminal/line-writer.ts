@@ -1,5 +1,6 @@
 /** Writes many lines to a stream in large pieces. Names that are not UTF-8 go out as the bytes they are. */
 import type { Writable } from 'node:stream';
+import { requireReader } from './reader.ts';
 
 const PIECE_BYTES = 64 * 1024;
 
@@ -26,6 +27,7 @@ export class LineWriter {
   }
 
   #flush(): void {
+    requireReader(this.#stream);
     if (this.#bytes > 0) this.#stream.write(Buffer.concat(this.#parts));
     this.#parts = [];
     this.#bytes = 0;
