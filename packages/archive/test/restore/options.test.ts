@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { OperationEvent } from '@hostark/protocol';
 import { describe, expect } from 'vitest';
 import { restore } from '../../src/restore/restore.ts';
+import { workersBuilt } from '../support/fixture-repository.ts';
 import { testInFolder } from '../support/temporary.ts';
 import { MTIME_NS, node, noise, TestRepository } from '../support/test-repository.ts';
 
@@ -187,6 +188,19 @@ describe('hard links', () => {
     expect(readFileSync(join(folder, 'd'), 'utf8')).toBe('other');
     expect(statSync(join(folder, 'a')).nlink).toBe(1);
   });
+});
+
+describe('threads', () => {
+  testInFolder.skipIf(!workersBuilt())(
+    'write what was loaded for them (needs the built worker)',
+    async ({ folder }) => {
+      const { made, tree } = await sample();
+      const result = await restore(made.repository, tree, folder, { workers: 2, verify: true });
+      expect(result).toMatchObject({ errorCount: 0, filesVerified: 5 });
+      const again = await restore(made.repository, tree, folder, { workers: 2 });
+      expect(again).toMatchObject({ bytesRestored: 0, filesSkipped: 5, errorCount: 0 });
+    },
+  );
 });
 
 describe('odd items', () => {
