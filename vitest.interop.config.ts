@@ -7,7 +7,13 @@ export default defineConfig({
   test: {
     include: ['test/interop/**/*.test.ts'],
     pool: 'forks',
-    reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
+    reporters: [
+      'default',
+      './scripts/list-skipped.mjs',
+      ...(report === undefined ? [] : [['json', { outputFile: report }] as const]),
+    ],
+    // The SDK's advice to its own users is noise here, as it is for ours.
+    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     maxWorkers: 2,
     testTimeout: 300_000,
     hookTimeout: 120_000,
