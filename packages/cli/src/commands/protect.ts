@@ -2,6 +2,7 @@
 import { type CloudFlags, withCloud } from '../hosts/cloud.ts';
 import { type ProtectReport, protectHost } from '../hosts/protect.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
+import type { Output } from '../terminal/output.ts';
 import type { CommandCode } from '../tree/command.ts';
 
 interface ProtectFlags extends CloudFlags {
@@ -14,6 +15,7 @@ export const protect: CommandCode<ProtectFlags> = async (context, flags, [host, 
   return withCloud(context, flags, async (cloud) => {
     const report = await protectHost(cloud, host!, {
       targets,
+      onRecoveryKey: (key) => tellRecoveryKey(out, key),
       ...(flags.exclude === undefined ? {} : { excludes: flags.exclude }),
       ...(flags.tag === undefined ? {} : { tags: flags.tag.flatMap((list) => list.split(',')) }),
     });
@@ -25,6 +27,14 @@ export const protect: CommandCode<ProtectFlags> = async (context, flags, [host, 
   });
 };
 
+function tellRecoveryKey(out: Output, key: string): void {
+  out.data({ message_type: 'recovery_key', recovery_key: key });
+  out.print(`recovery key: ${key}`);
+  out.print(
+    'Write it down and keep it elsewhere. It is shown this once; with it, stock restic opens the backups without this machine.',
+  );
+}
+
 function reportLines(report: ProtectReport): string[] {
   const { summary } = report;
   const lines = [
@@ -33,12 +43,5 @@ function reportLines(report: ProtectReport): string[] {
       `${summary.files_new} new, ${summary.files_changed} changed, ${formatBytes(report.bytesUploaded)} uploaded`,
   ];
   if (report.errorCount > 0) lines.push(`${plural(report.errorCount, 'item')} could not be saved, see above`);
-  if (report.recoveryKey !== null) {
-    lines.push(
-      '',
-      `recovery key: ${report.recoveryKey}`,
-      'Write it down and keep it elsewhere. It is shown this once; with it, stock restic opens the backups without this machine.',
-    );
-  }
   return lines;
 }

@@ -10,6 +10,8 @@ export interface ProtectRequest {
   readonly targets: readonly string[];
   readonly excludes?: readonly string[];
   readonly tags?: readonly string[];
+  /** Told when the repository was made now, before the backup: it must not be lost with a backup that fails. */
+  readonly onRecoveryKey?: (key: string) => void;
 }
 
 /** What the agent answers about a backup; the fields are those of restic's summary. */
@@ -51,6 +53,7 @@ export async function runBackup(
 ): Promise<ProtectReport> {
   const access = await createAccess(cloud, storeOf(host));
   const recoveryKey = await ensureRepository(cloud, access);
+  if (recoveryKey !== null) request.onRecoveryKey?.(recoveryKey);
   const job: BackupJob = {
     schema: 1,
     kind: 'backup',
