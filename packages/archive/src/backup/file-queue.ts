@@ -3,7 +3,7 @@
  * number at a time. Nobody waits for a single file: each says what to do when it is done.
  */
 import type { Stat } from '@hostark/kernels';
-import { type BlobId, blobIdFrom, ID_BYTES } from '@hostark/repository';
+import { type BlobId, blobId, ID_BYTES } from '@hostark/repository';
 import { writeFacts } from '../pool/engine.ts';
 import {
   FACTS_PER_FILE,
@@ -17,6 +17,7 @@ import {
   type StoredCounts,
 } from '../pool/jobs.ts';
 import type { Pool } from '../pool/pool.ts';
+import { type Location, pathOf } from '../walk/paths.ts';
 
 /** A batch goes when it has one of these. Few enough that all workers end at about the same time. */
 const BATCH_FILES = 128;
@@ -27,6 +28,8 @@ const LEAST_BATCH_FILES = 16;
 const MAX_PENDING = 1024;
 /** A part of a large file; finding its start costs a few MiB of scanning. */
 const PART_BYTES = 64 * 1024 * 1024;
+
+const SLASH = 0x2f;
 
 export type FileOutcome =
   | {
@@ -42,9 +45,7 @@ export type FileOutcome =
   | { readonly kind: 'vanished' }
   | { readonly kind: 'stopped' };
 
-export interface PendingFile {
-  /** Absolute. */
-  readonly path: Uint8Array;
+export interface PendingFile extends Location {
   readonly stat: Stat;
   readonly done: (outcome: FileOutcome) => void;
 }
@@ -105,12 +106,18 @@ export class FileQueue {
     const facts = new BigInt64Array(files.length * FACTS_PER_FILE);
     let length = 0;
     files.forEach((file, i) => {
-      length += file.path.length;
+      length += file.directory.length + 1 + file.base.length;
       pathEnds[i] = length;
       writeFacts(file.stat, facts, i * FACTS_PER_FILE);
     });
     const paths = new Uint8Array(length);
-    for (const [i, file] of files.entries()) paths.set(file.path, pathEnds[i]! - file.path.length);
+    for (const [i, { directory, base }] of files.entries()) {
+      // The root makes `//name`, which means the same.
+      const baseAt = pathEnds[i]! - base.length;
+      paths.set(base, baseAt);
+      paths[baseAt - 1] = SLASH;
+      paths.set(directory, baseAt - 1 - directory.length);
+    }
     try {
       const result = await this.#pool.run({ kind: 'files', paths, pathEnds, facts });
       this.#stored(result.stored);
@@ -125,7 +132,7 @@ export class FileQueue {
     const facts = new BigInt64Array(FACTS_PER_FILE);
     writeFacts(file.stat, facts, 0);
     const starts = new BigInt64Array(new SharedArrayBuffer(parts * 8)).fill(PART_UNKNOWN);
-    const path = new Uint8Array(file.path);
+    const path = new Uint8Array(pathOf(file));
     const run = async (index: number): Promise<FileOutcome> => {
       const job = { kind: 'part', path, facts, index, partBytes: PART_BYTES, starts } as const;
       const result = await this.#pool.run(job);
@@ -164,8 +171,9 @@ function outcomeOf(result: FilesResult, file: number): FileOutcome {
   if (status !== FILE_SAVED && status !== FILE_CHANGED) throw new Error(`a worker answered with status ${status}`);
   const content: BlobId[] = [];
   const end = result.chunkEnds[file]!;
+  const ids = Buffer.from(result.ids.buffer, result.ids.byteOffset, result.ids.length);
   for (let chunk = file === 0 ? 0 : result.chunkEnds[file - 1]!; chunk < end; chunk++) {
-    content.push(blobIdFrom(result.ids, chunk * ID_BYTES));
+    content.push(blobId(ids.toString('hex', chunk * ID_BYTES, (chunk + 1) * ID_BYTES)));
   }
   const fresh = result.fresh.find((row) => row.file === file)?.stat ?? null;
   return { kind: 'saved', changed: status === FILE_CHANGED, content, size: result.sizes[file]!, fresh };

@@ -2,7 +2,7 @@
  * Takes finished packs and saves them, a bounded number at a time; a durable pack enters the index, and its slab is free
  * again. Index files are written now and then, so that a run that is killed leaves work that the next run finds.
  */
-import { type Backend, IndexWriter, packIdFrom, publishPack, type Repository } from '@hostark/repository';
+import { IndexWriter, packIdFrom, publishPack, type Repository } from '@hostark/repository';
 import type { SlabPack } from '../pool/jobs.ts';
 import type { Slab, SlabExchange, SlabPool } from '../pool/slabs.ts';
 
@@ -14,16 +14,13 @@ const LATEST_INDEX_MS = 600_000;
 /** How a pack is to be stored. */
 export interface PackTarget {
   readonly repository: Repository;
-  /** Where packs go; differs from the repository's backend only in tests. */
-  readonly backend: Backend;
   readonly dryRun: boolean;
   /** Milliseconds of a steady clock. */
   readonly now: () => number;
 }
 
-export class PackSaver implements SlabExchange {
+export class PackSaver {
   readonly #target: PackTarget;
-  readonly #slabs: SlabPool;
   readonly #index: IndexWriter;
   readonly #saving: Set<Promise<void>> = new Set();
   readonly #failed: (error: unknown) => void;
@@ -32,32 +29,19 @@ export class PackSaver implements SlabExchange {
   #nextIndexMs: number;
 
   /** `failed` is told the first error of storage; nothing is accepted after it. */
-  constructor(target: PackTarget, slabs: SlabPool, failed: (error: unknown) => void) {
+  constructor(target: PackTarget, failed: (error: unknown) => void) {
     this.#target = target;
-    this.#slabs = slabs;
     this.#failed = failed;
     this.#index = new IndexWriter(target.repository, { maxAgeMs: LATEST_INDEX_MS, now: target.now });
     this.#nextIndexMs = target.now() + this.#interval;
   }
 
-  async take(): Promise<Slab> {
-    this.#expectWorking();
-    const slab = await this.#slabs.take();
-    try {
-      this.#expectWorking();
-    } catch (error) {
-      this.#slabs.release(slab);
-      throw error;
-    }
-    return slab;
-  }
-
-  give(slab: Slab, pack: SlabPack): void {
-    const saved = this.#save(slab, pack).finally(() => {
-      this.#saving.delete(saved);
-      this.#slabs.release(slab);
-    });
-    this.#saving.add(saved);
+  /** Returns an exchange that gets its memory from `slabs` and leaves its packs here. */
+  exchange(slabs: SlabPool): SlabExchange {
+    return {
+      take: () => this.#take(slabs),
+      give: (slab, pack) => this.#give(slabs, slab, pack),
+    };
   }
 
   /** Resolves when all packs are durable and all index files written. Throws the first error. */
@@ -72,18 +56,38 @@ export class PackSaver implements SlabExchange {
     while (this.#saving.size > 0) await Promise.all(this.#saving);
   }
 
+  async #take(slabs: SlabPool): Promise<Slab> {
+    this.#expectWorking();
+    const slab = await slabs.take();
+    try {
+      this.#expectWorking();
+    } catch (error) {
+      slabs.release(slab);
+      throw error;
+    }
+    return slab;
+  }
+
+  #give(slabs: SlabPool, slab: Slab, pack: SlabPack): void {
+    const saved = this.#save(slab, pack).finally(() => {
+      this.#saving.delete(saved);
+      slabs.release(slab);
+    });
+    this.#saving.add(saved);
+  }
+
   #expectWorking(): void {
     if (this.#failure !== null) throw this.#failure.error;
   }
 
   async #save(slab: Slab, pack: SlabPack): Promise<void> {
     if (this.#target.dryRun || this.#failure !== null) return;
-    const { repository, backend } = this.#target;
+    const { repository } = this.#target;
     const handle = { type: 'data', name: packIdFrom(pack.sha256) } as const;
     // The first byte of a header entry is the blob's type; trees are odd (pack format).
     const metadata = (pack.header[0]! & 1) === 1;
     try {
-      await backend.save(handle, slab.memory.subarray(0, pack.length), { sha256: pack.sha256, metadata });
+      await repository.backend.save(handle, slab.memory.subarray(0, pack.length), { sha256: pack.sha256, metadata });
       publishPack(repository.blobs, pack);
       await this.#index.add(pack);
       await this.#indexIfTime();

@@ -1,6 +1,6 @@
 /** Tells the caller how a backup goes: progress a few times a second, every failed item, items if asked for. */
 import { type EventSink, silent } from '@hostark/protocol';
-import { printablePath } from '../walk/paths.ts';
+import { type Location, pathOf, printablePath } from '../walk/paths.ts';
 import type { BackupItemError } from './options.ts';
 import type { Change } from './summary.ts';
 
@@ -22,7 +22,7 @@ export class Reporter {
   readonly #kept: BackupItemError[] = [];
   #count = 0;
   #nextMs = 0;
-  #current: Uint8Array | null = null;
+  #current: Location | null = null;
 
   constructor(sink: EventSink | undefined, verbose: boolean, progress: () => Progress) {
     this.#sink = sink ?? silent;
@@ -58,8 +58,8 @@ export class Reporter {
   }
 
   /** Remembers what is being worked on. */
-  working(path: Uint8Array): void {
-    this.#current = path;
+  working(location: Location): void {
+    this.#current = location;
   }
 
   /** Sends progress if it is time. Cheap enough for every directory and every result. */
@@ -75,7 +75,7 @@ export class Reporter {
       bytesDone: bytes,
       bytesTotal: null,
       errors: this.#count,
-      current: this.#current === null ? [] : [printablePath(this.#current)],
+      current: this.#current === null ? [] : [printablePath(pathOf(this.#current))],
     });
   }
 }

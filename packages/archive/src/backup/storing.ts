@@ -4,7 +4,7 @@
 import type { Repository } from '@hostark/repository';
 import type { EngineSetup } from '../pool/jobs.ts';
 import { defaultWorkers, type Pool, startPool } from '../pool/pool.ts';
-import { SlabPool, slabBytes } from '../pool/slabs.ts';
+import { type SlabExchange, SlabPool, slabBytes } from '../pool/slabs.ts';
 import type { StorageOptions } from './options.ts';
 import { PackSaver } from './pack-saver.ts';
 import { SummaryCounter } from './summary.ts';
@@ -19,6 +19,8 @@ export class Storing {
   readonly pool: Pool;
   readonly trees: TreeStore;
   readonly packs: PackSaver;
+  /** Memory for packs of data; for engines that are not in the pool. */
+  readonly data: SlabExchange;
   readonly summary: SummaryCounter = new SummaryCounter();
   readonly workers: number;
   /** What engines are told; for those that are not in the pool. */
@@ -44,14 +46,17 @@ export class Storing {
     };
     this.setup = setup;
     const inFlight = Math.max(1, Math.min(repository.backend.connections, MAX_IN_FLIGHT));
-    // One open pack per engine, one of trees, and those in flight.
-    const slabs = new SlabPool(slabBytes(setup.packSizeBytes), Math.max(this.workers, 1) + 1 + inFlight);
-    const { backend } = repository;
-    const dryRun = options.dryRun === true;
-    const target = { repository, backend, dryRun, now: () => performance.now() };
-    this.packs = new PackSaver(target, slabs, (error) => this.fail(error));
-    this.trees = new TreeStore(setup, repository.platform, repository.blobs, this.packs, this.summary);
-    this.pool = startPool(this.workers, setup, this.packs);
+    // One open pack per engine and those in flight. Trees have memory of their own: mostly they need little of it.
+    const bytes = slabBytes(setup.packSizeBytes);
+    const dataSlabs = new SlabPool(bytes, Math.max(this.workers, 1) + inFlight);
+    const treeSlabs = new SlabPool(bytes, 2);
+    const target = { repository, dryRun: options.dryRun === true, now: () => performance.now() };
+    this.packs = new PackSaver(target, (error) => this.fail(error));
+    const data = this.packs.exchange(dataSlabs);
+    this.data = data;
+    const trees = this.packs.exchange(treeSlabs);
+    this.trees = new TreeStore(setup, repository.platform, repository.blobs, trees, this.summary);
+    this.pool = startPool(this.workers, setup, data);
   }
 
   /** Bytes read or taken over so far, those of unfinished files included. */

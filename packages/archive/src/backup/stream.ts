@@ -28,6 +28,7 @@ import { type RunContext, runBackup } from './run.ts';
  */
 export async function backupStream(repository: Repository, options: StreamOptions): Promise<BackupResult> {
   const path = absolutePath(pathBytes(options.filename ?? 'stdin'), Buffer.from('/'));
+  if (splitPath(path).length === 0) throw new HostarkError('usage', 'expected a name for the stream, got a bare /');
   const plan = { paths: [path.toString('utf8')], excludes: [], findParent: async () => null };
   return await runBackup(
     repository,
@@ -46,7 +47,7 @@ async function saveStream(
   const { storing, failed } = context;
   const time = options.time ?? localInstant(BigInt(Date.now()) * 1_000_000n, context.zone);
   const scanner = createScanner(repository.config.polynomial, ARENA_BYTES);
-  const store = new ChunkStore(storing.setup, repository.platform, storing.packs);
+  const store = new ChunkStore(storing.setup, repository.platform, storing.data);
   const content: BlobId[] = [];
   const ids = { chunk: (id: Uint8Array) => content.push(blobIdFrom(id)) };
   const sink = (plain: Uint8Array): Promise<void> | void => {

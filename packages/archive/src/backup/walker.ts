@@ -2,11 +2,11 @@
  * Walks the targets in restic's order and turns what it finds into nodes: unchanged files take their content from the
  * parent, others go to the file queue, directories become folders. The walk never waits for a file, only for room.
  */
-import type { Posix, Stat, Xattr } from '@hostark/kernels';
+import type { Posix, Stat, StatBatch, Xattr, XattrBatch } from '@hostark/kernels';
 import { type BlobTable, idBytes, nodeTypeOf, type TreeNode } from '@hostark/repository';
 import type { Exclusion, FolderRules } from '../walk/exclusion.ts';
 import { type ChangeRule, isUnchanged, type MutableNode, type NodeContext, nodeOf } from '../walk/node.ts';
-import { absolutePath, baseName, joinPath, parentPath } from '../walk/paths.ts';
+import { absolutePath, baseName, joinPath, type Location, parentPath, pathOf } from '../walk/paths.ts';
 import type { TargetNode } from '../walk/targets.ts';
 import type { FileOutcome, FileQueue } from './file-queue.ts';
 import { Folder, type FolderSink } from './folder.ts';
@@ -37,10 +37,9 @@ export interface WalkParts {
 }
 
 /** One entry as the walk found it. */
-interface Entry {
+interface Entry extends Location {
+  /** In the snapshot. */
   readonly name: Uint8Array;
-  /** Absolute, in the file system. */
-  readonly path: Uint8Array;
   readonly stat: Stat;
   readonly xattrs: readonly Xattr[];
 }
@@ -103,7 +102,8 @@ export class Walker {
     const rules = exclusion.atTarget(path, stat);
     if (!target.explicit && exclusion.rejectsStat(stat, rules)) return;
     const xattrs = this.#xattrs(path);
-    await this.#entry({ name, path, stat, xattrs }, folder, before, rules);
+    const location = { directory: parentPath(path), base: baseName(path) };
+    await this.#entry({ name, ...location, stat, xattrs }, folder, before, rules);
   }
 
   async #entry(entry: Entry, folder: Folder, before: TreeNode | null, rules: FolderRules): Promise<void> {
@@ -118,9 +118,9 @@ export class Walker {
     let target: Uint8Array | undefined;
     if (nodeTypeOf(entry.stat.mode) === 'symlink') {
       try {
-        target = this.#posix.readLink(entry.path);
+        target = this.#posix.readLink(pathOf(entry));
       } catch (error) {
-        this.#lost(entry.path, 'readlink', error);
+        this.#lost(pathOf(entry), 'readlink', error);
         return;
       }
     }
@@ -139,11 +139,12 @@ export class Walker {
         return;
       }
       const problem = 'parts of the file are not in the repository index; storing it again';
-      reporter.error(entry.path, 'parent', problem);
+      reporter.error(pathOf(entry), 'parent', problem);
     }
     const slot = folder.reserve();
     this.#parts.queue.add({
-      path: entry.path,
+      directory: entry.directory,
+      base: entry.base,
       stat: entry.stat,
       done: (outcome) => folder.fill(slot, this.#saved(entry, outcome, before, folder)),
     });
@@ -154,19 +155,19 @@ export class Walker {
     const { reporter, summary } = this.#parts;
     if (outcome.kind === 'stopped') return null;
     if (outcome.kind === 'vanished') {
-      reporter.error(entry.path, 'open', 'vanished before it could be read');
+      reporter.error(pathOf(entry), 'open', 'vanished before it could be read');
       return null;
     }
     if (outcome.kind === 'failed') {
-      reporter.error(entry.path, outcome.during, outcome.message);
+      reporter.error(pathOf(entry), outcome.during, outcome.message);
       return null;
     }
     const node = nodeOf(entry.name, outcome.fresh ?? entry.stat, entry.xattrs, undefined, this.#parts.nodes);
     node.size = BigInt(outcome.size);
     node.content = outcome.content;
-    if (outcome.changed) reporter.error(entry.path, 'read', 'changed while it was read; saved as read');
+    if (outcome.changed) reporter.error(pathOf(entry), 'read', 'changed while it was read; saved as read');
     reporter.item(() => folder.item(entry.name), summary.file(node, before), node.size);
-    reporter.working(entry.path);
+    reporter.working(entry);
     reporter.tick();
     return node;
   }
@@ -179,8 +180,8 @@ export class Walker {
 
   async #directory(entry: Entry, folder: Folder, before: TreeNode | null, rules: FolderRules): Promise<void> {
     const { exclusion, reporter } = this.#parts;
-    const { path } = entry;
-    reporter.working(path);
+    const path = pathOf(entry);
+    reporter.working(entry);
     let names: readonly Uint8Array[];
     try {
       names = this.#posix.readDirectory(path).names;
@@ -206,7 +207,7 @@ export class Walker {
     rules: FolderRules,
   ): Promise<void> {
     const { exclusion } = this.#parts;
-    let batch: { stats: ReturnType<Posix['lstatBatch']>; xattrs: ReturnType<Posix['listXattrsBatch']> };
+    let batch: { readonly stats: StatBatch; readonly xattrs: XattrBatch };
     try {
       batch = {
         stats: this.#posix.lstatBatch(directory, names),
@@ -221,15 +222,14 @@ export class Walker {
       const name = names[i]!;
       // A directory that changes while it is listed may show a name twice; a tree must not.
       if (i > 0 && Buffer.compare(names[i - 1]!, name) === 0) continue;
-      const path = joinPath(directory, name);
       const code = stats.code(i);
       if (code !== null) {
-        this.#lostCode(path, 'stat', code, code);
+        this.#lostCode(joinPath(directory, name), 'stat', code, code);
         continue;
       }
       const stat = stats.stat(i);
       if (exclusion.rejectsStat(stat, rules)) continue;
-      const entry = { name, path, stat, xattrs: this.#batchXattrs(xattrs, i, path) };
+      const entry = { name, directory, base: name, stat, xattrs: this.#batchXattrs(xattrs, i, directory, name) };
       const isDirectory = nodeTypeOf(stat.mode) === 'dir';
       await this.#entry(entry, folder, previous.find(name), isDirectory ? exclusion.below(rules, name, stat) : rules);
       if ((i & 63) === 63) await this.#takeTurns();
@@ -266,10 +266,11 @@ export class Walker {
     }
   }
 
-  #batchXattrs(batch: ReturnType<Posix['listXattrsBatch']>, i: number, path: Uint8Array): readonly Xattr[] {
+  #batchXattrs(batch: XattrBatch, i: number, directory: Uint8Array, name: Uint8Array): readonly Xattr[] {
     const code = batch.code(i);
     if (code === null) return batch.xattrs(i);
-    if (code !== 'ENOENT') this.#parts.reporter.error(path, 'xattrs', `saved without extended attributes: ${code}`);
+    if (code !== 'ENOENT')
+      this.#parts.reporter.error(joinPath(directory, name), 'xattrs', `saved without extended attributes: ${code}`);
     return NO_XATTRS;
   }
 

@@ -15,8 +15,6 @@ const JOBS_PER_WORKER = 2;
 const WORKER_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512, stackSizeMb: 2 };
 
 export interface Pool {
-  /** How many jobs are worth having under way. */
-  readonly width: number;
   /** Whether a worker has nothing to do. */
   readonly hasIdle: boolean;
   /** Runs a job on the first worker that is free. Rejects only with what ends the backup. */
@@ -32,14 +30,13 @@ export function defaultWorkers(): number {
   return Math.max(1, availableParallelism());
 }
 
-/** Starts `workers` engines that exchange slabs with `slabs`. */
+/** Returns a pool of at most `workers` engines, which exchange slabs with `slabs`. */
 export function startPool(workers: number, setup: EngineSetup, slabs: SlabExchange): Pool {
   return workers === 0 ? new InlinePool(setup, slabs) : new ThreadPool(workers, setup, slabs);
 }
 
 /** One engine on the calling thread, one job after the other. */
 class InlinePool implements Pool {
-  readonly width = 1;
   readonly #engine: Engine;
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
@@ -74,18 +71,20 @@ interface QueuedJob {
   readonly reject: (error: unknown) => void;
 }
 
+/** Threads are started as jobs come: a run that finds nothing to read starts none. */
 class ThreadPool implements Pool {
-  readonly width: number;
-  readonly #threads: Thread[];
+  readonly #workers: number;
+  readonly #start: () => Thread;
+  readonly #threads: Thread[] = [];
   readonly #queue: QueuedJob[] = [];
 
   constructor(workers: number, setup: EngineSetup, slabs: SlabExchange) {
-    this.width = workers * JOBS_PER_WORKER;
-    this.#threads = Array.from({ length: workers }, () => new Thread(setup, slabs, () => this.#dispatch()));
+    this.#workers = workers;
+    this.#start = () => new Thread(setup, slabs, () => this.#dispatch());
   }
 
   get hasIdle(): boolean {
-    return this.#threads.some((thread) => thread.load === 0);
+    return this.#threads.length < this.#workers || this.#threads.some((thread) => thread.load === 0);
   }
 
   run(job: PoolJob): Promise<FilesResult> {
@@ -110,10 +109,19 @@ class ThreadPool implements Pool {
 
   #dispatch(): void {
     while (this.#queue.length > 0) {
-      const free = this.#threads.reduce((a, b) => (b.load < a.load ? b : a));
+      const free = this.#leastLoaded();
       if (free.load >= JOBS_PER_WORKER) return;
       free.post(this.#queue.shift()!);
     }
+  }
+
+  #leastLoaded(): Thread {
+    let least: Thread | null = null;
+    for (const thread of this.#threads) if (least === null || thread.load < least.load) least = thread;
+    if (least !== null && (least.load === 0 || this.#threads.length === this.#workers)) return least;
+    const started = this.#start();
+    this.#threads.push(started);
+    return started;
   }
 }
 

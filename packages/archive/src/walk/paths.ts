@@ -21,6 +21,19 @@ export function joinPath(directory: Uint8Array, name: Uint8Array): Buffer {
   return path;
 }
 
+/** Where an entry lies: joined only where a path is needed. */
+export interface Location {
+  /** Absolute. */
+  readonly directory: Uint8Array;
+  /** The entry's name there, which may differ from that in the snapshot. */
+  readonly base: Uint8Array;
+}
+
+/** Returns the path of an entry, in fresh memory. */
+export function pathOf(location: Location): Buffer {
+  return joinPath(location.directory, location.base);
+}
+
 /** Returns the parts between slashes, empty ones left out. */
 export function splitPath(path: Uint8Array): Buffer[] {
   const parts: Buffer[] = [];
