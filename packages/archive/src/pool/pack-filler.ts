@@ -6,7 +6,7 @@ import { type Platform, SEAL_OVERHEAD } from '@hostark/kernels';
 import { type BlobKind, COMPRESSION_LEVELS, PackWriter, type StoredForm } from '@hostark/repository';
 import { CompressionProbe } from './compressible.ts';
 import type { EngineSetup } from './jobs.ts';
-import type { Slab, SlabExchange } from './slabs.ts';
+import { roomFor, type Slab, type SlabExchange } from './slabs.ts';
 
 /** Bytes of a header entry, without and with the plaintext's length (restic pack format). */
 const ENTRY_BYTES = 37;
@@ -104,7 +104,7 @@ function roomIn(slab: Slab, writer: PackWriter): Uint8Array | undefined {
 
 /** A directory of millions of entries may not fit any slab: its tree gets memory of its own, which nobody keeps. */
 function largeEnough(slab: Slab, plainLength: number): Slab {
-  const needed = plainLength + (plainLength >> 6) + 4096;
+  const needed = roomFor(plainLength);
   if (needed <= slab.memory.length) return slab;
   return { index: slab.index, memory: new Uint8Array(new SharedArrayBuffer(needed)), lentFor: slab };
 }

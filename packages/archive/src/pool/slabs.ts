@@ -5,8 +5,10 @@
 import { MAX_CHUNK } from '@hostark/kernels';
 import type { SlabPack } from './jobs.ts';
 
-/** Room for the longest chunk that zstd could not shrink, its seal, and a pack header of one entry. */
-const LONGEST_BLOB_BYTES = MAX_CHUNK + (MAX_CHUNK >> 8) + 4096;
+/** Returns the room that a blob certainly has enough of: what zstd could not shrink, its seal, a pack header of one entry. */
+export function roomFor(plainLength: number): number {
+  return plainLength + (plainLength >> 6) + 4096;
+}
 
 export interface Slab {
   readonly index: number;
@@ -23,9 +25,9 @@ export interface SlabExchange {
   give(slab: Slab, pack: SlabPack): void;
 }
 
-/** Returns the size of a slab for packs of `packSizeBytes`. */
+/** Returns the size of a slab for packs of `packSizeBytes`: every chunk has room in one, so that only trees outgrow it. */
 export function slabBytes(packSizeBytes: number): number {
-  return Math.max(packSizeBytes, LONGEST_BLOB_BYTES);
+  return Math.max(packSizeBytes, roomFor(MAX_CHUNK));
 }
 
 /** A bounded set of slabs, made when first needed. */

@@ -28,6 +28,8 @@ class PortSlabs implements SlabExchange {
   }
 
   give(slab: Slab, pack: SlabPack): void {
+    // The other side knows slabs by number: memory of another origin would not be what it saves.
+    if (slab.lentFor !== undefined) throw new Error('a pack outgrew its slab in a worker');
     post(this.#port, { kind: 'pack', index: slab.index, pack });
   }
 
