@@ -179,18 +179,33 @@ function outcomeOf(result: FilesResult, file: number): FileOutcome {
   return { kind: 'saved', changed: status === FILE_CHANGED, content, size: result.sizes[file]!, fresh };
 }
 
-/** The whole from its parts, in order. One part that is not saved speaks for the file. */
+/**
+ * The whole from its parts, in order. One part that is not saved speaks for the file. Parts that found different files
+ * make one that changed, with the oldest facts: with newer ones the next run would take a mixture for the file itself.
+ */
 function joinParts(parts: readonly FileOutcome[]): FileOutcome {
   const content: BlobId[] = [];
   let size = 0;
   let changed = false;
-  let fresh: Stat | null = null;
+  let fresh: Stat | null | undefined;
   for (const part of parts) {
     if (part.kind !== 'saved') return part;
     for (const id of part.content) content.push(id);
     size += part.size;
-    changed ||= part.changed;
-    fresh ??= part.fresh;
+    changed ||= part.changed || (fresh !== undefined && !sameFacts(fresh, part.fresh));
+    fresh = fresh === undefined ? part.fresh : olderFacts(fresh, part.fresh);
   }
-  return { kind: 'saved', changed, content, size, fresh };
+  return { kind: 'saved', changed, content, size, fresh: fresh ?? null };
+}
+
+/** Null stands for what lstat saw, which was before all else. */
+function olderFacts(a: Stat | null, b: Stat | null): Stat | null {
+  if (a === null || b === null) return null;
+  return a.ctimeNs <= b.ctimeNs ? a : b;
+}
+
+function sameFacts(a: Stat | null, b: Stat | null): boolean {
+  if (a === null || b === null) return a === b;
+  const sameTimes = a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
+  return sameTimes && a.size === b.size && a.ino === b.ino && a.dev === b.dev;
 }
