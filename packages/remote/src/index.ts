@@ -4,6 +4,6 @@ export * from './agent-run.ts';
 export * from './known-hosts.ts';
 export * from './local.ts';
 export * from './session.ts';
-export { BECOME_ROOT } from './shell.ts';
+export { BECOME_ROOT, quote } from './shell.ts';
 export * from './ship.ts';
 export * from './ssh.ts';

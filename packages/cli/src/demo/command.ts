@@ -2,18 +2,19 @@
  * `hostark demo`: the main job on this machine, in a cloud of its own. Every step runs the code that the real commands
  * run; the sandbox only stands where AWS would. Ends with a table and leaves the downloaded repository behind.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { HostarkError } from '@hostark/protocol';
 import { startSandbox } from '@hostark/sandbox';
 import { openCloud } from '../hosts/cloud.ts';
+import { plural } from '../terminal/format.ts';
 import type { CommandCode } from '../tree/command.ts';
 import { backupStep } from './backup-step.ts';
 import { bucketStep } from './bucket-step.ts';
 import { destroyStep } from './destroy-step.ts';
+import { makeFolder } from './folder.ts';
 import { hostStep } from './host-step.ts';
-import { recoverStep } from './recover-step.ts';
+import { type Proof, recoverStep } from './recover-step.ts';
 import { type DemoState, Stage } from './stage.ts';
 import { printSummary } from './summary.ts';
 
@@ -25,10 +26,9 @@ interface DemoFlags {
 
 export const demo: CommandCode<DemoFlags> = async (context, flags) => {
   const { out, signal } = context;
-  const directory = flags.directory ?? (await mkdtemp(join(tmpdir(), 'hostark-demo-')));
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const directory = await makeFolder(flags.directory);
   const sandbox = await startSandbox({ directory: join(directory, 'cloud'), durable: false, etags: 'opaque' });
-  let done = false;
+  let proof: Proof | null = null;
   try {
     const cloud = await openCloud(context, {
       stateDirectory: join(directory, 'state'),
@@ -43,8 +43,7 @@ export const demo: CommandCode<DemoFlags> = async (context, flags) => {
       const source = await stage.step('host', (say) => hostStep(state, bucket, say));
       const record = await stage.step('backup', (say) => backupStep(state, source, say));
       await stage.step('destroy', (say) => destroyStep(state, source, bucket, say));
-      const proof = await stage.step('recover', (say) => recoverStep(state, bucket, record, say));
-      done = proof.mismatches === 0 && proof.leftovers === 0;
+      proof = await stage.step('recover', (say) => recoverStep(state, bucket, record, say));
       printSummary(out, stage.results, proof);
     } finally {
       await cloud.close();
@@ -52,14 +51,19 @@ export const demo: CommandCode<DemoFlags> = async (context, flags) => {
     if (flags.keep) await stay(out, sandbox.environment(), signal);
   } finally {
     await sandbox.stop();
-    // The cloud's disks and what this machine knew of it are no use any more; the downloaded repository stays.
-    const spent = flags.keep ? [] : ['cloud', 'state', 'config'];
-    for (const name of spent) await rm(join(directory, name), { recursive: true, force: true });
+    // The cloud's disks and what this machine knew of it are no use any more; the downloaded repository stays. Of a
+    // demo that did not come to its end nothing is of use.
+    const spent = proof === null ? [directory] : flags.keep ? [] : SPENT.map((name) => join(directory, name));
+    for (const path of spent) await rm(path, { recursive: true, force: true });
   }
-  if (!done)
+  if (proof.leftovers > 0)
+    throw new HostarkError('leftovers', `${plural(proof.leftovers, 'resource')} left, see above`);
+  if (proof.mismatches > 0)
     throw new HostarkError('verification-failed', 'what came back is not what was saved, see the differences above');
   return 0;
 };
+
+const SPENT = ['cloud', 'state', 'config'];
 
 /** Waits for Ctrl-C with the sandbox running. */
 async function stay(

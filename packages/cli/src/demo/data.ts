@@ -98,6 +98,7 @@ export async function* streamTar(data: ChosenData, signal: AbortSignal): AsyncGe
   // The list goes by stdin: thousands of paths do not fit into an argument list.
   const tar = spawn('tar', ['-C', data.directory, '--null', '-T', '-', '-cf', '-'], {
     stdio: ['pipe', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH }, // no password of the caller's environment goes to another program
     signal,
   });
   const failed = new Promise<never>((_resolve, reject) => {

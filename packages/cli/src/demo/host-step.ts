@@ -1,7 +1,7 @@
 /** Step 2: a host with role, instance profile, key pair and security group, and a real tree of files on its disk. */
 import { type Host, launchHost, planLaunch } from '@hostark/cloud';
 import { HostarkError } from '@hostark/protocol';
-import { BECOME_ROOT, type Session } from '@hostark/remote';
+import { BECOME_ROOT, quote, type Session } from '@hostark/remote';
 import { agentArchive, installAgent, logIn, type RemoteAgent } from '../hosts/agent.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
 import type { DemoBucket } from './bucket-step.ts';
@@ -46,10 +46,10 @@ export async function hostStep(state: DemoState, bucket: DemoBucket, say: Say): 
   const { signal } = state.cloud;
   const launched = await launchWithAgent(state, bucket, 'web-1', 'hosts/web-1/', say);
   const { stdout } = await launched.session.exec('cd && pwd', { signal });
-  const data = `${stdout.trim()}/data`;
+  const data = `${stdout.replace(/\n$/, '')}/data`;
   const chosen = await chooseData(state.dataDirectory);
   say(`copying ${plural(chosen.files, 'file')}, ${formatBytes(chosen.bytes)} from ${chosen.origin}`);
-  await runScript(launched.session, `mkdir -p '${data}'`, signal);
+  await runScript(launched.session, 'mkdir -p "$DATA"', signal, { DATA: data });
   const unpacked = await launched.session.exec(unpackCommand(data), { stdin: streamTar(chosen, signal), signal });
   if (unpacked.code !== 0) {
     throw new HostarkError(
@@ -65,11 +65,12 @@ export async function hostStep(state: DemoState, bucket: DemoBucket, say: Say): 
 /** Unpacks as root where that is possible; owners are kept where this host can have more than one. */
 function unpackCommand(directory: string): string {
   return `${BECOME_ROOT}
-probe='${directory}/.probe'
+data=${quote(directory)}
+probe="$data/.probe"
 : > "$probe"
 if $as_root chown 1:1 "$probe" 2>/dev/null; then owners=; else owners=--no-same-owner; fi
 $as_root rm -f "$probe"
-exec $as_root tar -C '${directory}' $owners -xpf -`;
+exec $as_root tar -C "$data" $owners -xpf -`;
 }
 
 const ISOLATION: Readonly<Record<string, string>> = {

@@ -1,6 +1,6 @@
 /** What the demo does on the host with plain shell: files of every kind, and a day's worth of changes. */
 import { HostarkError } from '@hostark/protocol';
-import { BECOME_ROOT, type Session } from '@hostark/remote';
+import { BECOME_ROOT, quote, type Session } from '@hostark/remote';
 
 /** Runs a script on the host, as root where the login user may. Values reach it as shell variables on stdin, not in argv. Returns stdout. */
 export async function runScript(
@@ -9,7 +9,7 @@ export async function runScript(
   signal: AbortSignal,
   values: Readonly<Record<string, string>> = {},
 ): Promise<string> {
-  const assignments = Object.entries(values).map(([name, value]) => `${name}='${value.replaceAll("'", "'\\''")}'\n`);
+  const assignments = Object.entries(values).map(([name, value]) => `${name}=${quote(value)}\n`);
   const { code, stdout, stderr } = await session.exec(`${BECOME_ROOT}\nexec $as_root sh -eu`, {
     stdin: `${assignments.join('')}${script}\n`,
     signal,
