@@ -88,7 +88,7 @@ export {
 } from './snapshot/snapshot.ts';
 export { type ResolvedSnapshot, SnapshotStore } from './snapshot/store.ts';
 export * from './storage.ts';
-export { decodeTree, readTree } from './tree/decode.ts';
+export { decodeTree, iterateTree, readTree } from './tree/decode.ts';
 export { encodeTree, TreeWriter } from './tree/encode.ts';
 export { findSubtree } from './tree/find.ts';
 export { loadTree } from './tree/load.ts';

@@ -127,7 +127,10 @@ async function saveTargets(
   const list = (directory: Uint8Array): readonly Uint8Array[] =>
     system.readDirectory(absolutePath(directory, workingDirectory)).names;
   const top = planTargets(targets, list);
-  await walker.walk(top, parent === null ? noPrevious() : await parents.load(parent.tree));
+  const rethrow = (error: unknown): never => {
+    throw error;
+  };
+  await walker.walk(top, parent === null ? noPrevious() : await parents.load(parent.tree, rethrow));
   queue.end();
   const { tree, entries } = await Promise.race([root, failed]);
   if (entries > 0) return tree;

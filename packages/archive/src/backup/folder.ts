@@ -7,13 +7,16 @@ import { type TreeNode, TreeWriter } from '@hostark/repository';
 import type { MutableNode } from '../walk/node.ts';
 import { joinPath } from '../walk/paths.ts';
 
-/** A directory with more entries than this is encoded while it fills. */
-const EAGER_ENTRIES = 2048;
-
-const ROOT = Buffer.from('/');
+/** Nodes that may wait before those that are ready are encoded. */
+const MAX_WAITING_NODES = 1024;
+/** Writers kept for folders to come: few, for folders are open one inside the other, and none that grew large. */
+const KEPT_WRITERS = 16;
+const KEPT_WRITER_BYTES = 256 * 1024;
 
 /** An entry: there, given up (null), or still to come. */
 type Place = TreeNode | null | undefined;
+
+const ROOT = Buffer.from('/');
 
 /** What the folder is in the tree above it. */
 export interface FolderPlace {
@@ -27,12 +30,12 @@ export interface FolderPlace {
 /** Receives the bytes of a finished tree. */
 export type FolderSink = (folder: Folder, tree: Uint8Array, entries: number) => void;
 
-/** Writes trees one after another for all small folders. */
-const SHARED_WRITER = new TreeWriter();
+const spareWriters: TreeWriter[] = [];
 
 export class Folder {
   readonly place: FolderPlace;
   readonly #complete: FolderSink;
+  /** Entries that are not encoded yet. Empty as long as every entry was complete when it came. */
   #places: Place[] = [];
   /** Places already encoded and forgotten. */
   #encoded = 0;
@@ -55,8 +58,14 @@ export class Folder {
 
   /** Adds an entry that is complete. */
   add(node: TreeNode): void {
+    if (this.#open === 0) {
+      this.#encodeAll();
+      this.#encode(node);
+      this.#encoded++;
+      return;
+    }
     this.#places.push(node);
-    if (this.#places.length >= EAGER_ENTRIES) this.#encodeReady();
+    if (this.#places.length > MAX_WAITING_NODES) this.#encodeReady();
   }
 
   /** Adds an entry that is still to come, and returns what to fill it by. */
@@ -80,25 +89,37 @@ export class Folder {
 
   #finishIfDone(): void {
     if (!this.#ended || this.#open > 0) return;
-    const writer = this.#writer ?? SHARED_WRITER;
-    for (const place of this.#places) this.#encode(writer, place);
-    this.#places = [];
-    this.#complete(this, writer.take(), this.#entries);
+    this.#encodeAll();
+    const writer = this.#openWriter();
+    this.#writer = null;
+    const tree = writer.take();
+    if (spareWriters.length < KEPT_WRITERS && tree.length <= KEPT_WRITER_BYTES) spareWriters.push(writer);
+    this.#complete(this, tree, this.#entries);
+  }
+
+  #encodeAll(): void {
+    for (const place of this.#places) this.#encode(place);
+    this.#encoded += this.#places.length;
+    if (this.#places.length > 0) this.#places = [];
   }
 
   #encodeReady(): void {
     let ready = 0;
     while (ready < this.#places.length && this.#places[ready] !== undefined) ready++;
-    if (ready < EAGER_ENTRIES / 2) return;
-    this.#writer ??= new TreeWriter();
-    for (let i = 0; i < ready; i++) this.#encode(this.#writer, this.#places[i]);
+    if (ready < MAX_WAITING_NODES / 2) return;
+    for (let i = 0; i < ready; i++) this.#encode(this.#places[i]);
     this.#places = this.#places.slice(ready);
     this.#encoded += ready;
   }
 
-  #encode(writer: TreeWriter, place: Place): void {
+  #encode(place: Place): void {
     if (place === null || place === undefined) return;
-    writer.add(place);
+    this.#openWriter().add(place);
     this.#entries++;
+  }
+
+  #openWriter(): TreeWriter {
+    this.#writer ??= spareWriters.pop() ?? new TreeWriter();
+    return this.#writer;
   }
 }

@@ -2,37 +2,57 @@
  * The trees of the parent snapshot, read in the order of the walk. Trees of neighbouring directories lie side by side in
  * tree packs, so a pack that is asked for twice is fetched whole and kept for a while.
  */
-import { type BlobId, decodeTree, idBytes, loadBlob, type Repository, type TreeNode } from '@hostark/repository';
+import { SEAL_OVERHEAD } from '@hostark/kernels';
+import { type BlobId, idBytes, iterateTree, loadBlob, type Repository, type TreeNode } from '@hostark/repository';
 
 /** Sealed bytes of tree packs kept: about one pack of the default size. */
 const KEPT_BYTES = 20 * 1024 * 1024;
 
-/** Entries of one directory of the parent, asked for in ascending order of names. */
+/**
+ * Entries of one directory of the parent, asked for in ascending order of names. Each is decoded when its turn comes, so
+ * that a large directory costs its bytes and not its nodes.
+ */
 export class PreviousFolder {
-  readonly #nodes: readonly TreeNode[];
-  #at = 0;
+  readonly #nodes: Iterator<TreeNode>;
+  readonly #damaged: (error: unknown) => void;
+  #node: TreeNode | null = null;
+  #ended = false;
 
-  constructor(nodes: readonly TreeNode[]) {
-    this.#nodes = nodes;
+  /** `damaged` is told once if what follows is no tree; entries from there on count as new. */
+  constructor(nodes: Iterable<TreeNode>, damaged: (error: unknown) => void) {
+    this.#nodes = nodes[Symbol.iterator]();
+    this.#damaged = damaged;
+    this.#advance();
   }
 
   /** Returns the entry, or null if there was none. Names that are not in order may be missed, which costs only reading. */
   find(name: Uint8Array): TreeNode | null {
-    const nodes = this.#nodes;
-    while (this.#at < nodes.length) {
-      const node = nodes[this.#at]!;
-      const order = Buffer.compare(node.name, name);
-      if (order === 0) return node;
+    while (this.#node !== null) {
+      const order = Buffer.compare(this.#node.name, name);
+      if (order === 0) return this.#node;
       if (order > 0) return null;
-      this.#at++;
+      this.#advance();
     }
     return null;
+  }
+
+  #advance(): void {
+    this.#node = null;
+    if (this.#ended) return;
+    try {
+      const { value, done } = this.#nodes.next();
+      this.#ended = done === true;
+      if (done !== true) this.#node = value;
+    } catch (error) {
+      this.#ended = true;
+      this.#damaged(error);
+    }
   }
 }
 
 /** A directory that the parent does not have. */
 export function noPrevious(): PreviousFolder {
-  return new PreviousFolder([]);
+  return new PreviousFolder([], () => {});
 }
 
 export class ParentTrees {
@@ -41,15 +61,18 @@ export class ParentTrees {
   readonly #packs: Map<number, Uint8Array> = new Map();
   readonly #askedOnce: Set<number> = new Set();
   #keptBytes = 0;
+  #opened = new Uint8Array(65_536);
 
   constructor(repository: Repository) {
     this.#repository = repository;
   }
 
-  /** Returns the entries of a tree. Throws HostarkError if it cannot be read from any copy. */
-  async load(tree: BlobId): Promise<PreviousFolder> {
-    const bytes = (await this.#fromPack(tree)) ?? (await loadBlob(this.#repository, 'tree', tree));
-    return new PreviousFolder(decodeTree(bytes));
+  /** Returns the entries of a tree. Throws HostarkError if it cannot be read from any copy. `damaged`: see PreviousFolder. */
+  async load(tree: BlobId, damaged: (error: unknown) => void): Promise<PreviousFolder> {
+    // Whatever goes wrong with the whole pack, the careful way decides, and says what is wrong.
+    const fast = await this.#fromPack(tree).catch(() => null);
+    const bytes = fast ?? (await loadBlob(this.#repository, 'tree', tree));
+    return new PreviousFolder(iterateTree(bytes), damaged);
   }
 
   /** Returns the tree's plaintext out of a whole pack, or null if that is not the way to get it. */
@@ -57,14 +80,20 @@ export class ParentTrees {
     const { blobs, platform, sealer } = this.#repository;
     const id = idBytes(tree);
     const place = blobs.lookup('tree', id);
-    if (place === null) return null;
-    const pack = await this.#pack(place.pack);
-    if (pack === null || place.offset + place.length > pack.length) return null;
+    const pack = place === null ? null : await this.#pack(place.pack);
+    if (place === null || pack === null || place.offset + place.length > pack.length) return null;
     const sealed = pack.subarray(place.offset, place.offset + place.length);
-    const opened = new Uint8Array(place.length - 32);
+    const opened = this.#room(place.length - SEAL_OVERHEAD);
     if (!sealer.open(sealed, opened)) return null;
-    const plain = place.uncompressedLength === 0 ? opened : platform.zstdDecompress(opened, place.uncompressedLength);
+    const size = place.uncompressedLength;
+    const plain = size === 0 ? opened.slice() : platform.zstdDecompress(opened, size);
     return Buffer.compare(platform.sha256(plain), id) === 0 ? plain : null;
+  }
+
+  /** Memory that the next call uses again. */
+  #room(length: number): Uint8Array {
+    if (this.#opened.length < length) this.#opened = new Uint8Array(2 * length);
+    return this.#opened.subarray(0, length);
   }
 
   async #pack(number: number): Promise<Uint8Array | null> {

@@ -92,9 +92,10 @@ export class Storing {
     Atomics.store(this.#stop, 0, 1);
   }
 
-  /** Stores all data that is still in open packs. Trees may still come. */
+  /** Stores all data that is still in open packs, and ends the threads: their memory is free before the index is written. */
   async flushData(): Promise<void> {
     for (const { stored } of await this.pool.flush()) this.summary.stored(stored);
+    await this.pool.close();
   }
 
   /** Everything is durable and indexed when resolved. */

@@ -240,10 +240,11 @@ export class Walker {
   /** Returns the parent's entries of a directory. A tree that cannot be read is reported; its files are read again. */
   async #previousOf(before: TreeNode | null, path: Uint8Array): Promise<PreviousFolder> {
     if (before === null || before.type !== 'dir' || before.subtree === null) return noPrevious();
+    const damaged = (error: unknown): void => this.#parts.reporter.error(path, 'parent', messageOf(error));
     try {
-      return await this.#parts.parents.load(before.subtree);
+      return await this.#parts.parents.load(before.subtree, damaged);
     } catch (error) {
-      this.#parts.reporter.error(path, 'parent', messageOf(error));
+      damaged(error);
       return noPrevious();
     }
   }

@@ -2,10 +2,11 @@
  * What a worker does, without the thread around it: reads files, cuts, hashes, and stores what nobody has yet.
  * The same class runs inside worker threads and, with `workers: 0`, on the calling thread. One job at a time.
  */
-import { closeSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
 import {
   type ChunkScanner,
   createScanner,
+  MIN_CHUNK,
   nodePlatform,
   type Platform,
   type Posix,
@@ -62,11 +63,36 @@ export class Engine {
       const path = job.paths.subarray(from, job.pathEnds[file]!);
       from = job.pathEnds[file]!;
       const facts = job.facts.subarray(file * FACTS_PER_FILE, (file + 1) * FACTS_PER_FILE);
+      if (await this.#smallFile(path, facts, result)) continue;
       await this.#file(path, facts, result, (fd, stat) =>
         this.#cut(fd, { from: 0, end: null, fileSize: Number(stat.size) }, result),
       );
     }
     return result.finish(this.#store.takeCounts());
+  }
+
+  /**
+   * The short way for a file of one chunk that is still what lstat saw: one read and one fstat after it. Returns false,
+   * with nothing recorded, for every other file.
+   */
+  async #smallFile(path: Uint8Array, facts: BigInt64Array, result: ResultBuilder): Promise<boolean> {
+    const size = Number(facts[0]);
+    if (size >= MIN_CHUNK || this.#stopped()) return false;
+    const { arena } = this.#arena();
+    let fd = -1;
+    try {
+      fd = this.#posix.openForRead(path);
+      // One byte more than there should be shows a file that has grown.
+      const got = readSync(fd, arena, 0, size + 1, 0);
+      if (got !== size || !matchesFacts(this.#posix.fstat(fd), facts)) return false;
+    } catch {
+      return false; // the long way meets the same error, and reports it
+    } finally {
+      if (fd >= 0) closeSync(fd);
+    }
+    if (size > 0) await this.#stored(arena.subarray(0, size), result);
+    result.end(FILE_SAVED, size);
+    return true;
   }
 
   async #part(job: PartJob): Promise<FilesResult> {
@@ -119,11 +145,13 @@ export class Engine {
     result: ResultBuilder,
   ): Promise<number> {
     this.#arena();
-    const sink = (plain: Uint8Array): Promise<void> | void => {
-      Atomics.add(this.#setup.bytesRead, 0, BigInt(plain.length));
-      return this.#store.store(plain, result);
-    };
+    const sink = (plain: Uint8Array): Promise<void> | void => this.#stored(plain, result);
     return this.#cutter!.cut(fd, range, sink, () => this.#stopped());
+  }
+
+  #stored(plain: Uint8Array, result: ResultBuilder): Promise<void> | void {
+    Atomics.add(this.#setup.bytesRead, 0, BigInt(plain.length));
+    return this.#store.store(plain, result);
   }
 
   #arena(): ChunkScanner {

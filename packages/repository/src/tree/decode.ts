@@ -324,8 +324,11 @@ function sameRange(bytes: Uint8Array, a: number, b: number, length: number): boo
   return true;
 }
 
-/** Calls `visit` for every node in stored order. `bytes` must stay unchanged while names are in use. Throws SyntaxError. */
-export function readTree(bytes: Uint8Array, visit: (node: TreeNode) => void): void {
+/**
+ * Yields every node in stored order, decoding each when it is asked for. `bytes` must stay unchanged while names are in
+ * use. Throws SyntaxError where it finds what is no tree, which may be after some nodes.
+ */
+export function* iterateTree(bytes: Uint8Array): Generator<TreeNode, void, void> {
   const json = new JsonReader(bytes);
   const reader = new NodeReader(json);
   json.expect(0x7b);
@@ -337,9 +340,14 @@ export function readTree(bytes: Uint8Array, visit: (node: TreeNode) => void): vo
     }
     if (json.takeNull()) continue;
     json.expect(0x5b);
-    for (let start = true; json.element(start); start = false) visit(reader.node());
+    for (let start = true; json.element(start); start = false) yield reader.node();
   }
   json.end();
+}
+
+/** Calls `visit` for every node in stored order. `bytes` must stay unchanged while names are in use. Throws SyntaxError. */
+export function readTree(bytes: Uint8Array, visit: (node: TreeNode) => void): void {
+  for (const node of iterateTree(bytes)) visit(node);
 }
 
 /** Returns the nodes of a tree in stored order. `bytes` must stay unchanged while names are in use. Throws SyntaxError. */

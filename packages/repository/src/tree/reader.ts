@@ -3,9 +3,11 @@
  * pack fetches the pack whole, and the next hundreds come from memory. Bounded memory; blobs are verified each time.
  */
 import { type BlobSource, loadBlob } from '../blobs/load.ts';
+import type { BlobPlace } from '../blobs/kind.ts';
 import { copyOf } from '../encoding/bytes.ts';
 import { type BlobId, idBytes } from '../ids.ts';
 import { openBlob } from '../pack/open-blob.ts';
+import { Scratch } from '../scratch.ts';
 import { parseTree } from './load.ts';
 import type { TreeNode } from './node.ts';
 
@@ -23,6 +25,8 @@ export class TreeReader {
   /** Packs by number, least recently used first; null where reading one whole did not work or does not pay. */
   readonly #packs: Map<number, { readonly bytes: CachedPack; size: number }> = new Map();
   readonly #seen: Set<number> = new Set();
+  readonly #sealed = new Scratch();
+  readonly #plain = new Scratch();
 
   constructor(repo: BlobSource, options: { readonly cacheBytes?: number } = {}) {
     this.#repo = repo;
@@ -35,23 +39,46 @@ export class TreeReader {
   }
 
   /** Returns the bytes of a tree, verified, in memory of the caller. */
-  async loadBytes(id: BlobId, signal?: AbortSignal): Promise<Uint8Array> {
+  loadBytes(id: BlobId, signal?: AbortSignal): Promise<Uint8Array> {
+    return this.#load(id, false, (bytes) => bytes, signal);
+  }
+
+  /** Gives the bytes of a tree, verified, to `read`, and returns what that returns. They are gone when it has returned. */
+  lend<T>(id: BlobId, read: (bytes: Uint8Array) => T, signal?: AbortSignal): Promise<T> {
+    return this.#load(id, true, read, signal);
+  }
+
+  async #load<T>(
+    id: BlobId,
+    lent: boolean,
+    read: (bytes: Uint8Array) => T,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
     const raw = idBytes(id);
     const place = this.#repo.blobs.lookup('tree', raw);
     if (place !== null) {
       const pack = await this.#pack(place.pack);
-      const end = place.offset + place.length;
-      if (pack !== null && end <= pack.length) {
-        try {
-          // A copy, since opening decrypts in place.
-          const sealed = copyOf(pack, place.offset, end);
-          return openBlob(this.#repo.platform, this.#repo.sealer, sealed, place.uncompressedLength, raw);
-        } catch {
-          // Other copies may be whole: the plain way tries them all and names what is wrong.
-        }
-      }
+      // From here on nothing waits, so that lent memory has one user at a time.
+      const bytes = pack === null ? null : this.#open(pack, place, raw, lent);
+      if (bytes !== null) return read(bytes);
     }
-    return loadBlob(this.#repo, 'tree', id, signal);
+    return read(await loadBlob(this.#repo, 'tree', id, signal));
+  }
+
+  /** Returns a tree out of its pack; null if it is not whole there. */
+  #open(pack: Uint8Array, place: BlobPlace, raw: Uint8Array, lent: boolean): Uint8Array | null {
+    const { offset, length, uncompressedLength } = place;
+    const end = offset + length;
+    if (end > pack.length) return null;
+    // A copy, since opening decrypts in place.
+    const sealed = lent ? this.#sealed.copy(pack.subarray(offset, end)) : copyOf(pack, offset, end);
+    const scratch = lent ? this.#plain.atLeast(uncompressedLength) : undefined;
+    try {
+      return openBlob(this.#repo.platform, this.#repo.sealer, sealed, uncompressedLength, raw, 0, scratch);
+    } catch {
+      // Other copies may be whole: the plain way tries them all and names what is wrong.
+      return null;
+    }
   }
 
   async #pack(pack: number): CachedPack {

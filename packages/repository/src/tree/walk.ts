@@ -2,7 +2,7 @@
 import type { BlobSource } from '../blobs/load.ts';
 import type { BlobTable } from '../blobs/table.ts';
 import { forEachConcurrent } from '../concurrent.ts';
-import { type BlobId, ID_BYTES, writeIdBytes } from '../ids.ts';
+import { type BlobId, blobIdFrom, ID_BYTES, writeIdBytes } from '../ids.ts';
 import type { TreeNode } from './node.ts';
 import { TreeReader } from './reader.ts';
 
@@ -101,6 +101,52 @@ class TreeMarks {
   }
 }
 
+/** Names of trees, 32 bytes each. */
+class TreeNames {
+  #bytes = new Uint8Array(16 * ID_BYTES);
+  length = 0;
+
+  push(id: BlobId): void {
+    const at = this.length * ID_BYTES;
+    if (at === this.#bytes.length) {
+      const larger = new Uint8Array(2 * at);
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+    }
+    writeIdBytes(id, this.#bytes, at);
+    this.length++;
+  }
+
+  *[Symbol.iterator](): Generator<BlobId> {
+    for (let i = 0; i < this.length; i++) yield blobIdFrom(this.#bytes, i * ID_BYTES);
+  }
+}
+
+/**
+ * Calls `load` once for every distinct tree reachable from `roots`, several at a time, in any order, and returns how many
+ * there are. `load` names the trees below through `ask`. What it throws ends the walk. Needs the index loaded.
+ */
+export async function forEachTreeId(
+  repo: Pick<BlobSource, 'backend' | 'blobs'>,
+  roots: Iterable<BlobId>,
+  load: (id: BlobId, ask: (below: BlobId) => void) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<number> {
+  const marks = new TreeMarks(repo.blobs);
+  let level = new TreeNames();
+  const ask = (id: BlobId): void => {
+    if (marks.mark(id)) level.push(id);
+  };
+  for (const root of roots) ask(root);
+  // Level by level: trees of one level were written near each other, and memory holds the names of one level.
+  while (level.length > 0) {
+    const current = level;
+    level = new TreeNames();
+    await forEachConcurrent(current, repo.backend.connections, (id) => load(id, ask), signal);
+  }
+  return marks.count;
+}
+
 /**
  * Loads every distinct tree reachable from `roots` once, several at a time, in any order, and returns how many there are.
  * Needs the index loaded. Never throws for a tree that cannot be loaded: `visit` is told.
@@ -112,29 +158,17 @@ export async function forEachTree(
   options: { readonly reader?: TreeReader; readonly signal?: AbortSignal } = {},
 ): Promise<number> {
   const { reader = new TreeReader(repo), signal } = options;
-  const marks = new TreeMarks(repo.blobs);
-  let level: BlobId[] = [];
-  const ask = (id: BlobId): void => {
-    if (marks.mark(id)) level.push(id);
+  const load = async (id: BlobId, ask: (below: BlobId) => void): Promise<void> => {
+    let nodes: TreeNode[];
+    try {
+      nodes = await reader.load(id, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      visit(id, null, error);
+      return;
+    }
+    visit(id, nodes, null);
+    for (const { subtree } of nodes) if (subtree !== null) ask(subtree);
   };
-  for (const root of roots) ask(root);
-  // Level by level: trees of one level were written near each other, and memory holds the names of one level.
-  while (level.length > 0) {
-    const current = level;
-    level = [];
-    const load = async (id: BlobId): Promise<void> => {
-      let nodes: TreeNode[];
-      try {
-        nodes = await reader.load(id, signal);
-      } catch (error) {
-        signal?.throwIfAborted();
-        visit(id, null, error);
-        return;
-      }
-      visit(id, nodes, null);
-      for (const { subtree } of nodes) if (subtree !== null) ask(subtree);
-    };
-    await forEachConcurrent(current, repo.backend.connections, load, signal);
-  }
-  return marks.count;
+  return forEachTreeId(repo, roots, load, signal);
 }
