@@ -6,7 +6,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { copyOf, randomFiles } from './data.mjs';
@@ -75,10 +75,11 @@ function sizeOf(path) {
 }
 
 /** One round of one case for one program: fresh repository, then every measured step. */
-function round(program, data, steps) {
+function round(program, data, steps, number) {
   const repository = join(work, `repository-${program}`);
-  const target = join(work, `restored-${program}`);
-  for (const path of [repository, target]) rmSync(path, { recursive: true, force: true });
+  // A fresh target each time, removed at the very end: ext4 is slow to reuse inodes that were freed a moment ago.
+  const target = join(work, 'restored', `${basename(data)}-${program}-${number}`);
+  rmSync(repository, { recursive: true, force: true });
   execFileSync(
     PROGRAMS[program][0],
     [...PROGRAMS[program].slice(1), '-r', repository, '--password-file', passwordFile, 'init', '--quiet'],
@@ -96,13 +97,14 @@ function round(program, data, steps) {
 const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
 const wanted = flags.only?.split(',') ?? Object.keys(CASES).filter((name) => !CASES[name].optional);
+rmSync(join(work, 'restored'), { recursive: true, force: true });
 const rows = [];
 for (const name of wanted) {
   const data = CASES[name].data();
   const samples = Object.fromEntries(Object.keys(PROGRAMS).map((program) => [program, []]));
   for (let i = 0; i < rounds; i++) {
     const order = i % 2 === 0 ? Object.keys(PROGRAMS) : Object.keys(PROGRAMS).reverse();
-    for (const program of order) samples[program].push(round(program, data, CASES[name].steps));
+    for (const program of order) samples[program].push(round(program, data, CASES[name].steps, i));
   }
   for (const step of ['backup', ...CASES[name].steps]) {
     const row = { case: name, step };
@@ -119,9 +121,8 @@ for (const name of wanted) {
   }
 }
 if (flags.json) console.log(JSON.stringify({ rounds, rows }, null, 2));
-for (const program of Object.keys(PROGRAMS))
-  for (const folder of ['repository', 'restored'])
-    rmSync(join(work, `${folder}-${program}`), { recursive: true, force: true });
+for (const folder of ['restored', ...Object.keys(PROGRAMS).map((program) => `repository-${program}`)])
+  rmSync(join(work, folder), { recursive: true, force: true });
 
 function printRow({ case: name, step, hostark, restic }) {
   const show = (cost) =>
