@@ -19,6 +19,7 @@ export async function run(argv: readonly string[], io: Io = processIo()): Promis
   let out = new Output(io, { json: argv.includes('--json'), quiet: false, verbose: argv.includes('-v') ? 1 : 0 });
   const unlisten = listenForSignals(stopping, () => out.say('stopping cleanly, press Ctrl-C again to end at once'));
   outliveBrokenPipe(io);
+  reportCrash((error) => out.failure(error, 1));
   try {
     let code = 0;
     const program = buildProgram(async (flags, action) => {

@@ -65,7 +65,7 @@ function tell(out: Output, finding: Finding): void {
     return;
   }
   const write = finding.severity === 'error' ? out.warn.bind(out) : out.say.bind(out);
-  write(`${finding.severity}: ${finding.message}`);
+  write(`${finding.severity}: ${finding.object} ${finding.id}: ${finding.message}`);
   for (const id of finding.snapshots) write(`  in snapshot ${id.slice(0, 8)}`);
   for (const path of finding.paths) write(`  ${path}`);
   if (finding.pathCount > finding.paths.length)

@@ -20,7 +20,8 @@ export async function checkLocally(local: LocalRepository): Promise<{ packs: num
   const opened = await open(local);
   const report = await checkRepository(opened, { readData: { kind: 'all' }, signal: local.signal });
   const [first] = report.findings.filter((finding) => finding.severity === 'error');
-  if (first !== undefined) throw new HostarkError('verification-failed', first.message);
+  if (first !== undefined)
+    throw new HostarkError('verification-failed', `${first.object} ${first.id}: ${first.message}`);
   return { packs: report.packsRead, blobs: report.blobs };
 }
 
