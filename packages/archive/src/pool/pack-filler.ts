@@ -45,7 +45,7 @@ export class PackFiller {
     const writer = this.#writer!;
     const form = this.#held?.id === id ? this.#held.form : this.#formOf(plain, this.#slab, writer);
     if (!writer.fits(form.stored.length, form.uncompressedLength)) {
-      this.#held = { id, form };
+      this.#held = { id, form: outOf(this.#slab, form) };
       return -1;
     }
     this.#held = null;
@@ -92,6 +92,11 @@ export class PackFiller {
     const frame = this.#platform.zstdCompress(plain, level, roomIn(slab, writer));
     return isTree || frame.length < plain.length ? { stored: frame, uncompressedLength: plain.length } : asIs;
   }
+}
+
+/** A frame may lie where the header of this pack is about to be written: then it is copied. */
+function outOf(slab: Slab, form: StoredForm): StoredForm {
+  return form.stored.buffer === slab.memory.buffer ? { ...form, stored: form.stored.slice() } : form;
 }
 
 /** Where the next blob's bytes go, no larger than what PackWriter.fits() allows. */
