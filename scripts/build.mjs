@@ -13,6 +13,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const workers = {
   worker: join(root, 'packages/archive/src/pool/worker.ts'),
   'restore-worker': join(root, 'packages/archive/src/restore/worker.ts'),
+  'verify-worker': join(root, 'packages/archive/src/verify/worker.ts'),
 };
 
 /** Native packages stay outside: their binaries are found beside the bundle through node_modules. */

@@ -47,3 +47,4 @@ export {
   type TagFile,
   type TagFileFound,
 } from './select/stat-rules.ts';
+export { type ThreadOptions, verifyOnThreads } from './verify/verify.ts';

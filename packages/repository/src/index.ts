@@ -13,6 +13,17 @@ export {
   checkRepository,
 } from './check/check.ts';
 export { type BlobRef, FINDING_SEVERITY, type Finding, type FindingKind } from './check/finding.ts';
+export { type PackBytes, PackCheck, type PackVerdict } from './check/pack-check.ts';
+export { PackOrder, type SharedPackOrder } from './check/pack-order.ts';
+export {
+  type PackVerifier,
+  type PackVerifierSetup,
+  type PackVerifiers,
+  packVerification,
+  type TellVerdict,
+  verifyHere,
+} from './check/pack-verifier.ts';
+export type { IndexedFile } from './check/packs.ts';
 export { type DataSubset, parseSubset } from './check/subset.ts';
 export { FORMAT_VERSIONS, type FormatVersion, type RepositoryConfig } from './config.ts';
 export { compareBytes, sameBytes, textOf, utf8 } from './encoding/bytes.ts';

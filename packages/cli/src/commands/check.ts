@@ -1,4 +1,5 @@
 /** `hostark check`: verifies the repository and names what is damaged, with what that touches. */
+import { verifyOnThreads } from '@hostark/archive';
 import { HostarkError } from '@hostark/protocol';
 import { checkRepository, type Finding, parseSubset } from '@hostark/repository';
 import { withRepository } from '../repository/open.ts';
@@ -25,7 +26,12 @@ export const check: CommandCode<CheckFlags> = async (context, flags) => {
   // A check must see what is stored, not what a cache remembers.
   const usage = { lock: 'exclusive', mayGoUnlocked: true, useCache: flags.withCache ?? false } as const;
   return withRepository(context, flags, usage, async ({ repository, signal }) => {
-    const report = await checkRepository(repository, { readData, signal, progress: phaseLines(out) });
+    const report = await checkRepository(repository, {
+      readData,
+      signal,
+      verifiers: verifyOnThreads(),
+      progress: phaseLines(out),
+    });
     for (const finding of report.findings) tell(out, finding);
     out.data({
       message_type: 'summary',

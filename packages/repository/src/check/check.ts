@@ -14,8 +14,9 @@ import type { StoredSnapshot } from '../snapshot/snapshot.ts';
 import { traceLosses } from './affected.ts';
 import { type Finding, Findings } from './finding.ts';
 import { checkIndexes } from './indexes.ts';
+import type { PackVerifiers } from './pack-verifier.ts';
 import { checkPacks } from './packs.ts';
-import { readPacks } from './read-data.ts';
+import { DataReading } from './read-data.ts';
 import { type DataSubset, selectPacks } from './subset.ts';
 import { checkTrees } from './trees.ts';
 
@@ -30,6 +31,8 @@ export interface CheckOptions {
   readonly readData?: DataSubset | undefined;
   /** Which snapshots' trees to check; all when absent. */
   readonly filter?: SnapshotFilter | undefined;
+  /** Who verifies the packs that are read whole; this thread when absent. */
+  readonly verifiers?: PackVerifiers | undefined;
   readonly progress?: CheckProgress | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -61,6 +64,9 @@ export interface CheckContext {
   readonly signal: AbortSignal | undefined;
 }
 
+/** A source of blobs that threads can be given. */
+export type CheckSource = BlobSource & Pick<Repository, 'key'>;
+
 /** Checks a repository. Rejects only when aborted or when the backend cannot be listed. */
 export async function checkRepository(repo: Repository, options: CheckOptions = {}): Promise<CheckReport> {
   const { filter = {}, readData, progress = () => {}, signal } = options;
@@ -70,12 +76,20 @@ export async function checkRepository(repo: Repository, options: CheckOptions = 
   // Snapshots before the index: whatever they name was indexed before they were written.
   const snapshots = await loadSnapshots(context, filter);
   const blobs = BlobTable.create();
-  const source: BlobSource = { backend: repo.backend, platform: repo.platform, sealer: repo.sealer, blobs };
+  const { backend, platform, sealer, key } = repo;
+  const source: CheckSource = { backend, platform, sealer, key, blobs };
   await checkIndexes(context, blobs);
   const files = await checkPacks(context, blobs);
-  const trees = await checkTrees(context, source, new Set(snapshots.map(({ tree }) => tree)));
   const chosen = readData === undefined ? [] : selectPacks(files, readData, randomSource(repo));
-  const bytesRead = await readPacks(context, source, chosen);
+  const reading = new DataReading(context, source, chosen, options.verifiers);
+  let trees: number;
+  let bytesRead: number;
+  try {
+    trees = await checkTrees(context, source, new Set(snapshots.map(({ tree }) => tree)));
+    bytesRead = await reading.finish();
+  } finally {
+    await reading.close();
+  }
   if (findings.anyLost) await traceLosses(context, source, snapshots);
   return {
     ...summarize(findings.done()),

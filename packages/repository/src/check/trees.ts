@@ -9,8 +9,11 @@ import type { BlobSource } from '../blobs/load.ts';
 import { compareBytes } from '../encoding/bytes.ts';
 import { goText } from '../encoding/runes.ts';
 import { type BlobId, ID_BYTES, writeIdBytes } from '../ids.ts';
+import { parseTree } from '../tree/load.ts';
 import { isNodeType, type TreeNode } from '../tree/node.ts';
-import { forEachTree } from '../tree/walk.ts';
+import { TreeReader } from '../tree/reader.ts';
+import { TreeSkimmer } from '../tree/skim.ts';
+import { forEachTreeId } from '../tree/walk.ts';
 import type { CheckContext } from './check.ts';
 
 /** Restic refuses a tree that holds any other type. */
@@ -18,29 +21,51 @@ const CHECKED_TYPES: ReadonlySet<string> = new Set(['file', 'dir', 'symlink', 's
 
 const raw = new Uint8Array(ID_BYTES);
 
+/** One tree pack of the usual size, and a little more. */
+const TREE_CACHE_BYTES: number = 20 * 1024 * 1024;
+
 /** Checks all trees below the roots. Returns how many there are. */
 export async function checkTrees(context: CheckContext, source: BlobSource, roots: Iterable<BlobId>): Promise<number> {
   const { findings, signal } = context;
+  const { blobs } = source;
+  const reader = new TreeReader(source, { cacheBytes: TREE_CACHE_BYTES });
+  const skimmer = new TreeSkimmer((id) => {
+    const place = blobs.lookup('data', id);
+    return place === null ? -1 : plainLength(place);
+  });
   const missing = new Set<BlobId>();
-  let done = 0;
-  const visit = (id: BlobId, nodes: readonly TreeNode[] | null, error: unknown): void => {
-    context.progress('trees', ++done, null);
-    if (nodes === null) {
-      const kind = isHostarkError(error, 'blob-missing') ? 'tree-missing' : 'tree-damaged';
-      findings.add(kind, 'tree', id, (error as Error).message, [{ kind: 'tree', id }]);
-      return;
-    }
+  const visit = (id: BlobId, nodes: readonly TreeNode[]): void => {
     for (const problem of problemsOf(nodes)) findings.add('tree-invalid', 'tree', id, problem, [{ kind: 'tree', id }]);
     for (const content of contentOf(nodes)) {
       writeIdBytes(content, raw);
-      if (source.blobs.has('data', raw) || missing.has(content)) continue;
+      if (blobs.has('data', raw) || missing.has(content)) continue;
       missing.add(content);
       findings.add('blob-missing', 'data', content, 'no index file lists this blob', [{ kind: 'data', id: content }]);
     }
     const oddity = oddityOf(source, nodes);
     if (oddity !== null) findings.add('tree-unusual', 'tree', id, oddity);
   };
-  return forEachTree(source, roots, visit, signal === undefined ? {} : { signal });
+  let done = 0;
+  const load = async (id: BlobId, ask: (below: BlobId) => void): Promise<void> => {
+    const look = (bytes: Uint8Array): void => {
+      if (skimmer.isWhole(bytes)) {
+        for (const subtree of skimmer.subtrees()) ask(subtree);
+        return;
+      }
+      const nodes = parseTree(id, bytes);
+      visit(id, nodes);
+      for (const { subtree } of nodes) if (subtree !== null) ask(subtree);
+    };
+    try {
+      await reader.lend(id, look, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      const kind = isHostarkError(error, 'blob-missing') ? 'tree-missing' : 'tree-damaged';
+      findings.add(kind, 'tree', id, (error as Error).message, [{ kind: 'tree', id }]);
+    }
+    context.progress('trees', ++done, null);
+  };
+  return forEachTreeId(source, roots, load, signal);
 }
 
 function* contentOf(nodes: readonly TreeNode[]): Generator<BlobId> {

@@ -5,7 +5,8 @@ import { ID_BYTES, sameId, toHex } from '../ids.ts';
 
 /**
  * Opens, decompresses and verifies one blob. `sealed` is its range of the pack and is decrypted in place: an uncompressed
- * blob is returned as a view of it, a compressed one in fresh memory. Throws HostarkError 'object-damaged'.
+ * blob is returned as a view of it, a compressed one in `scratch` where it is large enough, else in fresh memory. Throws
+ * HostarkError 'object-damaged'.
  */
 export function openBlob(
   platform: Platform,
@@ -14,20 +15,29 @@ export function openBlob(
   uncompressedLength: number,
   id: Uint8Array,
   idAt = 0,
+  scratch?: Uint8Array,
 ): Uint8Array {
   if (sealed.length < SEAL_OVERHEAD) throw damagedBlob(id, idAt, `expected at least 32 bytes, got ${sealed.length}`);
   const stored = sealed.subarray(16, sealed.length - 16);
   if (!sealer.open(sealed, stored)) throw damagedBlob(id, idAt, 'its MAC is wrong');
-  const plain = uncompressedLength === 0 ? stored : decompress(platform, stored, uncompressedLength, id, idAt);
+  const compressed = uncompressedLength !== 0;
+  const plain = compressed ? decompress(platform, stored, uncompressedLength, id, idAt, scratch) : stored;
   const digest = platform.sha256(plain);
   if (!sameId(digest, 0, id, idAt)) throw damagedBlob(id, idAt, `its content has the SHA-256 ${toHex(digest)}`);
   return plain;
 }
 
-function decompress(platform: Platform, stored: Uint8Array, length: number, id: Uint8Array, idAt: number): Uint8Array {
+function decompress(
+  platform: Platform,
+  stored: Uint8Array,
+  length: number,
+  id: Uint8Array,
+  idAt: number,
+  scratch: Uint8Array | undefined,
+): Uint8Array {
   let plain: Uint8Array;
   try {
-    plain = platform.zstdDecompress(stored, length);
+    plain = platform.zstdDecompress(stored, length, scratch);
   } catch (cause) {
     throw damagedBlob(id, idAt, 'it does not decompress', cause);
   }

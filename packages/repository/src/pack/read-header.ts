@@ -30,11 +30,19 @@ export async function loadPackHeader(
 
 /** Returns the opened header of a pack that is in memory as a whole. Throws 'object-damaged' naming the pack. */
 export function headerOfPack(sealer: Sealer, id: PackId, pack: Uint8Array): Uint8Array {
-  if (pack.length < MIN_PACK_BYTES) {
-    throw damaged('data', id, `expected at least ${MIN_PACK_BYTES} bytes, got ${pack.length}`);
-  }
-  const length = sealedHeaderLength(id, getUint32(pack, pack.length - 4), pack.length);
-  return openHeader(sealer, id, pack.subarray(pack.length - 4 - length, pack.length - 4), pack.length);
+  return headerOfBytes(sealer, id, pack.length, (offset, length) => pack.subarray(offset, offset + length));
+}
+
+/** The same for a pack of `size` bytes of which `read` returns any part. */
+export function headerOfBytes(
+  sealer: Sealer,
+  id: PackId,
+  size: number,
+  read: (offset: number, length: number) => Uint8Array,
+): Uint8Array {
+  if (size < MIN_PACK_BYTES) throw damaged('data', id, `expected at least ${MIN_PACK_BYTES} bytes, got ${size}`);
+  const length = sealedHeaderLength(id, getUint32(read(size - 4, 4), 0), size);
+  return openHeader(sealer, id, read(size - 4 - length, length), size);
 }
 
 function sealedHeaderLength(id: PackId, length: number, size: number): number {

@@ -2,8 +2,9 @@
  * Reads many trees with few requests. Trees of one backup lie together in packs of their own, so the second tree asked of a
  * pack fetches the pack whole, and the next hundreds come from memory. Bounded memory; blobs are verified each time.
  */
-import { type BlobSource, loadBlob } from '../blobs/load.ts';
+
 import type { BlobPlace } from '../blobs/kind.ts';
+import { type BlobSource, loadBlob } from '../blobs/load.ts';
 import { copyOf } from '../encoding/bytes.ts';
 import { type BlobId, idBytes } from '../ids.ts';
 import { openBlob } from '../pack/open-blob.ts';

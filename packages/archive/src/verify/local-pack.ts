@@ -1,0 +1,65 @@
+/** A pack in a folder, read with plain calls into the reader's own memory. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { objectPath, type PackBytes, type PackCheck, type PackId, type PackVerdict } from '@hostark/repository';
+import type { LocalPacks } from './messages.ts';
+
+/** Verifies a pack; null if it cannot be read, which the backend then tells in its own words. */
+export function verifyLocalPack(check: PackCheck, directory: string, pack: number, id: PackId): PackVerdict | null {
+  let fd = -1;
+  try {
+    fd = openSync(join(directory, objectPath({ type: 'data', name: id })), 'r');
+    return check.run(pack, bytesOf(fd));
+  } catch {
+    return null;
+  } finally {
+    if (fd >= 0) closeSync(fd);
+  }
+}
+
+function bytesOf(fd: number): PackBytes {
+  return {
+    length: fstatSync(fd).size,
+    read(offset, out) {
+      for (let at = 0; at < out.length; ) {
+        const read = readSync(fd, out, at, out.length - at, offset + at);
+        if (read === 0) throw new RangeError('the file ended early');
+        at += read;
+      }
+    },
+  };
+}
+
+/** Takes packs off the shared list until none is left: each pack is taken once, whoever asks. */
+export class PackQueue {
+  readonly #packs: Uint32Array;
+  readonly #taken: Int32Array;
+
+  constructor({ packs, taken }: LocalPacks) {
+    this.#packs = new Uint32Array(packs);
+    this.#taken = new Int32Array(taken);
+  }
+
+  /** Makes a list of packs. */
+  static share(directory: string, packs: readonly number[]): LocalPacks {
+    const shared = new SharedArrayBuffer(4 * packs.length);
+    new Uint32Array(shared).set(packs);
+    return { directory, packs: shared, taken: new SharedArrayBuffer(4) };
+  }
+
+  /** Returns the place of the next pack in the list, or null. */
+  take(): number | null {
+    const file = Atomics.add(this.#taken, 0, 1);
+    return file < this.#packs.length ? file : null;
+  }
+
+  /** Returns the number of a pack in the table. */
+  packAt(file: number): number {
+    return this.#packs[file]!;
+  }
+
+  /** Leaves nothing to take. */
+  stop(): void {
+    Atomics.store(this.#taken, 0, this.#packs.length);
+  }
+}

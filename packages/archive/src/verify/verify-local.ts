@@ -1,0 +1,106 @@
+/**
+ * Verifies the packs of a folder on several threads, each of which reads and takes the next pack by itself. The calling
+ * thread joins them once it has nothing else to do.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import {
+  type IndexedFile,
+  PackCheck,
+  type PackVerdict,
+  type PackVerifier,
+  type PackVerifierSetup,
+  packVerification,
+  type TellVerdict,
+} from '@hostark/repository';
+import { PackQueue, verifyLocalPack } from './local-pack.ts';
+import type { LocalPacks } from './messages.ts';
+import { VerifyThread } from './thread.ts';
+
+export class LocalVerifier implements PackVerifier {
+  readonly #setup: PackVerifierSetup;
+  readonly #directory: string;
+  readonly #wanted: number;
+  readonly #threads: VerifyThread[] = [];
+  readonly #done: Promise<void>;
+  #resolve: () => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+  #queue: PackQueue | null = null;
+  #files: readonly IndexedFile[] = [];
+  #tell: TellVerdict = () => {};
+  #left = 0;
+  /** Reads through the backend what a thread could not read. */
+  #again: ((file: IndexedFile) => Promise<PackVerdict>) | null = null;
+
+  constructor(setup: PackVerifierSetup, directory: string, threads: number) {
+    this.#setup = setup;
+    this.#directory = directory;
+    this.#wanted = threads;
+    this.#done = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#done.catch(() => {}); // finish() tells it
+  }
+
+  start(files: readonly IndexedFile[], tell: TellVerdict): void {
+    this.#files = files;
+    this.#tell = tell;
+    this.#left = files.length;
+    if (files.length === 0) this.#resolve();
+    const local: LocalPacks = PackQueue.share(
+      this.#directory,
+      files.map(({ number }) => number),
+    );
+    this.#queue = new PackQueue(local);
+    const { source, order } = this.#setup;
+    const shared = { key: source.key, blobs: source.blobs.share(), order: order.share() };
+    const listener = {
+      verdict: (file: number, verdict: PackVerdict | null) => this.#take(file, verdict),
+      failed: this.#reject,
+    };
+    for (let i = 0; i < Math.min(this.#wanted, files.length); i++) {
+      const thread = new VerifyThread(shared, listener);
+      thread.post({ kind: 'local', local });
+      this.#threads.push(thread);
+    }
+  }
+
+  async finish(): Promise<void> {
+    const { source, order, signal } = this.#setup;
+    const queue = this.#queue!;
+    const stop = (): void => {
+      queue.stop();
+      this.#reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', stop);
+    try {
+      signal?.throwIfAborted();
+      const { platform, sealer, blobs } = source;
+      const check = new PackCheck({ platform, sealer, blobs, order });
+      for (let file = queue.take(); file !== null; file = queue.take()) {
+        const { number, id } = this.#files[file]!;
+        this.#take(file, verifyLocalPack(check, this.#directory, number, id));
+        await turn(); // lets verdicts and signals through
+        signal?.throwIfAborted();
+      }
+      await this.#done;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#queue?.stop();
+    await Promise.all(this.#threads.splice(0).map((thread) => thread.close()));
+  }
+
+  #take(file: number, verdict: PackVerdict | null): void {
+    if (verdict === null) {
+      this.#again ??= packVerification(this.#setup);
+      this.#again(this.#files[file]!).then((second) => this.#take(file, second), this.#reject);
+      return;
+    }
+    this.#tell(file, verdict);
+    if (--this.#left === 0) this.#resolve();
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * Verifies one pack: name against content, header against index, every blob opened and hashed. Reads it in pieces that stay
+ * in the processor's cache, each byte once. Needs no repository, so that worker threads can run it.
+ */
+import type { Platform, Sealer, Sha256 } from '@hostark/kernels';
+import type { BlobTable } from '../blobs/table.ts';
+import { blobIdFrom, ID_BYTES, type PackId, sameId, toHex } from '../ids.ts';
+import { readHeader } from '../pack/header.ts';
+import { openBlob } from '../pack/open-blob.ts';
+import { headerOfBytes } from '../pack/read-header.ts';
+import { Scratch } from '../scratch.ts';
+import type { OrderedBlob, PackOrder } from './pack-order.ts';
+
+/** Neighbours are read together up to this size: a fraction of the cache of one core. */
+const READ_BYTES: number = 512 * 1024;
+
+/** The bytes of a pack, wherever they are. */
+export interface PackBytes {
+  readonly length: number;
+  /** Fills `out` with the bytes from `offset` on, which are there. What it throws is thrown by PackCheck.run(). */
+  read(offset: number, out: Uint8Array): void;
+}
+
+/** What came out for one pack. Can be sent to another thread. */
+export interface PackVerdict {
+  readonly bytesRead: number;
+  /** One sentence each; none for a pack that is whole. */
+  readonly problems: readonly string[];
+  /** Entries of the table whose blobs cannot be read from this pack, in order of their offsets. */
+  readonly broken: readonly number[];
+}
+
+export interface PackCheckTools {
+  readonly platform: Platform;
+  readonly sealer: Sealer;
+  readonly blobs: BlobTable;
+  readonly order: PackOrder;
+}
+
+/** Verifies packs one after another in memory of its own. */
+export class PackCheck {
+  readonly #tools: PackCheckTools;
+  readonly #stream: HashedPack;
+  readonly #plain = new Scratch();
+  readonly #id = new Uint8Array(ID_BYTES);
+
+  constructor(tools: PackCheckTools) {
+    this.#tools = tools;
+    this.#stream = new HashedPack(tools.platform.sha256Stream());
+  }
+
+  /** Verifies a pack by its number in the table. Throws only what `bytes` throws. */
+  run(pack: number, bytes: PackBytes): PackVerdict {
+    const id = this.#tools.blobs.packId(pack);
+    const blobs = this.#tools.order.blobsOf(pack);
+    const stream = this.#stream;
+    stream.begin(bytes);
+    const problems: string[] = [];
+    const broken: number[] = [];
+    for (let first = 0, next = 0; first < blobs.length; first = next) {
+      next = endOfRead(blobs, first, bytes.length);
+      const start = blobs[first]!.offset;
+      const { offset, length } = blobs[next - 1]!;
+      const piece = offset + length > bytes.length ? null : stream.range(start, offset + length);
+      for (const blob of blobs.slice(first, next)) {
+        const problem = this.#open(blob, piece?.subarray(blob.offset - start, blob.offset - start + blob.length));
+        if (problem === null) continue;
+        problems.push(problem);
+        broken.push(blob.entry);
+      }
+    }
+    const named = this.#compareHeader(id, bytes, blobs);
+    if (named !== null) problems.unshift(named);
+    const digest = stream.digest();
+    if (digest !== id) problems.unshift(`its ${bytes.length} bytes have the SHA-256 ${digest}`);
+    return { bytesRead: bytes.length, problems, broken };
+  }
+
+  /** Returns what is wrong with a blob, or null. */
+  #open(blob: OrderedBlob, sealed: Uint8Array | undefined): string | null {
+    const { platform, sealer, blobs } = this.#tools;
+    const id = this.#id;
+    blobs.idOf(blob.entry, id);
+    if (sealed === undefined) {
+      return `${blobs.kindOf(blob.entry)} blob ${blobIdFrom(id)} lies beyond the end of the file`;
+    }
+    try {
+      const { uncompressedLength } = blob;
+      openBlob(platform, sealer, sealed, uncompressedLength, id, 0, this.#plain.atLeast(uncompressedLength));
+      return null;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  /** Returns how the header of a pack differs from the index, or null. */
+  #compareHeader(id: PackId, bytes: PackBytes, blobs: readonly OrderedBlob[]): string | null {
+    let header: Uint8Array;
+    try {
+      header = headerOfBytes(this.#tools.sealer, id, bytes.length, (offset, length) => {
+        const part = new Uint8Array(length);
+        bytes.read(offset, part);
+        return part;
+      });
+    } catch (error) {
+      return (error as Error).message;
+    }
+    const table = this.#tools.blobs;
+    let next = 0;
+    let same = true;
+    readHeader(header, (kind, idAt, offset, length, uncompressedLength) => {
+      const blob = blobs[next++];
+      if (blob === undefined) {
+        same = false;
+        return;
+      }
+      table.idOf(blob.entry, this.#id);
+      same &&= table.kindOf(blob.entry) === kind && sameId(this.#id, 0, header, idAt) && blob.offset === offset;
+      same &&= blob.length === length && blob.uncompressedLength === uncompressedLength;
+    });
+    return same && next === blobs.length ? null : 'its header and the index list different blobs';
+  }
+}
+
+/** Returns the end (exclusive) of the blobs that are read together from the one at `first` on; that one is among them. */
+function endOfRead(blobs: readonly OrderedBlob[], first: number, size: number): number {
+  const start = blobs[first]!.offset;
+  let end = start + blobs[first]!.length;
+  let next = first + 1;
+  for (; next < blobs.length; next++) {
+    const { offset, length } = blobs[next]!;
+    // Only blobs that lie exactly side by side: opening one overwrites it, so none may overlap.
+    if (offset !== end || length === 0 || offset + length > size || offset + length - start > READ_BYTES) break;
+    end = offset + length;
+  }
+  return next;
+}
+
+/** Hashes a pack on the way, while ranges of it are read in ascending order. */
+class HashedPack {
+  readonly #sha: Sha256;
+  readonly #buffer = new Scratch();
+  #bytes: PackBytes = { length: 0, read() {} };
+  /** Bytes hashed so far. */
+  #hashed = 0;
+
+  constructor(sha: Sha256) {
+    this.#sha = sha;
+  }
+
+  begin(bytes: PackBytes): void {
+    // What an earlier pack left behind when reading it failed.
+    if (this.#hashed > 0) this.#sha.digest();
+    this.#bytes = bytes;
+    this.#hashed = 0;
+  }
+
+  /** Returns a range, in memory that may be overwritten and is used again by the next call. */
+  range(offset: number, end: number): Uint8Array {
+    this.#hashUpTo(offset);
+    const part = this.#buffer.exactly(end - offset);
+    this.#bytes.read(offset, part);
+    if (end > this.#hashed) {
+      this.#sha.update(part.subarray(this.#hashed - offset));
+      this.#hashed = end;
+    }
+    return part;
+  }
+
+  /** Returns the SHA-256 of the whole pack in hex. */
+  digest(): string {
+    this.#hashUpTo(this.#bytes.length);
+    this.#hashed = 0;
+    return toHex(this.#sha.digest());
+  }
+
+  #hashUpTo(end: number): void {
+    while (this.#hashed < end) {
+      const part = this.#buffer.exactly(Math.min(READ_BYTES, end - this.#hashed));
+      this.#bytes.read(this.#hashed, part);
+      this.#sha.update(part);
+      this.#hashed += part.length;
+    }
+  }
+}

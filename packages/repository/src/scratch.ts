@@ -1,0 +1,33 @@
+/** Memory that is used again and again for bytes of changing length, instead of leaving each to the collector. */
+
+/** Longer contents are not kept: one odd blob must not hold its memory for good. */
+const MAX_KEPT_BYTES: number = 16 * 1024 * 1024;
+const FIRST_BYTES: number = 64 * 1024;
+
+/** One piece of memory that grows. What was returned before is overwritten by the next call. */
+export class Scratch {
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  /** Returns memory of at least `length` bytes with any content; none at all where that is too long to be kept. */
+  atLeast(length: number): Uint8Array {
+    if (length <= this.#bytes.length) return this.#bytes;
+    if (length > MAX_KEPT_BYTES) return new Uint8Array(0);
+    let size = Math.max(FIRST_BYTES, this.#bytes.length);
+    while (size < length) size *= 2;
+    this.#bytes = new Uint8Array(size);
+    return this.#bytes;
+  }
+
+  /** Returns exactly `length` bytes, with any content. */
+  exactly(length: number): Uint8Array {
+    const bytes = this.atLeast(length);
+    return bytes.length < length ? new Uint8Array(length) : bytes.subarray(0, length);
+  }
+
+  /** Returns a copy of `bytes`. */
+  copy(bytes: Uint8Array): Uint8Array {
+    const copy = this.exactly(bytes.length);
+    copy.set(bytes);
+    return copy;
+  }
+}
