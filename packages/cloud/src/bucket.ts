@@ -2,6 +2,7 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { HostarkError } from '@hostark/protocol';
 import { awsCode, awsStatus, redirectRegion } from './aws-error.ts';
+import { checkBucketName } from './bucket-name.ts';
 import { type BucketPlan, type BucketRequest, type BucketSetting, bucketPlan } from './bucket-plan.ts';
 import { SETTING_ACCESS } from './bucket-settings.ts';
 import type { AwsClients } from './clients.ts';
@@ -81,6 +82,30 @@ export async function fixBucket(clients: AwsClients, audit: BucketAudit, options
   const fixable = audit.findings.filter((finding) => finding.fixable);
   const settings = await apply(await clients.s3(audit.plan.region), audit.plan.name, fixable, options);
   return { name: audit.plan.name, region: audit.plan.region, created: false, settings };
+}
+
+/** Throws 'usage' unless the bucket exists in the clients' region, 'cloud-denied' if the caller may not see it. */
+export async function expectBucket(clients: AwsClients, name: string, options: AskOptions = {}): Promise<void> {
+  checkBucketName(name);
+  const { HeadBucketCommand } = await import('@aws-sdk/client-s3');
+  const s3 = await clients.s3();
+  let found: string | undefined;
+  try {
+    found = (await s3.send(new HeadBucketCommand({ Bucket: name }), callOptions(options))).BucketRegion;
+  } catch (cause) {
+    if (awsStatus(cause) === 404) {
+      throw new HostarkError('usage', `bucket ${name}: there is none`, {
+        hint: `create it first: hostark bucket create ${name}`,
+        cause,
+      });
+    }
+    found = redirectRegion(cause) ?? undefined;
+    if (found === undefined || found === clients.region) throw cause;
+  }
+  if (found === undefined || found === clients.region) return;
+  throw new HostarkError('usage', `bucket ${name}: expected in ${clients.region}, found in ${found}`, {
+    hint: `give --region ${found}, or name a bucket of ${clients.region}`,
+  });
 }
 
 /** Whether the bucket exists and is the caller's, in the plan's region. Throws 'bucket-taken' when it is not. */

@@ -1,9 +1,9 @@
 /** Destroys hosts: everything of ours that belongs to one, in the order that AWS allows. Buckets are never touched. */
 import { HostarkError } from '@hostark/protocol';
 import type { AwsClients } from './clients.ts';
-import { isHere, placeOf } from './cloud-place.ts';
+import { type CloudPlace, isHere, placeOf } from './cloud-place.ts';
 import { checkHostName } from './host-name.ts';
-import { readHostRecord, removeHostRecord, writeHostRecord } from './host-record.ts';
+import { type HostRecord, readHostRecord, removeHostRecord, writeHostRecord } from './host-record.ts';
 import { findOurs, type Removal } from './inventory.ts';
 import type { Ledger } from './ledger.ts';
 import { expectNothingLeft, type RemovalReport, removeAll } from './remove.ts';
@@ -40,16 +40,23 @@ export async function planDestroy(
       hint: 'hostark host list; another --region or --profile may have it',
     });
   }
-  if (record !== null && record.region !== place.region) {
-    throw new HostarkError(
-      'host-not-found',
-      `host ${name}: expected in ${place.region}, this machine knows it in ${record.region}`,
-      {
-        hint: `give --region ${record.region}`,
-      },
-    );
-  }
+  if (record !== null) checkRecordPlace(record, place);
   return { kind: 'destroy', name, region: place.region, account: place.account, removals, settled };
+}
+
+/** Without this, a look into the wrong account would find nothing, and the key to a host that still runs be forgotten. */
+function checkRecordPlace(record: HostRecord, place: CloudPlace): void {
+  if (record.account === place.account && record.region === place.region) return;
+  const elsewhere = record.account !== place.account;
+  throw new HostarkError(
+    'host-not-found',
+    `host ${record.name}: expected in account ${place.account}, ${place.region}; this machine knows it in ${record.account}, ${record.region}`,
+    {
+      hint: elsewhere
+        ? `use credentials of account ${record.account}; if that account or sandbox is gone, remove hosts/${record.name} from the state directory`
+        : `give --region ${record.region}`,
+    },
+  );
 }
 
 /** Deletes in order; what is gone already counts as removed. Throws 'leftovers' when something stays. May be repeated. */

@@ -1,12 +1,12 @@
 /** One EC2 instance: launched, found, waited for. */
 import type { _InstanceType, Instance, RunInstancesCommandInput, RunInstancesCommandOutput } from '@aws-sdk/client-ec2';
-import { HostarkError } from '@hostark/protocol';
+import { HostarkError, isHostarkError } from '@hostark/protocol';
 import { awsCode, awsMessage, unless } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
 import type { Wanted } from './ensure.ts';
 import type { LaunchPlan } from './launch-plan.ts';
 import { type AskOptions, callOptions } from './run.ts';
-import { awsTags, TAG_LEDGER, type Tags } from './tags.ts';
+import { awsTags, TAG_LEDGER, TAG_MANAGED, type Tags } from './tags.ts';
 import { eventually, until } from './wait.ts';
 
 /** What the instance needs besides the plan. `userData` is secret. */
@@ -97,6 +97,38 @@ function runInput(plan: LaunchPlan, parts: InstanceParts, token: string, tags: T
       { ResourceType: 'network-interface', Tags },
     ],
   };
+}
+
+/**
+ * Asks EC2 whether it would launch this: type, image and subnet fit, and the caller may. Nothing is created. Throws
+ * 'usage' for what EC2 refuses, 'cloud-denied' for missing rights.
+ */
+export async function rehearseLaunch(
+  clients: AwsClients,
+  launch: { readonly imageId: string; readonly instanceType: string; readonly subnet: string },
+  options: AskOptions,
+): Promise<void> {
+  const { RunInstancesCommand } = await import('@aws-sdk/client-ec2');
+  const ec2 = await clients.ec2();
+  const input = {
+    DryRun: true,
+    ImageId: launch.imageId,
+    InstanceType: launch.instanceType as _InstanceType,
+    MinCount: 1,
+    MaxCount: 1,
+    SubnetId: launch.subnet,
+    TagSpecifications: [{ ResourceType: 'instance' as const, Tags: awsTags({ [TAG_MANAGED]: 'true' }) }],
+  };
+  try {
+    // EC2 "DryRun": what would have succeeded is answered with this error.
+    await unless(ec2.send(new RunInstancesCommand(input), callOptions(options)), 'DryRunOperation');
+  } catch (cause) {
+    if (!isHostarkError(cause, 'cloud-refused')) throw cause;
+    throw new HostarkError('usage', `EC2 would refuse to launch ${launch.instanceType}: ${awsMessage(cause)}`, {
+      hint: 'nothing was created; name another --type, --image, --zone or --subnet',
+      cause,
+    });
+  }
 }
 
 /** The live instance of a ledger entry, or null. */

@@ -1,12 +1,14 @@
-/** Plans the launch of a host: resolves image, network and price, creates nothing. */
+/** Plans the launch of a host: resolves image, network and price, rehearses the launch, creates nothing. */
 import type { Image } from '@aws-sdk/client-ec2';
 import { HostarkError } from '@hostark/protocol';
 import { unless } from './aws-error.ts';
+import { expectBucket } from './bucket.ts';
 import type { AwsClients } from './clients.ts';
 import { placeOf } from './cloud-place.ts';
 import { checkHostName } from './host-name.ts';
 import { describeIdentity, type IdentityPlan, planIdentity } from './identity.ts';
 import { ARCHITECTURES, type Architecture, defaultUser, IMAGE_ALIASES } from './images.ts';
+import { rehearseLaunch } from './instance.ts';
 import { type NetworkPlan, planNetwork } from './network.ts';
 import { type HostPrice, hostPrice } from './prices.ts';
 import { type AskOptions, callOptions } from './run.ts';
@@ -61,7 +63,10 @@ export interface LaunchPlan {
   readonly steps: readonly string[];
 }
 
-/** Resolves image, network and price; creates nothing. Bad input is refused here with the rule and the fix. */
+/**
+ * Resolves image, network and price, looks for the bucket and lets EC2 check the launch; creates nothing. Bad input and
+ * missing rights are refused here with the rule and the fix.
+ */
 export async function planLaunch(
   clients: AwsClients,
   request: LaunchRequest,
@@ -74,11 +79,13 @@ export async function planLaunch(
       ? null
       : planIdentity(clients.partition, { ...request, host: request.name, bucket: request.bucket });
   const place = await placeOf(clients);
+  if (request.bucket !== undefined) await expectBucket(clients, request.bucket, options);
   const network = await planNetwork(clients, { ...request, host: request.name }, options);
   const { image, alias } = await resolveImage(clients, request.image ?? 'al2023', architecture, options);
   const instanceType = request.instanceType ?? (architecture === 'arm64' ? 't4g.small' : 't3.small');
   const sizeGiB = volumeSize(request.volumeGiB, image);
   const user = request.user ?? (alias === null ? defaultUser(image.Name ?? '') : IMAGE_ALIASES[alias]!.user);
+  await rehearseLaunch(clients, { imageId: image.ImageId!, instanceType, subnet: network.subnet }, options);
   const price = hostPrice({ region: clients.region, instanceType, volumeGiB: sizeGiB });
   return {
     kind: 'launch',

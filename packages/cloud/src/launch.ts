@@ -20,7 +20,10 @@ import { hostKeyUserData } from './user-data.ts';
 export async function launchHost(clients: AwsClients, plan: LaunchPlan, options: RunOptions): Promise<Host> {
   const { ledger } = options;
   const before = await readHostRecord(ledger.directory, plan.name);
-  if (before !== null) checkSamePlace(before, plan);
+  if (before !== null) {
+    checkSamePlace(before, plan);
+    checkSameStore(before, plan);
+  }
   const run = await ledger.begin();
   try {
     const keys = await hostKeys(ledger.directory, plan.name);
@@ -83,7 +86,20 @@ function checkSamePlace(before: HostRecord, plan: LaunchPlan): void {
   throw new HostarkError(
     'usage',
     `host ${plan.name}: expected in account ${plan.account}, ${plan.region}; this machine knows it in ${before.account}, ${before.region}`,
-    { hint: 'choose another name, or destroy the other one first' },
+    {
+      hint: `choose another name, or destroy the other one first; if that account or sandbox is gone, remove hosts/${plan.name} from the state directory`,
+    },
+  );
+}
+
+/** A repeated launch finds the host as it is: it must not move a host that runs to the backups of another one. */
+function checkSameStore(before: HostRecord, plan: LaunchPlan): void {
+  const wanted = { bucket: plan.identity?.bucket ?? null, prefix: plan.identity?.prefix ?? null };
+  if (before.state !== 'ready' || (before.bucket === wanted.bucket && before.prefix === wanted.prefix)) return;
+  throw new HostarkError(
+    'usage',
+    `host ${plan.name} exists and backs up into ${before.bucket}/${before.prefix}, expected ${wanted.bucket}/${wanted.prefix}`,
+    { hint: 'choose another name, or destroy it first' },
   );
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectSsh } from '@hostark/remote';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -169,10 +169,46 @@ describe('a host', () => {
   });
 });
 
+describe('a host of another account', () => {
+  it('is not forgotten, nor taken over, by those who look for it in the wrong one', async () => {
+    const ledger = await cloud.freshLedger();
+    const plan = await planLaunch(cloud.clients, { name: 'far', bucket: 'host-test' });
+    await launchHost(cloud.clients, plan, { ledger });
+    const file = join(ledger.directory, 'hosts/far/host.json');
+    const record = readFileSync(file, 'utf8');
+    writeFileSync(file, JSON.stringify({ ...JSON.parse(record), account: '111122223333' }));
+    await expect(planDestroy(cloud.clients, ledger, 'far')).rejects.toMatchObject({
+      code: 'host-not-found',
+      hint: expect.stringContaining('credentials of account 111122223333'),
+    });
+    await expect(launchHost(cloud.clients, plan, { ledger })).rejects.toMatchObject({ code: 'usage' });
+    expect(existsSync(join(ledger.directory, 'hosts/far/id_ed25519'))).toBe(true);
+    writeFileSync(file, record);
+    await destroyHost(cloud.clients, await planDestroy(cloud.clients, ledger, 'far'), { ledger });
+    expect(await cloud.sandbox.inventory()).toEqual(before);
+  });
+});
+
+describe('a host that runs', () => {
+  it('is not moved to the backups of another by a launch of the same name', async () => {
+    const ledger = await cloud.freshLedger();
+    const launch = async (prefix: string) =>
+      launchHost(cloud.clients, await planLaunch(cloud.clients, { name: 'firm', bucket: 'host-test', prefix }), {
+        ledger,
+      });
+    const { instanceId } = await launch('hosts/firm');
+    await expect(launch('hosts/other')).rejects.toMatchObject({ code: 'usage' });
+    expect(await launch('hosts/firm')).toMatchObject({ instanceId, prefix: 'hosts/firm/' });
+    await destroyHost(cloud.clients, await planDestroy(cloud.clients, ledger, 'firm'), { ledger });
+  });
+});
+
 describe('a plan for a host', () => {
   it.each([
     [{ name: 'Bad' }, 'host name'],
     [{ name: 'ok', image: 'windows-95' }, 'AMI id or one of'],
+    [{ name: 'ok', bucket: 'no-such-bucket-here' }, 'there is none'],
+    [{ name: 'ok', instanceType: 'z9.unheard-of' }, 'EC2 would refuse'],
     [{ name: 'ok', image: 'ami-00000000000000000' }, 'there is none'],
     [{ name: 'ok', subnet: 'subnet-00000000000000000' }, 'there is none'],
     [{ name: 'ok', zone: 'us-east-1z' }, 'expected a subnet'],

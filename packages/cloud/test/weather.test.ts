@@ -15,6 +15,7 @@ import {
   createBucket,
   destroyHost,
   type Host,
+  type LaunchPlan,
   type Ledger,
   launchHost,
   planBucket,
@@ -38,9 +39,12 @@ beforeAll(async () => {
 afterEach(() => cloud.sandbox.faults.clear());
 afterAll(() => cloud.stop());
 
-async function launch(ledger: Ledger, clients: AwsClients = cloud.clients): Promise<Host> {
-  const plan = await planLaunch(clients, { name: 'storm', bucket: 'weather-test', initialize: true });
-  return await launchHost(clients, plan, { ledger });
+function plan(clients: AwsClients = cloud.clients): Promise<LaunchPlan> {
+  return planLaunch(clients, { name: 'storm', bucket: 'weather-test', initialize: true });
+}
+
+async function launch(ledger: Ledger, clients: AwsClients = cloud.clients, planned?: LaunchPlan): Promise<Host> {
+  return await launchHost(clients, planned ?? (await plan(clients)), { ledger });
 }
 
 async function destroy(ledger: Ledger): Promise<void> {
@@ -82,6 +86,7 @@ describe('a launch', () => {
 
   it('waits until EC2 knows the instance profile, and IAM its own role', async () => {
     const late = { kind: 'error', status: 400, times: 2 } as const;
+    const planned = await plan();
     const rules = [
       cloud.sandbox.faults.add({
         ...late,
@@ -111,13 +116,14 @@ describe('a launch', () => {
       }),
     ];
     const ledger = await cloud.freshLedger();
-    await launch(ledger);
+    await launch(ledger, cloud.clients, planned);
     expect(rules.map((rule) => rule.struck)).toEqual([2, 2, 2, 2]);
     await destroy(ledger);
   });
 
   it('says what to change when the zone has no such instance left, and goes on from there', async () => {
     const ledger = await cloud.freshLedger();
+    const planned = await plan();
     const fault = cloud.sandbox.faults.add({
       service: 'ec2',
       operation: 'RunInstances',
@@ -126,7 +132,7 @@ describe('a launch', () => {
       code: 'InsufficientInstanceCapacity',
       times: 99,
     });
-    await expect(launch(ledger)).rejects.toMatchObject({
+    await expect(launch(ledger, cloud.clients, planned)).rejects.toMatchObject({
       code: 'cloud-refused',
       hint: expect.stringContaining('--zone'),
     });
