@@ -68,13 +68,13 @@ export const download: CommandCode<DownloadFlags> = async (context, flags, [name
     const prefix = flags.prefix === undefined ? undefined : `${flags.prefix.replace(/^\/|\/$/g, '')}/`;
     const place = prefix === undefined ? {} : { prefix };
     const contents = await showBucket(cloud.clients, { name: name!, ...place }, cloud);
-    out.say(
-      `${plural(contents.objects, 'object')}, ${formatBytes(contents.bytes)}: about ${plural(contents.objects, 'request')}`,
-    );
+    const effort = `${plural(contents.objects, 'object')}, ${formatBytes(contents.bytes)}: about ${plural(contents.objects, 'request')}`;
     if (flags.dryRun) {
       out.data({ message_type: 'plan', objects: contents.objects, bytes: contents.bytes });
+      out.print(`would download ${effort}`);
       return 0;
     }
+    out.say(effort);
     const report = await downloadRepository(cloud.clients, { bucket: name!, directory: directory!, ...place }, cloud);
     out.data({ message_type: 'summary', ...report, directory });
     out.print(

@@ -17,15 +17,14 @@ export const cleanup: CommandCode<CloudFlags & { readonly foreign?: boolean }> =
       out.data({ message_type: 'plan', plan });
       return 0;
     }
-    if (plan.removals.length === 0) {
-      out.data({ message_type: 'summary', removed: [], leftovers: [] });
-      out.say('nothing was left behind');
-      return 0;
-    }
-    await confirm(context, flags.yes, `this removes ${plural(plan.removals.length, 'resource')}`, 'remove');
+    if (plan.removals.length > 0)
+      await confirm(context, flags.yes, `this removes ${plural(plan.removals.length, 'resource')}`, 'remove');
+    // Also when nothing is to be removed: the ledger and the records of this machine are brought up to date.
     const report = await runCleanup(cloud.clients, plan, cloud);
     out.data({ message_type: 'summary', ...report });
-    out.say(`${plural(report.removed.length, 'resource')} removed`);
+    out.say(
+      plan.removals.length === 0 ? 'nothing was left behind' : `${plural(report.removed.length, 'resource')} removed`,
+    );
     return 0;
   });
 };

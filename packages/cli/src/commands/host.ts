@@ -1,44 +1,25 @@
 /** `hostark host launch | list | show | destroy`. */
 import { destroyHost, type Host, launchHost, listHosts, planDestroy, planLaunch, showHost } from '@hostark/cloud';
 import { type CloudFlags, withCloud } from '../hosts/cloud.ts';
+import { type LaunchFlags, launchChoices, launchLines, priceLine } from '../hosts/launch-flags.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { table } from '../terminal/table.ts';
 import type { CommandCode } from '../tree/command.ts';
 
-interface LaunchFlags extends CloudFlags {
-  readonly bucket: string;
-  readonly image: string;
-  readonly type: string;
-  readonly subnet?: string;
-  readonly zone?: string;
-  readonly sshFrom?: string;
-}
-
-export const launch: CommandCode<LaunchFlags> = async (context, flags, [name]) => {
+export const launch: CommandCode<CloudFlags & LaunchFlags & { readonly bucket: string }> = async (
+  context,
+  flags,
+  [name],
+) => {
   const { out } = context;
   return withCloud(context, flags, async (cloud) => {
-    const plan = await planLaunch(
-      cloud.clients,
-      {
-        name: name!,
-        bucket: flags.bucket,
-        image: flags.image,
-        instanceType: flags.type,
-        ...(flags.subnet === undefined ? {} : { subnet: flags.subnet }),
-        ...(flags.zone === undefined ? {} : { zone: flags.zone }),
-        ...(flags.sshFrom === undefined ? {} : { sshFrom: [flags.sshFrom] }),
-      },
-      cloud,
-    );
-    const price = plan.price.instanceHourly;
-    out.say(
-      `${plan.instanceType} in ${plan.network.zone}: ${price === null ? 'price not known' : `$${price} an hour`} (as of ${plan.price.asOf})`,
-    );
+    const plan = await planLaunch(cloud.clients, { ...launchChoices(flags), name: name!, bucket: flags.bucket }, cloud);
     if (flags.dryRun) {
       out.data({ message_type: 'plan', plan });
-      for (const step of plan.steps) out.print(step);
+      for (const line of launchLines(plan)) out.print(line);
       return 0;
     }
+    out.say(priceLine(plan));
     const host = await launchHost(cloud.clients, plan, cloud);
     out.data({ message_type: 'summary', host: publicFacts(host) });
     out.print(`host ${host.name} runs as ${host.instanceId} at ${host.address}:${host.port}`);
@@ -74,11 +55,12 @@ export const destroy: CommandCode<CloudFlags> = async (context, flags, [name]) =
   const { out } = context;
   return withCloud(context, flags, async (cloud) => {
     const plan = await planDestroy(cloud.clients, cloud.ledger, name!, cloud);
-    for (const removal of plan.removals) out.say(`will delete ${removal.kind} ${removal.id}`);
     if (flags.dryRun) {
       out.data({ message_type: 'plan', plan });
+      for (const removal of plan.removals) out.print(`would delete ${removal.kind} ${removal.id}`);
       return 0;
     }
+    for (const removal of plan.removals) out.say(`will delete ${removal.kind} ${removal.id}`);
     await confirm(context, flags.yes, `this destroys the host ${name} and its disks; its backups stay`, name!);
     const report = await destroyHost(cloud.clients, plan, cloud);
     out.data({ message_type: 'summary', ...report });

@@ -2,7 +2,7 @@
  * The repository of a host: where it is, and its password. The password is random, made at the first backup and kept
  * sealed on this machine; it reaches the host on the agent's stdin alone.
  */
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { Host } from '@hostark/cloud';
 import { HostarkError, type RepositoryAccess } from '@hostark/protocol';
 import type { Cloud } from './cloud.ts';
@@ -31,11 +31,18 @@ export function storeOf(host: Host): HostStore {
 
 /** Returns the location in restic's notation, for this cloud's endpoint. */
 export function repositoryLocation(cloud: Cloud, store: HostStore): string {
-  const endpoint = cloud.clients.endpoint ?? `https://s3.${cloud.clients.region}.amazonaws.com`;
+  const endpoint =
+    cloud.clients.endpoint ??
+    `https://s3.${cloud.clients.region}.amazonaws.com${cloud.clients.partition === 'aws-cn' ? '.cn' : ''}`;
   return `s3:${endpoint.replace(/\/$/, '')}/${store.bucket}/${store.prefix.replace(/\/$/, '')}`;
 }
 
-const secretName = (store: HostStore): string => `repository.${store.bucket}.${store.host}`;
+/** A password belongs to a repository: a host launched to replace another one shares that one's place and password. */
+function secretName({ bucket, prefix }: HostStore): string {
+  const host = /^hosts\/([a-z0-9-]+)\/$/.exec(prefix)?.[1];
+  const place = host ?? `at-${createHash('sha256').update(prefix).digest('hex').slice(0, 32)}`;
+  return `repository.${bucket}.${place}`;
+}
 
 /** Returns access for a host that may not have a repository yet: a password is made and kept if there is none. */
 export async function createAccess(cloud: Cloud, store: HostStore): Promise<RepositoryAccess> {

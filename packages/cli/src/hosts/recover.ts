@@ -1,5 +1,5 @@
 /** Brings a snapshot back onto a host: logs in, brings the agent, restores and verifies there. */
-import { type Host, launchHost, planLaunch, showHost } from '@hostark/cloud';
+import { type Host, type LaunchPlan, launchHost, showHost } from '@hostark/cloud';
 import type { RestoreJob } from '@hostark/protocol';
 import { existingAccess, type HostStore } from './access.ts';
 import type { RemoteAgent } from './agent.ts';
@@ -25,12 +25,7 @@ export interface RecoverReport {
 }
 
 /** Launches a host that may read the backups of another, gone one. */
-export async function launchReplacement(cloud: Cloud, store: HostStore, name: string): Promise<Host> {
-  const plan = await planLaunch(
-    cloud.clients,
-    { name, bucket: store.bucket, prefix: store.prefix },
-    { signal: cloud.signal },
-  );
+export async function launchReplacement(cloud: Cloud, plan: LaunchPlan): Promise<Host> {
   return launchHost(cloud.clients, plan, { ledger: cloud.ledger, onEvent: cloud.onEvent, signal: cloud.signal });
 }
 

@@ -62,21 +62,18 @@ export function addCloudCommands(program: Command, runner: Runner): void {
     .option('-n, --dry-run', 'print size and number of requests only');
 
   const host = program.command('host').description('launch, list, show and destroy hosts').exitOverride();
-  cloudFlags(
-    addCommand(
-      host,
-      runner,
-      'launch <name>',
-      'launch a host tied to a bucket',
-      async () => (await import('../commands/host.ts')).launch,
+  launchFlags(
+    cloudFlags(
+      addCommand(
+        host,
+        runner,
+        'launch <name>',
+        'launch a host tied to a bucket',
+        async () => (await import('../commands/host.ts')).launch,
+      ),
     ),
   )
     .requiredOption('--bucket <name>', 'bucket that the host backs up into')
-    .option('--image <alias|ami>', 'al2023, debian-12, ubuntu-24.04, or an AMI id', 'al2023')
-    .option('--type <type>', 'instance type', 't3.small')
-    .option('--subnet <id>', 'subnet (default: one of the default VPC)')
-    .option('--zone <zone>', 'availability zone')
-    .option('--ssh-from <cidr>', 'address range that may log in over SSH')
     .option('-n, --dry-run', 'print the plan only');
   cloudFlags(addCommand(host, runner, 'list', 'list hosts', async () => (await import('../commands/host.ts')).list));
   cloudFlags(
@@ -105,16 +102,19 @@ export function addCloudCommands(program: Command, runner: Runner): void {
   )
     .option('-e, --exclude <pattern>', 'leave out what matches (repeatable)', collect)
     .option('--tag <tag,...>', 'tag the snapshot (repeatable)', collect);
-  cloudFlags(
-    addCommand(
-      program,
-      runner,
-      'recover <snapshot>',
-      'bring a snapshot back onto a new host, a host, or into a folder',
-      async () => (await import('../commands/recover.ts')).recover,
+  launchFlags(
+    cloudFlags(
+      addCommand(
+        program,
+        runner,
+        'recover <snapshot>',
+        'bring a snapshot back onto a new host, a host, or into a folder',
+        async () => (await import('../commands/recover.ts')).recover,
+      ),
     ),
+    'with --to new: ',
   )
-    .requiredOption('--to <new|host|dir>', 'a new host (new or new:NAME), a host by name, or a folder')
+    .requiredOption('--to <new|host|dir>', 'a new host (new or new:NAME), a host by name, or a folder (./DIR, /DIR)')
     .requiredOption('--from <host>', 'the host whose backups are used, also when it is gone')
     .option('--bucket <name>', 'bucket of the backups, when the host is gone')
     .option('-t, --target <dir>', 'folder on the host to write below', '/')
@@ -123,7 +123,8 @@ export function addCloudCommands(program: Command, runner: Runner): void {
       new Option('--overwrite <mode>', 'what to do with files that exist')
         .choices(['always', 'if-changed', 'if-newer', 'never'])
         .default('always'),
-    );
+    )
+    .option('-n, --dry-run', 'print the plan only');
   cloudFlags(
     addCommand(
       program,
@@ -144,6 +145,16 @@ export function addCloudCommands(program: Command, runner: Runner): void {
     'run one job from stdin; started on hosts by protect and recover',
     async () => (await import('../commands/agent.ts')).agent,
   );
+}
+
+/** What may be chosen about a new host; see hosts/launch-flags.ts. */
+function launchFlags(command: Command, when = ''): Command {
+  return command
+    .option('--image <alias|ami>', `${when}al2023, debian-12, ubuntu-24.04, or an AMI id`, 'al2023')
+    .option('--type <type>', `${when}instance type`, 't3.small')
+    .option('--subnet <id>', `${when}subnet (default: one of the default VPC)`)
+    .option('--zone <zone>', `${when}availability zone`)
+    .option('--ssh-from <cidr>', `${when}address range that may log in over SSH; needed on AWS`);
 }
 
 function cloudFlags(command: Command): Command {
