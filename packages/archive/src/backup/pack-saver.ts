@@ -17,6 +17,8 @@ export interface PackTarget {
   readonly dryRun: boolean;
   /** Milliseconds of a steady clock. */
   readonly now: () => number;
+  /** Aborted when the lock is lost: from then on others may remove what no index names, so nothing is named any more. */
+  readonly lost: AbortSignal;
 }
 
 export class PackSaver {
@@ -32,7 +34,11 @@ export class PackSaver {
   constructor(target: PackTarget, failed: (error: unknown) => void) {
     this.#target = target;
     this.#failed = failed;
-    this.#index = new IndexWriter(target.repository, { maxAgeMs: LATEST_INDEX_MS, now: target.now });
+    this.#index = new IndexWriter(target.repository, {
+      maxAgeMs: LATEST_INDEX_MS,
+      now: target.now,
+      signal: target.lost,
+    });
     this.#nextIndexMs = target.now() + this.#interval;
   }
 
@@ -82,12 +88,14 @@ export class PackSaver {
 
   async #save(slab: Slab, pack: SlabPack): Promise<void> {
     if (this.#target.dryRun || this.#failure !== null) return;
-    const { repository } = this.#target;
+    const { repository, lost: signal } = this.#target;
     const handle = { type: 'data', name: packIdFrom(pack.sha256) } as const;
     // The first byte of a header entry is the blob's type; trees are odd (pack format).
     const metadata = (pack.header[0]! & 1) === 1;
     try {
-      await repository.backend.save(handle, slab.memory.subarray(0, pack.length), { sha256: pack.sha256, metadata });
+      const bytes = slab.memory.subarray(0, pack.length);
+      await repository.backend.save(handle, bytes, { sha256: pack.sha256, metadata, signal });
+      signal.throwIfAborted();
       publishPack(repository.blobs, pack);
       await this.#index.add(pack);
       await this.#indexIfTime();

@@ -68,7 +68,8 @@ export async function runBackup(
     const parent = await plan.findParent(time);
     // After the parent: then every blob that it names is in the index, for a prune removes snapshots first.
     await repository.loadIndex(options.signal === undefined ? {} : { signal: options.signal });
-    storing = new Storing(repository, options);
+    const lost = lockLoss(options.signal);
+    storing = new Storing(repository, options, lost);
     const tree = await storeAll(storing, reporter, options.signal, (failed) =>
       save({ storing: storing!, reporter, parent, zone, failed }),
     );
@@ -78,7 +79,7 @@ export async function runBackup(
     let snapshotId: SnapshotId | null = null;
     if (!skip) {
       options.signal?.throwIfAborted();
-      snapshotId = await repository.snapshots().save({
+      const snapshot = {
         time,
         parent: parent?.id ?? null,
         tree,
@@ -92,7 +93,9 @@ export async function runBackup(
         original: null,
         programVersion: options.programVersion ?? '',
         summary: { backupStart: start, backupEnd: end, ...summary },
-      });
+      };
+      // An interruption no longer counts: half an upload would leave it open whether the snapshot is there.
+      snapshotId = await repository.snapshots().save(snapshot, lost);
     }
     const result = {
       snapshotId,
@@ -154,6 +157,17 @@ async function salvage(storing: Storing): Promise<void> {
   } catch {
     // What ended the backup is what the caller hears; storage that failed fails here as well.
   }
+}
+
+/** Aborted when `signal` says that the lock is lost, and only then. */
+function lockLoss(signal: AbortSignal | undefined): AbortSignal {
+  const lost = new AbortController();
+  const look = (): void => {
+    if (isHostarkError(signal?.reason, 'lock-lost')) lost.abort(signal.reason);
+  };
+  signal?.addEventListener('abort', look, { once: true });
+  if (signal?.aborted === true) look();
+  return lost.signal;
 }
 
 function interruption(signal: AbortSignal | undefined): unknown {

@@ -30,7 +30,8 @@ export class Storing {
   #failure: { readonly error: unknown } | null = null;
   #onFailure: () => void = () => {};
 
-  constructor(repository: Repository, options: StorageOptions) {
+  /** `lost` is aborted when the lock is lost: nothing may be written then. */
+  constructor(repository: Repository, options: StorageOptions, lost: AbortSignal) {
     this.workers = options.workers ?? defaultWorkers();
     this.#stop = new Int32Array(new SharedArrayBuffer(4));
     this.#bytesRead = new BigInt64Array(new SharedArrayBuffer(8));
@@ -50,7 +51,7 @@ export class Storing {
     const bytes = slabBytes(setup.packSizeBytes);
     const dataSlabs = new SlabPool(bytes, Math.max(this.workers, 1) + inFlight);
     const treeSlabs = new SlabPool(bytes, 2);
-    const target = { repository, dryRun: options.dryRun === true, now: () => performance.now() };
+    const target = { repository, dryRun: options.dryRun === true, now: () => performance.now(), lost };
     this.packs = new PackSaver(target, (error) => this.fail(error));
     const data = this.packs.exchange(dataSlabs);
     this.data = data;

@@ -12,7 +12,7 @@ export const MAX_INDEX_AGE_MS: number = 10 * 60 * 1000;
 
 /** What index files are saved through. */
 export interface IndexSink {
-  saveUnpacked(type: 'index', plain: Uint8Array): Promise<IndexId>;
+  saveUnpacked(type: 'index', plain: Uint8Array, signal?: AbortSignal): Promise<IndexId>;
 }
 
 export interface IndexWriterOptions {
@@ -20,6 +20,8 @@ export interface IndexWriterOptions {
   readonly maxAgeMs?: number;
   /** Milliseconds of any steady clock. */
   readonly now?: () => number;
+  /** Once aborted, nothing more is written; what is under way is given up. */
+  readonly signal?: AbortSignal;
 }
 
 /** Writes index files. One thread; calls may overlap. After a failed save every further call throws the same error. */
@@ -28,6 +30,7 @@ export class IndexWriter {
   readonly #maxBlobs: number;
   readonly #maxAgeMs: number;
   readonly #now: () => number;
+  readonly #signal: AbortSignal | undefined;
   #packs: IndexedPack[] = [];
   #blobs = 0;
   #since = 0;
@@ -40,6 +43,7 @@ export class IndexWriter {
     this.#maxBlobs = options.maxBlobs ?? MAX_INDEX_BLOBS;
     this.#maxAgeMs = options.maxAgeMs ?? MAX_INDEX_AGE_MS;
     this.#now = options.now ?? (() => performance.now());
+    this.#signal = options.signal;
   }
 
   /** The index files written so far. */
@@ -76,7 +80,8 @@ export class IndexWriter {
   async #save(packs: readonly IndexedPack[]): Promise<void> {
     if (this.#failure !== null) return;
     try {
-      this.#saved.push(await this.#sink.saveUnpacked('index', encodeIndex(packs)));
+      this.#signal?.throwIfAborted();
+      this.#saved.push(await this.#sink.saveUnpacked('index', encodeIndex(packs), this.#signal));
     } catch (error) {
       this.#failure = { error };
     }
