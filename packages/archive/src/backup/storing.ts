@@ -29,6 +29,7 @@ export class Storing {
   readonly #bytesRead: BigInt64Array;
   #failure: { readonly error: unknown } | null = null;
   #onFailure: () => void = () => {};
+  #flushing: Promise<void> | null = null;
 
   /** `lost` is aborted when the lock is lost: nothing may be written then. */
   constructor(repository: Repository, options: StorageOptions, lost: AbortSignal) {
@@ -93,8 +94,16 @@ export class Storing {
     Atomics.store(this.#stop, 0, 1);
   }
 
-  /** Stores all data that is still in open packs, and ends the threads: their memory is free before the index is written. */
-  async flushData(): Promise<void> {
+  /**
+   * Stores all data that is still in open packs, and ends the threads: their memory is free before the index is written.
+   * Repeating it waits for the first time.
+   */
+  flushData(): Promise<void> {
+    this.#flushing ??= this.#flushData();
+    return this.#flushing;
+  }
+
+  async #flushData(): Promise<void> {
     for (const { stored } of await this.pool.flush()) this.summary.stored(stored);
     await this.pool.close();
   }

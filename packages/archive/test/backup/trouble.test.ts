@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { HostarkError } from '@hostark/protocol';
 import { type Backend, type Body, checkRepository, type Handle, memoryBackend } from '@hostark/repository';
 import { describe, expect, test } from 'vitest';
@@ -190,6 +191,26 @@ describe('an interrupted backup', () => {
       expect(resumed.summary.dataAdded).toBeLessThan(20_000_000);
       expect(resumed.summary.totalBytesProcessed).toBe(24_000_000);
       expect(await checkRepository(await reopen(backend), { readData: { kind: 'all' } })).toMatchObject({ errors: 0 });
+    });
+  }
+
+  for (const workers of [0, 1]) {
+    testInFolder(`while its last pack is saved has an index when it ends (${workers} workers)`, async ({ folder }) => {
+      writeFileSync(join(folder, 'file'), noise(100_000, 1));
+      const backend = memoryBackend();
+      await newRepository(backend);
+      const controller = new AbortController();
+      let packs = 0;
+      const slowIndex = beforeSaves(backend, async ({ type }) => {
+        // The data come first, then the trees.
+        if (type === 'data' && ++packs === 2) controller.abort();
+        if (type === 'index') for (let turn = 0; turn < 20; turn++) await setImmediate();
+      });
+      const repository = await reopen(slowIndex);
+      const options = { targets: ['.'], workingDirectory: folder, host, workers };
+      const run = backup(repository, { ...options, signal: controller.signal });
+      await expect(run).rejects.toMatchObject({ code: 'interrupted' });
+      expect((await backupAgain(backend, options)).summary.dataAdded).toBe(0);
     });
   }
 
