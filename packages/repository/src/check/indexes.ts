@@ -2,10 +2,10 @@
 import type { BlobKind } from '../blobs/kind.ts';
 import type { BlobTable } from '../blobs/table.ts';
 import { forEachConcurrent } from '../concurrent.ts';
-import { readIndex } from '../index/decode.ts';
 import { getUint32 } from '../pack/header.ts';
 import type { Repository } from '../repository.ts';
 import type { CheckContext } from './check.ts';
+import { IndexStage } from './index-stage.ts';
 
 /** What one index file says about one pack, in short: equal descriptions have equal numbers, whatever their order. */
 interface Description {
@@ -20,13 +20,14 @@ export async function checkIndexes(context: CheckContext, table: BlobTable): Pro
   const descriptions = new Map<number, Description[]>();
   const ids: string[] = [];
   for await (const { name } of repo.backend.list('index')) ids.push(name);
+  const stage = new IndexStage();
   let done = 0;
   const load = async (id: string): Promise<void> => {
     try {
       const bytes = await repo.loadUnpacked('index', id, signal);
-      // Read once for nothing, so that a file that is damaged half way leaves no half of itself in the table.
-      readIndex(bytes, { pack() {}, blob: (_kind, _id, _offset, _length, uncompressed) => refuse(repo, uncompressed) });
-      describe(id, bytes, table, descriptions);
+      // Staged, so that a file that is damaged half way leaves no half of itself in the table.
+      stage.fill(bytes, (uncompressedLength) => refuse(repo, uncompressedLength));
+      describe(id, stage, table, descriptions);
     } catch (error) {
       signal?.throwIfAborted();
       findings.add('index-damaged', 'index', id, (error as Error).message);
@@ -41,10 +42,10 @@ function refuse(repo: Repository, uncompressedLength: number): void {
   if (repo.version === 1 && uncompressedLength !== 0) throw new SyntaxError('a compressed blob in version 1');
 }
 
-function describe(index: string, bytes: Uint8Array, table: BlobTable, all: Map<number, Description[]>): void {
+function describe(index: string, stage: IndexStage, table: BlobTable, all: Map<number, Description[]>): void {
   let pack = -1;
   let description: Description = { index, blobs: 0, sum: 0 };
-  readIndex(bytes, {
+  stage.replay({
     pack(id) {
       pack = table.addPack(id);
       const list = all.get(pack) ?? [];
