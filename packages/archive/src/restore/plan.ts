@@ -54,12 +54,15 @@ interface OpenPiece {
 
 /** Returns the segments that serve all `needs`. */
 export function planSegments(needs: Iterable<Need>, limits: SegmentLimits): Segment[] {
-  const packs = new Map<number, Map<number, OpenPiece>>();
+  const packs = new Map<number, Map<number | BlobId, OpenPiece>>();
   for (const { id, place, file, fileOffset } of needs) {
-    const pieces = packs.get(place.pack) ?? new Map<number, OpenPiece>();
+    const pieces = packs.get(place.pack) ?? new Map<number | BlobId, OpenPiece>();
     packs.set(place.pack, pieces);
-    const piece = pieces.get(place.offset);
-    if (piece === undefined) pieces.set(place.offset, { id, place, targets: [{ file, fileOffset }] });
+    const there = pieces.get(place.offset);
+    // An index that is wrong may say of two blobs that they lie at one place: each is then judged by its own name.
+    const key = there === undefined || there.id === id ? place.offset : id;
+    const piece = pieces.get(key);
+    if (piece === undefined) pieces.set(key, { id, place, targets: [{ file, fileOffset }] });
     else piece.targets.push({ file, fileOffset });
   }
   const segments: Segment[] = [];

@@ -94,6 +94,9 @@ export class RestoreWalk {
       const child = folder.child(node);
       if (selected && !this.#enter(child)) return;
       if (selected) this.#context.tally.found(0);
+      if (descend && node.subtree === null) {
+        this.#context.tally.failed(printablePath(child.location), 'tree', 'the snapshot lists no tree for this folder');
+      }
       if (descend && node.subtree !== null) await this.#folder(node.subtree, child, scope.below(node.name));
       else if (selected) this.#leave(child);
       return;
@@ -147,6 +150,11 @@ export class RestoreWalk {
   }
 
   #file(task: FileTask, there: Existing | null, decision: ReturnType<typeof decideExisting> | null): void {
+    const { content, size } = task.node;
+    if (content === null && size > 0n) {
+      task.fail(this.#context, 'content', `expected ${size} bytes, but the snapshot lists no blobs for them`);
+      return;
+    }
     task.existed = there !== null;
     if (there !== null) {
       task.hasOtherNames = there.nlink > 1n;

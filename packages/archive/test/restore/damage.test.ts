@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HostarkError } from '@hostark/protocol';
-import { type Backend, localBackend, memoryBackend, type PackId } from '@hostark/repository';
+import { type Backend, blobId, idBytes, localBackend, memoryBackend, type PackId } from '@hostark/repository';
 import { describe, expect, test } from 'vitest';
 import { restore } from '../../src/restore/restore.ts';
 import { PARTIAL_SUFFIX } from '../../src/restore/write-file.ts';
@@ -110,6 +110,41 @@ describe.each(DAMAGES)('a pack that is %s', (_, damage) => {
       rmSync(base, { recursive: true, force: true });
     }
   });
+});
+
+describe('a tree that is wrong', () => {
+  testInFolder('passes nothing off as empty', async ({ folder }) => {
+    const made = await TestRepository.create();
+    const file = { ...made.file('file', [SMALL]), content: null };
+    const dir = { ...made.dir('dir', []), subtree: null };
+    const tree = made.tree([file, dir, made.file('kept', [SMALL])]);
+    await made.closePacks();
+    const result = await restore(made.repository, tree, folder, { workers: 0 });
+    expect(result.errors).toMatchObject([
+      { item: '/dir', during: 'tree' },
+      { item: '/file', during: 'content' },
+    ]);
+    expect(readdirSync(folder)).toEqual(['dir', 'kept']);
+  });
+
+  testInFolder(
+    'or an index that puts two blobs at one place gives no file the bytes of the other',
+    async ({ folder }) => {
+      const made = await TestRepository.create();
+      const right = made.file('right', [SMALL]);
+      await made.closePacks();
+      const blobs = made.repository.blobs;
+      const place = blobs.lookup('data', idBytes(right.content![0]!))!;
+      const strange = blobId('ab'.repeat(32));
+      blobs.publish('data', idBytes(strange), 0, place);
+      const tree = made.tree([right, { ...made.file('wrong', [SMALL]), content: [strange] }]);
+      await made.closePacks();
+      const result = await restore(made.repository, tree, folder, { workers: 0 });
+      expect(result.errors).toMatchObject([{ item: '/wrong' }]);
+      expect(readFileSync(join(folder, 'right')).equals(SMALL)).toBe(true);
+      expect(readdirSync(folder)).toEqual(['right']);
+    },
+  );
 });
 
 describe('what the index does not know', () => {

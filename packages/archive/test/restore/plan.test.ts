@@ -77,6 +77,17 @@ describe('a restore plan', () => {
     );
   });
 
+  test('never takes one blob for another that a wrong index puts at the same place', () => {
+    const place = { pack: 0, offset: 0, length: 100, uncompressedLength: 0 };
+    const needs = [1, 2, 1, 2].map((blob, i) => ({ file: i, fileOffset: 0, id: id(blob), place }));
+    const [segment, ...more] = planSegments(needs, LIMITS);
+    expect(more).toEqual([]);
+    expect(segment!.pieces.map((piece) => [piece.id, piece.targets.map(({ file }) => file)])).toEqual([
+      [id(1), [0, 2]],
+      [id(2), [1, 3]],
+    ]);
+  });
+
   test('joins near blobs and takes packs in the order of need', () => {
     const place = (pack: number, offset: number): Need['place'] => ({
       pack,
