@@ -2,7 +2,17 @@
  * Damage of every kind to every kind of object, as a user meets it: the object is named, the exit code is right, a
  * restore goes on with the rest, and no file with wrong bytes gets a name that the snapshot has.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { acquireLock } from '@hostark/repository';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -65,13 +75,15 @@ class Damaged {
   readonly folder = workspace.path('damaged');
   readonly out = workspace.path('out');
 
-  /** The damage is at byte `at`, by default in the middle: in a pack inside a blob, elsewhere inside what is sealed. */
-  constructor(object: string, damage: Damage, at?: number) {
+  /** Without an object nothing is damaged. The damage is at byte `at`, by default in the middle: in a pack inside a blob, elsewhere inside what is sealed. */
+  constructor(object?: string, damage: Damage = 'missing', at?: number) {
     rmSync(this.folder, { recursive: true, force: true });
     rmSync(this.out, { recursive: true, force: true });
     cpSync(whole, this.folder, { recursive: true });
+    if (object === undefined) return;
     const path = join(this.folder, object);
     const bytes = readFileSync(path);
+    chmodSync(path, 0o600); // objects are read-only
     const place = at ?? Math.floor(bytes.length / 2);
     if (damage === 'missing') rmSync(path);
     else if (damage === 'truncated') truncateSync(path, place);
@@ -117,8 +129,7 @@ function expectNamed({ code, stdout, stderr }: Ended, exit: number, name: string
 }
 
 test('undamaged, all of it comes back', async () => {
-  const repository = new Damaged('config', 'flipped');
-  writeFileSync(join(repository.folder, 'config'), readFileSync(join(whole, 'config')));
+  const repository = new Damaged();
   const restored = await repository.restore('--verify');
   expect([restored.code, restored.files.length], tell(restored)).toEqual([0, FILES]);
 });
@@ -191,14 +202,14 @@ describe.each(DAMAGES)('an object that is %s:', (damage) => {
 test.each(['truncated', 'flipped'] as const)(
   'a lock that is %s is named when listed, and unlock removes it',
   async (damage) => {
-    const repository = new Damaged(firstOf('index'), 'truncated');
-    cpSync(whole, repository.folder, { recursive: true });
+    const repository = new Damaged();
     const opened = await openFolder(repository.folder);
     const identity = { host: 'another', user: 'x', pid: 1, uid: 0, gid: 0 };
     await acquireLock(opened, { ...identity, exclusive: false });
     const [lock] = readdirSync(join(repository.folder, 'locks'));
     const path = join(repository.folder, 'locks', lock!);
     const bytes = readFileSync(path);
+    chmodSync(path, 0o600);
     writeFileSync(path, damage === 'flipped' ? flipped(bytes, 40) : bytes.subarray(0, 10));
     expectNamed(await repository.run('cat', 'lock', lock!, '--no-lock'), 1, lock!.slice(0, 8));
     const removed = await repository.run('unlock', '--remove-all');

@@ -169,7 +169,7 @@ describe('a host', () => {
       await run('host', 'launch', 'web', '--bucket', 'kill');
       await addData('first');
       key = /^recovery key: (.*)$/m.exec(await run('protect', 'web', data))![1]!;
-    });
+    }, 180_000);
 
     test('by an agent that is killed says so, and the next backup works', async () => {
       await addData('second');

@@ -145,7 +145,7 @@ describe('a host and its secrets', () => {
     // One line from the middle of the key is as good as all of it.
     secrets.loginKey = readFileSync(join(state, 'hosts/web/id_ed25519'), 'utf8').split('\n')[3]!;
     expect(Object.values(secrets).every((value) => value.length >= 20)).toBe(true);
-  });
+  }, 180_000);
   afterAll(async () => {
     await cloud?.stop();
     session.end();
