@@ -192,7 +192,9 @@ export class Walker {
     const node = nodeOf(entry.name, entry.stat, entry.xattrs, undefined, this.#parts.nodes);
     const child = new Folder({ parent: folder, slot: folder.reserve(), node, previous: before }, this.#parts.complete);
     const previous = await this.#previousOf(before, path);
-    const kept = exclusion.keepNames(path, names, rules);
+    // A directory that changes while it is listed may show a name twice; a tree must not.
+    const once = names.filter((name, i) => i === 0 || Buffer.compare(names[i - 1]!, name) !== 0);
+    const kept = exclusion.keepNames(path, once, rules);
     for (let from = 0; from < kept.length; from += SLICE) {
       await this.#slice(path, kept.slice(from, from + SLICE), child, previous, rules);
     }
@@ -220,8 +222,6 @@ export class Walker {
     const { stats, xattrs } = batch;
     for (let i = 0; i < names.length; i++) {
       const name = names[i]!;
-      // A directory that changes while it is listed may show a name twice; a tree must not.
-      if (i > 0 && Buffer.compare(names[i - 1]!, name) === 0) continue;
       const code = stats.code(i);
       if (code !== null) {
         this.#lostCode(joinPath(directory, name), 'stat', code, code);

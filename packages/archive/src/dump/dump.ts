@@ -96,6 +96,7 @@ class Dumper {
       const entry = { path: joinPath(path, node.name), node };
       yield entry;
       if (node.subtree !== null) yield* this.below(node.subtree, entry.path);
+      else if (node.type === 'dir') throw incomplete(node, 'tree');
     }
   }
 
@@ -121,7 +122,7 @@ class Dumper {
       const earlier = earlierName(names, { path, node });
       yield () => tarHeader({ path, node, size, hardLinkTo: earlier });
       if (earlier !== null) continue;
-      for (const id of node.content ?? []) yield () => loadBlob(this.#repository, 'data', id, this.#signal);
+      for (const id of contentOf(node)) yield () => loadBlob(this.#repository, 'data', id, this.#signal);
       yield () => tarPadding(size);
     }
   }
@@ -150,8 +151,21 @@ class Dumper {
 
   async #blobs(node: TreeNode, send: DumpSink): Promise<void> {
     const load = (id: BlobId): Promise<Uint8Array> => loadBlob(this.#repository, 'data', id, this.#signal);
-    for await (const bytes of readAhead(node.content ?? [], AHEAD, load)) await send(bytes);
+    for await (const bytes of readAhead(contentOf(node), AHEAD, load)) await send(bytes);
   }
+}
+
+/** Returns the blobs of a file; nothing else has any. Throws 'object-damaged' where a file lists none for what it should hold. */
+function contentOf(node: TreeNode): readonly BlobId[] {
+  if (node.content === null && node.size > 0n) throw incomplete(node, 'blobs');
+  return node.content ?? [];
+}
+
+function incomplete(node: TreeNode, what: string): HostarkError {
+  const name = printablePath(node.name);
+  return new HostarkError('object-damaged', `the snapshot lists no ${what} for the ${node.type} ${name}`, {
+    hint: 'run `hostark check` to see what is affected',
+  });
 }
 
 /** Returns the archive path of an earlier name of the same file, with the same content; null for the first. */

@@ -290,6 +290,24 @@ describe('a dry run', () => {
 });
 
 describe('one open repository', () => {
+  testInFolder('that was pruned by another program takes no more backups', async ({ folder }) => {
+    writeFileSync(join(folder, 'file'), noise(1000, 1));
+    const backend = memoryBackend();
+    await newRepository(backend);
+    const options = { targets: ['.'], workingDirectory: folder, host, workers: 0 };
+    const { snapshotId } = await backupAgain(backend, options);
+    const repository = await reopen(backend);
+    await backup(repository, options);
+    // What a forget and a prune leave of it.
+    await backend.remove({ type: 'snapshots', name: snapshotId! });
+    for (const type of ['snapshots', 'index', 'data'] as const) {
+      for await (const { name } of backend.list(type)) await backend.remove({ type, name });
+    }
+    await expect(backup(repository, options)).rejects.toMatchObject({ code: 'object-missing' });
+    expect((await backupAgain(backend, options)).summary.dataAdded).toBeGreaterThan(1000);
+    expect(await checkRepository(await reopen(backend))).toMatchObject({ errors: 0 });
+  });
+
   testInFolder('serves one backup at a time', async ({ folder }) => {
     writeFileSync(join(folder, 'file'), 'x');
     const repository = await newRepository(memoryBackend());

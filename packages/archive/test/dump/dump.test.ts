@@ -125,6 +125,17 @@ describe('a tar', () => {
     expect((await dumped(made, tree, '/d/big', { onArchive: refuse })).length).toBe(1_201_000);
   });
 
+  test('ends with an error where the snapshot lists no content', async () => {
+    const made = await TestRepository.create();
+    const file = made.tree([{ ...made.file('file', [Buffer.from('x')]), content: null }]);
+    const dir = made.tree([{ ...made.dir('dir', []), subtree: null }]);
+    await made.closePacks();
+    for (const tree of [file, dir]) {
+      const run = dump(made.repository, tree, '/', () => {});
+      await expect(run).rejects.toMatchObject({ code: 'object-damaged' });
+    }
+  });
+
   test('ends with an error when a blob is gone', async () => {
     const { made, tree } = await sample();
     for (const pack of made.packs) await made.repository.backend.remove({ type: 'data', name: pack });

@@ -1,4 +1,5 @@
 /** Loading index files into the blob table. */
+import { HostarkError } from '@hostark/protocol';
 import type { Backend } from '../backend.ts';
 import type { BlobTable } from '../blobs/table.ts';
 import { forEachConcurrent } from '../concurrent.ts';
@@ -18,7 +19,10 @@ export interface IndexSource {
   loadUnpacked(type: 'index', id: string, signal?: AbortSignal): Promise<Uint8Array>;
 }
 
-/** Loads all index files but those in `loaded`, which grows. Throws 'object-damaged' naming the file that is not one. */
+/**
+ * Loads all index files but those in `loaded`, which grows. Throws 'object-damaged' naming the file that is not one, and
+ * 'object-missing' when a file that was loaded is gone: nothing ever leaves the table, which then knows too much.
+ */
 export async function loadIndexFiles(
   repo: IndexSource,
   loaded: Set<IndexId>,
@@ -26,10 +30,13 @@ export async function loadIndexFiles(
 ): Promise<void> {
   const { progress, signal } = options;
   const ids: IndexId[] = [];
+  const gone = new Set(loaded);
   for await (const { name } of repo.backend.list('index')) {
     const id = objectId('index', name);
+    gone.delete(id);
     if (!loaded.has(id)) ids.push(id);
   }
+  for (const id of gone) throw indexGone(id);
   let done = 0;
   const load = async (id: IndexId): Promise<void> => {
     const bytes = await repo.loadUnpacked('index', id, signal);
@@ -43,6 +50,13 @@ export async function loadIndexFiles(
   };
   progress?.(0, ids.length);
   await forEachConcurrent(ids, repo.backend.connections, load, signal);
+}
+
+function indexGone(id: IndexId): HostarkError {
+  return new HostarkError('object-missing', `index ${id} was loaded before and is gone: the repository was pruned`, {
+    hint: 'open the repository again',
+    context: { type: 'index', id },
+  });
 }
 
 /** Adds every blob of one index file to a table. Throws SyntaxError where it is not one, or compresses in version 1. */
