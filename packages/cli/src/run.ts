@@ -6,6 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { ERROR_EXIT_CODES, exitCodeOf, HostarkError } from '@hostark/protocol';
 import { type Command, CommanderError } from 'commander';
 import { buildProgram } from './program.ts';
+import { systemError } from './system-error.ts';
 import { type Io, processIo } from './terminal/io.ts';
 import { Output } from './terminal/output.ts';
 import { ReaderLeft } from './terminal/reader.ts';
@@ -35,7 +36,7 @@ export async function run(argv: readonly string[], io: Io = processIo()): Promis
   } catch (error) {
     if (error instanceof ReaderLeft || isBrokenPipe(error)) return 0;
     if (error instanceof CommanderError) return commanderExit(error, out);
-    const failure = stopping.signal.aborted ? interruption(error) : error;
+    const failure = stopping.signal.aborted ? interruption(error) : systemError(error);
     const code = exitCodeOf(failure);
     out.failure(failure, code);
     return code;

@@ -1,4 +1,5 @@
 /** Counts what a bucket holds by listing it. */
+import { clientForBucket } from './bucket-client.ts';
 import type { AwsClients } from './clients.ts';
 import type { AskOptions } from './run.ts';
 
@@ -17,7 +18,7 @@ export async function showBucket(
   options: AskOptions = {},
 ): Promise<BucketContents> {
   const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3');
-  const client = await clients.s3();
+  const client = await clientForBucket(clients, bucket.name);
   const call = { ...(options.signal === undefined ? {} : { abortSignal: options.signal }) };
   let objects = 0;
   let bytes = 0;

@@ -211,9 +211,19 @@ async function endpointOf<C extends { readonly middlewareStack: unknown }>(
   } catch (error) {
     const found = error instanceof HostarkError ? error.cause : error;
     if (found instanceof EndpointFound) return found.url;
-    throw error;
+    throw configurationError(error);
   }
   throw new Error('unreachable: the command was stopped before it was sent');
+}
+
+/** The SDK looks for credentials on the way to an endpoint, before the clients' own error mapping is reached. */
+function configurationError(error: unknown): unknown {
+  if ((error as NodeJS.ErrnoException).code !== 'ERR_INVALID_URL') return cloudError('sts', 'GetCallerIdentity', error);
+  const { input } = error as { input?: string };
+  return new HostarkError('usage', `endpoint: expected a URL, got ${JSON.stringify(input ?? '')}`, {
+    hint: 'check --endpoint, AWS_ENDPOINT_URL and the profile; an endpoint looks like https://s3.example.org',
+    cause: error,
+  });
 }
 
 async function regionOf(ask: () => Promise<string>): Promise<string> {

@@ -7,7 +7,9 @@ import { LAYOUT_NAMES, layoutFolders } from './download-layout.ts';
 
 /** Makes the folders, and removes half files of an earlier run. Throws 'target-unusable' for a folder with other things in it. */
 export async function prepareFolder(directory: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw diskError(directory, error);
+  });
   const strangers = (await readdir(directory)).filter((name) => !LAYOUT_NAMES.has(name) && !isHalf(name));
   if (strangers.length > 0) {
     throw new HostarkError(
@@ -99,8 +101,18 @@ function diskError(path: string, error: unknown): unknown {
       cause: error,
     });
   }
+  if (LOCAL.has(code ?? '')) {
+    return new HostarkError('target-unusable', `${path}: cannot write there: ${code}`, {
+      hint: 'name a folder that you may write to',
+      context: { path },
+      cause: error,
+    });
+  }
   return error;
 }
+
+/** What the disk says, and no network: asking the bucket again would not help. */
+const LOCAL: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ENOENT', 'EFBIG', 'EIO']);
 
 /** Makes the names in folders durable. */
 export async function syncFolders(paths: Iterable<string>): Promise<void> {

@@ -5,7 +5,8 @@
 import { join } from 'node:path';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { HostarkError } from '@hostark/protocol';
-import { awsStatus, redirectRegion } from './aws-error.ts';
+import { awsStatus } from './aws-error.ts';
+import { clientForBucket } from './bucket-client.ts';
 import type { AwsClients } from './clients.ts';
 import { prepareFolder, readOrNull, sizeOf, syncFolders, writeWhole } from './download-files.ts';
 import { FETCH_ORDER, type FetchKind, parseKey, type RemoteObject } from './download-layout.ts';
@@ -49,26 +50,8 @@ export async function downloadRepository(
   options: DownloadOptions = {},
 ): Promise<DownloadReport> {
   const prefix = source.prefix === undefined || source.prefix === '' ? '' : `${source.prefix.replace(/\/+$/, '')}/`;
-  const download = new Download(await clientFor(clients, source.bucket), { ...source, prefix }, options);
+  const download = new Download(await clientForBucket(clients, source.bucket), { ...source, prefix }, options);
   return await download.run();
-}
-
-/** A client for the region where the bucket is. */
-async function clientFor(clients: AwsClients, bucket: string): Promise<S3Client> {
-  const { HeadBucketCommand } = await import('@aws-sdk/client-s3');
-  const s3 = await clients.s3();
-  try {
-    const { BucketRegion } = await s3.send(new HeadBucketCommand({ Bucket: bucket }));
-    return BucketRegion === undefined || BucketRegion === clients.region ? s3 : await clients.s3(BucketRegion);
-  } catch (error) {
-    const region = redirectRegion(error);
-    if (region !== null && region !== clients.region) return await clients.s3(region);
-    if (awsStatus(error) !== 404) throw error;
-    throw new HostarkError('no-repository', `bucket ${bucket}: there is none`, {
-      hint: 'check the name and the account',
-      cause: error,
-    });
-  }
 }
 
 class Download {

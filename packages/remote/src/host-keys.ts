@@ -46,13 +46,13 @@ export function checkHostKey(
   const context = { fingerprint: found, key: keyLine(presented) };
   if (expected.length === 0) {
     return new HostarkError('host-key-unknown', `${where}: no host key is known, and it presents ${found}`, {
-      hint: 'compare the fingerprint with the one on the host (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub) and put the key into hosts/NAME/host_ed25519.pub of the state directory',
+      hint: 'nothing was sent; log in from the machine that launched the host: its state directory holds the key',
       context,
     });
   }
   const wanted = expected.map((key) => fingerprint(key.blob)).join(' or ');
   return new HostarkError('host-key-changed', `${where}: expected host key ${wanted}, found ${found}`, {
-    hint: 'someone may be answering in its place; if the host was really rebuilt, forget its old key first',
+    hint: 'nothing was sent; someone may be answering in its place, or the host was rebuilt: then launch it anew',
     context: { ...context, expected: wanted },
   });
 }

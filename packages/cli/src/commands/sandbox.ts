@@ -2,6 +2,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HostarkError } from '@hostark/protocol';
 import { startSandbox } from '@hostark/sandbox';
 import { wholeNumber } from '../repository/settings.ts';
 import type { CommandCode } from '../tree/command.ts';
@@ -12,11 +13,9 @@ interface SandboxFlags {
 }
 
 export const sandbox: CommandCode<SandboxFlags> = async ({ out, signal }, flags) => {
+  const port = flags.port === undefined ? undefined : wholeNumber(flags.port, '--port', { min: 1, max: 65535 });
   const directory = flags.directory ?? (await mkdtemp(join(tmpdir(), 'hostark-sandbox-')));
-  const cloud = await startSandbox({
-    directory,
-    ...(flags.port === undefined ? {} : { port: wholeNumber(flags.port, '--port', { min: 1, max: 65535 }) }),
-  });
+  const cloud = await startSandbox({ directory, ...(port === undefined ? {} : { port }) }).catch(busy);
   try {
     out.data({ message_type: 'sandbox', endpoint: cloud.endpoint, directory, environment: cloud.environment() });
     out.say(`the sandbox cloud runs at ${cloud.endpoint}, its state is in ${directory}. In another shell:`);
@@ -28,3 +27,11 @@ export const sandbox: CommandCode<SandboxFlags> = async ({ out, signal }, flags)
     await cloud.stop();
   }
 };
+
+function busy(cause: NodeJS.ErrnoException): never {
+  if (cause.code !== 'EBUSY') throw cause;
+  throw new HostarkError('target-unusable', cause.message, {
+    hint: 'use that one, stop it first, or name another --directory',
+    cause,
+  });
+}

@@ -33,5 +33,7 @@ export function stateDirectory(io: Io): string {
 
 /** Returns the directory for caches of repositories, named by restic's rule so that both programs share one. */
 export function cacheDirectory(io: Io): string {
-  return io.env.RESTIC_CACHE_DIR || `${io.env.XDG_CACHE_HOME || `${io.home}/.cache`}/restic`;
+  return (
+    io.env.HOSTARK_CACHE_DIR || io.env.RESTIC_CACHE_DIR || `${io.env.XDG_CACHE_HOME || `${io.home}/.cache`}/restic`
+  );
 }

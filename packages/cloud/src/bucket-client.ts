@@ -1,0 +1,23 @@
+/** Finds where an existing bucket is. */
+import type { S3Client } from '@aws-sdk/client-s3';
+import { HostarkError } from '@hostark/protocol';
+import { awsStatus, redirectRegion } from './aws-error.ts';
+import type { AwsClients } from './clients.ts';
+
+/** Returns a client for the region where the bucket is. Throws 'no-repository' when there is no such bucket. */
+export async function clientForBucket(clients: AwsClients, bucket: string): Promise<S3Client> {
+  const { HeadBucketCommand } = await import('@aws-sdk/client-s3');
+  const s3 = await clients.s3();
+  try {
+    const { BucketRegion } = await s3.send(new HeadBucketCommand({ Bucket: bucket }));
+    return BucketRegion === undefined || BucketRegion === clients.region ? s3 : await clients.s3(BucketRegion);
+  } catch (error) {
+    const region = redirectRegion(error);
+    if (region !== null && region !== clients.region) return await clients.s3(region);
+    if (awsStatus(error) !== 404) throw error;
+    throw new HostarkError('no-repository', `bucket ${bucket}: there is none`, {
+      hint: 'check the name and the account',
+      cause: error,
+    });
+  }
+}
