@@ -17,7 +17,8 @@ export { type MemoryBackend, memoryBackend } from './backends/memory.ts';
 export { type OpenBackendOptions, openBackend, type Place, parseLocation } from './backends/open.ts';
 export { type RateLimits, rateLimited } from './backends/rate-limited.ts';
 export { type Retry, type RetryOptions, retrying } from './backends/retrying.ts';
-export { type S3Backend, type S3Options, s3Backend } from './backends/s3/backend.ts';
+// The S3 backend itself is loaded by openBackend(), and only for a repository in S3.
+export type { S3Backend, S3Options } from './backends/s3/backend.ts';
 export type { S3Access, S3Credentials } from './backends/s3/connection.ts';
 export { isS3Location, parseS3Location, printS3Location, type S3Location } from './backends/s3/location.ts';
 export { type CacheOptions, type CachingBackend, caching } from './cache/caching.ts';

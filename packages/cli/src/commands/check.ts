@@ -1,5 +1,5 @@
 /** `hostark check`: verifies the repository and names what is damaged, with what that touches. */
-import { verifyOnThreads } from '@hostark/archive';
+import { verifyOnThreads } from '@hostark/archive/verify';
 import { HostarkError } from '@hostark/protocol';
 import { checkRepository, type Finding, parseSubset } from '@hostark/repository';
 import { withRepository } from '../repository/open.ts';

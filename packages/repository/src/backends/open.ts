@@ -9,7 +9,7 @@ import { limited } from './limited.ts';
 import { initLocalDirectory, localBackend } from './local.ts';
 import { type RateLimits, rateLimited } from './rate-limited.ts';
 import { type RetryOptions, retrying } from './retrying.ts';
-import { type S3Options, s3Backend } from './s3/backend.ts';
+import type { S3Options } from './s3/backend.ts';
 import { isS3Location, parseS3Location, printS3Location } from './s3/location.ts';
 
 export interface OpenBackendOptions {
@@ -70,6 +70,8 @@ async function openLocal(path: string, options: OpenBackendOptions): Promise<Bac
 }
 
 async function openS3(location: string, options: OpenBackendOptions): Promise<Backend> {
+  // Loaded when it is needed: a folder needs no HTTP, TLS or signing.
+  const { s3Backend } = await import('./s3/backend.ts');
   const backend = s3Backend(location, {
     ...options.s3,
     readOnly: options.readOnly ?? false,
