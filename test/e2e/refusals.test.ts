@@ -76,7 +76,7 @@ describe('wrong input around hosts', () => {
   });
 
   test('a host that replaces another goes on with its backups', async () => {
-    await run('recover', 'latest', '--from', 'web', '--to', 'new:web-2', '--target', '/tmp');
+    await run('recover', 'latest', '--from', 'web', '--to', 'new:web-2', '--target', workspace.path('back'));
     const summary = jsonLines(await run('protect', 'web-2', '/etc/hostname', '--json')).at(-1)!;
     expect(summary).toMatchObject({ errorCount: 0, recoveryKey: null });
     for (const name of ['web', 'web-2']) await run('host', 'destroy', name, '--yes');

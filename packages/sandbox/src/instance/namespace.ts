@@ -31,6 +31,7 @@ export async function bootNamespace(options: MachineOptions): Promise<Machine> {
       LANG: 'C.UTF-8',
       MACHINE_INIT: NAMESPACE_INIT,
       ...(elevate === null ? {} : { ELEVATE: elevate }),
+      ...(ownUsers ? {} : { REAL_ROOT: 'yes' }),
     },
     options.consoleFile,
     '/',

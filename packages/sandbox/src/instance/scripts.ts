@@ -9,6 +9,8 @@
  * First stage of a namespace machine: builds the root from the root volume ($1, with host name $2), this
  * system's read-only programs, and further volumes ($3 $4, $5 $6 ...: directory, path inside); then moves into it.
  * $ELEVATE, when set, is a `setpriv` to be put where `sudo` finds it: on a file system that exists inside alone.
+ * $REAL_ROOT is set where root inside is this system's root: then nothing of this system may stay writable, neither
+ * its programs, with what is mounted below them, nor the kernel's settings; else the machine does not start.
  */
 export const NAMESPACE_BOOT: string = `
 set -eu
@@ -19,7 +21,15 @@ mount --bind "$root" "$root"
 readonly_bind() {
   mkdir -p "$root$1"
   mount --rbind "$1" "$root$1"
-  mount -o remount,bind,ro "$root$1" 2>/dev/null || :
+  readonly_below "$root$1"
+}
+readonly_below() {
+  while read -r _ _ _ _ point _; do
+    point=$(printf '%b' "$point")   # the table writes spaces as \\040
+    case $point in
+      "$1"|"$1"/*) mount -o remount,bind,ro "$point" 2>/dev/null || [ -z "\${REAL_ROOT:-}" ] ;;
+    esac
+  done </proc/self/mountinfo
 }
 for d in /usr /bin /sbin /lib /lib32 /lib64 /libx32; do
   if [ -L "$d" ]; then ln -sfn "$(readlink "$d")" "$root$d"
@@ -43,7 +53,12 @@ ln -s /proc/self/fd/1 "$root/dev/stdout"
 ln -s /proc/self/fd/2 "$root/dev/stderr"
 mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 mount -t proc proc "$root/proc"
-mount --rbind /sys "$root/sys" 2>/dev/null && mount -o remount,bind,ro "$root/sys" 2>/dev/null || :
+if [ -n "\${REAL_ROOT:-}" ]; then
+  for d in sys irq bus sysrq-trigger; do
+    if [ -e "$root/proc/$d" ]; then mount --bind "$root/proc/$d" "$root/proc/$d"; readonly_below "$root/proc/$d"; fi
+  done
+fi
+if mount --rbind /sys "$root/sys" 2>/dev/null; then readonly_below "$root/sys"; fi
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mkdir -p "$root/run/lock" "$root/run/sandbox" "$root/run/oldroot"
 if [ -n "\${ELEVATE:-}" ]; then
@@ -61,7 +76,7 @@ pivot_root . run/oldroot
 cd /
 umount -l /run/oldroot
 rmdir /run/oldroot
-unset ELEVATE
+unset ELEVATE REAL_ROOT
 shell=/bin/sh
 [ -x /bin/bash ] && shell=/bin/bash   # collects the dead children that it inherits as process 1
 exec "$shell" -c "$MACHINE_INIT" init

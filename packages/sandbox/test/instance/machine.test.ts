@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -166,6 +167,21 @@ describe.skipIf(!usable.namespace)('a machine with real root', () => {
     const { output } = await end(m, script, { user: 'ec2-user' });
     expect(output.trim().split('\n')).toEqual(['1000', '0', '1234 4321', 'block special file']);
   });
+
+  test('can write neither to the programs of this system, nor to what is mounted below them, nor to the kernel', async () => {
+    const { machine: m } = await machine('namespace', 'no-harm');
+    const script = `
+      for path in /usr /usr/bin /usr/share /proc/sys/kernel/hostname /proc/sysrq-trigger; do
+        [ -w "$path" ] && echo "writable: $path"
+      done
+      while read -r _ _ _ _ point options _; do
+        case $point in
+          /usr|/usr/*|/bin|/lib*|/sbin|/sys|/sys/*|/nix*|/proc/sys) case $options in ro|ro,*) ;; *) echo "writable: $point" ;; esac ;;
+        esac
+      done </proc/self/mountinfo
+      touch /srv/mine && echo done`;
+    expect((await end(m, script)).output).toBe('done\n');
+  });
 });
 
 describe('removeTree', () => {
@@ -193,5 +209,23 @@ describe('removeTree', () => {
 
   test('refuses a folder with something mounted below', async () => {
     await expect(removeTree('/proc')).rejects.toThrow('still mounted');
+  });
+
+  test.skipIf(!usable.namespace)('does not reach through a bind mount that was planted inside', async () => {
+    const tree = join(scratch, 'a tree');
+    const outside = join(scratch, 'bound');
+    mkdirSync(join(tree, 'here\\ is\nmore'), { recursive: true });
+    mkdirSync(outside);
+    writeFileSync(join(outside, 'kept'), 'kept');
+    const point = join(tree, 'here\\ is\nmore');
+    execFileSync('mount', ['--bind', outside, point]);
+    try {
+      await expect(removeTree(tree)).rejects.toThrow('still mounted');
+      expect(readFileSync(join(outside, 'kept'), 'utf8')).toBe('kept');
+    } finally {
+      execFileSync('umount', [point]);
+    }
+    await removeTree(tree);
+    expect(readFileSync(join(outside, 'kept'), 'utf8')).toBe('kept');
   });
 });
