@@ -11,6 +11,7 @@ import { plural } from '../terminal/format.ts';
 import type { CommandCode } from '../tree/command.ts';
 import { backupStep } from './backup-step.ts';
 import { bucketStep } from './bucket-step.ts';
+import { chooseData } from './data.ts';
 import { destroyStep } from './destroy-step.ts';
 import { makeFolder } from './folder.ts';
 import { hostStep } from './host-step.ts';
@@ -26,6 +27,7 @@ interface DemoFlags {
 
 export const demo: CommandCode<DemoFlags> = async (context, flags) => {
   const { out, signal } = context;
+  const data = await chooseData(flags.data ?? null);
   const directory = await makeFolder(flags.directory);
   const sandbox = await startSandbox({ directory: join(directory, 'cloud'), durable: false, etags: 'opaque' });
   let proof: Proof | null = null;
@@ -37,7 +39,7 @@ export const demo: CommandCode<DemoFlags> = async (context, flags) => {
     });
     try {
       const stage = new Stage(out, sandbox);
-      const state: DemoState = { context, cloud, sandbox, directory, dataDirectory: flags.data ?? null };
+      const state: DemoState = { context, cloud, sandbox, directory, data };
       out.say(`a cloud of its own runs at ${sandbox.endpoint}, everything is below ${directory}`);
       const bucket = await stage.step('bucket', (say) => bucketStep(state, say));
       const source = await stage.step('host', (say) => hostStep(state, bucket, say));

@@ -5,7 +5,7 @@ import { BECOME_ROOT, quote, type Session } from '@hostark/remote';
 import { agentArchive, installAgent, logIn, type RemoteAgent } from '../hosts/agent.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
 import type { DemoBucket } from './bucket-step.ts';
-import { chooseData, streamTar } from './data.ts';
+import { streamTar } from './data.ts';
 import { ODDITIES_SCRIPT, runScript } from './scripts.ts';
 import type { DemoState, Say } from './stage.ts';
 
@@ -47,7 +47,7 @@ export async function hostStep(state: DemoState, bucket: DemoBucket, say: Say): 
   const launched = await launchWithAgent(state, bucket, 'web-1', 'hosts/web-1/', say);
   const { stdout } = await launched.session.exec('cd && pwd', { signal });
   const data = `${stdout.replace(/\n$/, '')}/data`;
-  const chosen = await chooseData(state.dataDirectory);
+  const chosen = state.data;
   say(`copying ${plural(chosen.files, 'file')}, ${formatBytes(chosen.bytes)} from ${chosen.origin}`);
   await runScript(launched.session, 'mkdir -p "$DATA"', signal, { DATA: data });
   const unpacked = await launched.session.exec(unpackCommand(data), { stdin: streamTar(chosen, signal), signal });

@@ -4,6 +4,7 @@ import type { CommandContext } from '../context.ts';
 import type { Cloud } from '../hosts/cloud.ts';
 import { formatBytes, formatCount, formatSeconds } from '../terminal/format.ts';
 import type { Output } from '../terminal/output.ts';
+import type { ChosenData } from './data.ts';
 
 /** What the steps share. */
 export interface DemoState {
@@ -11,8 +12,8 @@ export interface DemoState {
   readonly cloud: Cloud;
   readonly sandbox: Sandbox;
   readonly directory: string;
-  /** The user's data, or null for files found on this machine. */
-  readonly dataDirectory: string | null;
+  /** What goes onto the host. */
+  readonly data: ChosenData;
 }
 
 /** Says one fact of a step. */
