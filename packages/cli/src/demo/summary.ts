@@ -1,4 +1,5 @@
 /** The end of the demo: a table, the verdict, and how to go on without Hostark. */
+import { quote } from '@hostark/remote';
 import { formatBytes, formatCount, formatSeconds, plural } from '../terminal/format.ts';
 import type { Output } from '../terminal/output.ts';
 import { table } from '../terminal/table.ts';
@@ -42,5 +43,10 @@ export function printSummary(out: Output, steps: readonly StepResult[], proof: P
   );
   out.print(`the downloaded repository: ${proof.repository}`);
   out.print('open it with stock restic:');
-  out.print(`  restic -r ${proof.repository} --password-file ${proof.passwordFile} snapshots`);
+  out.print(`  restic -r ${word(proof.repository)} --password-file ${word(proof.passwordFile)} snapshots`);
+}
+
+/** A word of a command that people copy: quoted only where a shell would read it otherwise. */
+function word(text: string): string {
+  return /^[\w./@:+-]+$/.test(text) ? text : quote(text);
 }
