@@ -142,6 +142,7 @@ class Thread {
     this.#worker = new Worker(poolWorkerUrl(), options);
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error) => this.#fail(error));
+    this.#worker.on('messageerror', (error) => this.#fail(error));
     this.#worker.on('exit', (code) => this.#fail(new Error(`a worker thread ended with code ${code}`)));
   }
 

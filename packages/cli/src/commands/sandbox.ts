@@ -21,7 +21,10 @@ export const sandbox: CommandCode<SandboxFlags> = async ({ out, signal }, flags)
     out.say(`the sandbox cloud runs at ${cloud.endpoint}, its state is in ${directory}. In another shell:`);
     for (const [name, value] of Object.entries(cloud.environment())) out.print(`export ${name}=${value}`);
     out.say('Ctrl-C stops it and its hosts.');
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+    await new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+      process.once('SIGHUP', () => resolve()); // the terminal is closed: nobody is left to press Ctrl-C
+    });
     return 0;
   } finally {
     await cloud.stop();

@@ -5,7 +5,15 @@
 import { hostname } from 'node:os';
 import { nodePlatform } from '@hostark/kernels';
 import type { RepositoryAccess } from '@hostark/protocol';
-import { addKey, type Backend, initRepository, localInstant, openBackend, systemZone } from '@hostark/repository';
+import {
+  addKey,
+  type Backend,
+  initRepository,
+  localInstant,
+  openBackend,
+  openRepository,
+  systemZone,
+} from '@hostark/repository';
 import { userName } from '../repository/open.ts';
 import { newPassword } from './access.ts';
 import type { Cloud } from './cloud.ts';
@@ -21,21 +29,40 @@ export function openHostBackend({ clients, credentials }: Cloud, access: Reposit
   });
 }
 
-/** Creates the repository unless it is there. Returns the recovery key if it was created now, else null. */
-export async function ensureRepository(cloud: Cloud, access: RepositoryAccess): Promise<string | null> {
+/**
+ * Creates the repository unless it is there, and its recovery key unless there is one. The key is told before it is
+ * added: a run that is killed in between leaves a repository with one key, and the next run tells and adds another.
+ * Returns the recovery key that was added now, else null.
+ */
+export async function ensureRepository(
+  cloud: Cloud,
+  access: RepositoryAccess,
+  tell: (recoveryKey: string) => void,
+): Promise<string | null> {
   const backend = await openHostBackend(cloud, access);
   try {
-    if (await backend.exists({ type: 'config', name: '' })) return null;
     const names = {
       username: userName(),
       hostname: hostname(),
       created: localInstant(BigInt(Date.now()) * 1_000_000n, systemZone),
     };
-    const repository = await initRepository(backend, { password: access.password, platform: nodePlatform(), ...names });
+    const opening = { password: access.password, platform: nodePlatform() };
+    const exists = await backend.exists({ type: 'config', name: '' });
+    if (exists && (await countKeys(backend)) > 1) return null;
+    const repository = exists
+      ? await openRepository(backend, opening)
+      : await initRepository(backend, { ...opening, ...names });
     const recoveryKey = newPassword();
+    tell(recoveryKey);
     await addKey(repository, { ...names, password: recoveryKey, username: 'recovery' });
     return recoveryKey;
   } finally {
     await backend.close();
   }
+}
+
+async function countKeys(backend: Backend): Promise<number> {
+  let count = 0;
+  for await (const _ of backend.list('keys')) count++;
+  return count;
 }

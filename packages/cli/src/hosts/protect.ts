@@ -10,7 +10,7 @@ export interface ProtectRequest {
   readonly targets: readonly string[];
   readonly excludes?: readonly string[];
   readonly tags?: readonly string[];
-  /** Told when the repository was made now, before the backup: it must not be lost with a backup that fails. */
+  /** Told before the key is added to the repository: it must be lost neither with a kill nor with a backup that fails. */
   readonly onRecoveryKey?: (key: string) => void;
 }
 
@@ -52,8 +52,7 @@ export async function runBackup(
   request: ProtectRequest,
 ): Promise<ProtectReport> {
   const access = await createAccess(cloud, storeOf(host));
-  const recoveryKey = await ensureRepository(cloud, access);
-  if (recoveryKey !== null) request.onRecoveryKey?.(recoveryKey);
+  const recoveryKey = await ensureRepository(cloud, access, (key) => request.onRecoveryKey?.(key));
   const job: BackupJob = {
     schema: 1,
     kind: 'backup',
