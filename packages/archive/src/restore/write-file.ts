@@ -1,6 +1,7 @@
 /**
- * Files on the disk: made under a name nobody else has, never through a symbolic link, and never left with half their
- * content under their final name.
+ * Files on the disk: made exclusively, never through a symbolic link. Files of several blobs get their name when they are
+ * complete; a file of one blob (at most 8 MiB) is written under its name by one call, so that only a kill within that call
+ * can leave it short: the next restore with the default mode compares and mends it.
  */
 import { closeSync, constants, ftruncateSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { applyMetadata, type MetadataCalls } from '../metadata/apply.ts';
