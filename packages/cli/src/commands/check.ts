@@ -24,14 +24,20 @@ export const check: CommandCode<CheckFlags> = async (context, flags) => {
       ? undefined
       : parseSubset(flags.readDataSubset);
   // A check must see what is stored, not what a cache remembers.
-  const usage = { lock: 'exclusive', mayGoUnlocked: true, useCache: flags.withCache ?? false } as const;
-  return withRepository(context, flags, usage, async ({ repository, signal }) => {
+  const usage = {
+    lock: 'exclusive',
+    mayGoUnlocked: true,
+    beginsEarly: true,
+    useCache: flags.withCache ?? false,
+  } as const;
+  return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     const report = await checkRepository(repository, {
       readData,
       signal,
       verifiers: verifyOnThreads(),
       progress: phaseLines(out),
     });
+    await confirmed;
     for (const finding of report.findings) tell(out, finding);
     out.data({
       message_type: 'summary',

@@ -14,6 +14,7 @@ import {
 } from '@hostark/repository';
 import type { CommandContext } from '../context.ts';
 import { cacheDirectory } from '../terminal/io.ts';
+import { Attempts } from './attempts.ts';
 import { readPassword } from './password.ts';
 import { durationMs, environment, type GlobalFlags, repositoryLocation, wholeNumber } from './settings.ts';
 
@@ -23,6 +24,8 @@ export interface Usage {
   readonly lock: 'none' | 'shared' | 'exclusive';
   /** Whether --no-lock is honoured. */
   readonly mayGoUnlocked?: boolean;
+  /** The work only reads, and tells nothing before `confirmed`: it begins while the lock settles. */
+  readonly beginsEarly?: boolean;
   readonly create?: boolean;
   readonly useCache?: boolean;
 }
@@ -31,6 +34,8 @@ export interface Usage {
 export interface OpenedRepository {
   readonly repository: Repository;
   readonly signal: AbortSignal;
+  /** Resolves once the lock is held for certain; what was read is worth nothing before. Rejects if it is not to be had. */
+  readonly confirmed: Promise<void>;
 }
 
 /** Runs `work` on the open repository; the lock is released and connections are closed whatever happens. */
@@ -65,18 +70,27 @@ async function withLock<T>(
   work: (opened: OpenedRepository) => Promise<T>,
 ): Promise<T> {
   if (usage.lock === 'none' || (usage.mayGoUnlocked && flags.lock === false))
-    return work({ repository, signal: context.signal });
+    return work({ repository, signal: context.signal, confirmed: Promise.resolve() });
   const retryMs = flags.retryLock === undefined ? 0 : durationMs(flags.retryLock, '--retry-lock');
+  const attempts = new Attempts((signal, confirmed) =>
+    work({ repository, signal: AbortSignal.any([context.signal, signal]), confirmed }),
+  );
   const lock: Lock = await acquireLock(repository, {
     ...lockHolder(),
     exclusive: usage.lock === 'exclusive',
     retryMs,
     signal: context.signal,
-    onWait: (conflict: HostarkError, delayMs: number) =>
-      context.out.say(`${conflict.message}; trying again in ${Math.ceil(delayMs / 1000)} s`),
+    ...(usage.beginsEarly ? { onWritten: () => attempts.begin() } : {}),
+    onWait: (conflict: HostarkError, delayMs: number) => {
+      attempts.giveUp(conflict);
+      context.out.say(`${conflict.message}; trying again in ${Math.ceil(delayMs / 1000)} s`);
+    },
+  }).catch(async (error: unknown) => {
+    await attempts.drop(error);
+    throw error;
   });
   try {
-    return await work({ repository, signal: AbortSignal.any([context.signal, lock.lost]) });
+    return await attempts.settle(lock.lost);
   } catch (error) {
     // What failed because the lock was lost is told as that.
     if (lock.lost.aborted && !isHostarkError(error, 'lock-lost')) throw lock.lost.reason;

@@ -201,12 +201,18 @@ export class BlobTable {
   /** Calls `visit` for every stored copy of every blob. `id` is valid until `visit` returns. */
   forEach(visit: (kind: BlobKind, id: Uint8Array, place: BlobPlace, entry: number) => void): void {
     const id = new Uint8Array(ID_BYTES);
+    this.forEachPlace((place, entry) => {
+      this.idOf(entry, id);
+      visit(this.kindOf(entry), id, place, entry);
+    });
+  }
+
+  /** The same for who needs no id. */
+  forEachPlace(visit: (place: BlobPlace, entry: number) => void): void {
     const count = this.entryCount;
     for (let entry = 0; entry < count; entry++) {
       const place = this.placeOf(entry);
-      if (place === null) continue;
-      this.idOf(entry, id);
-      visit(this.kindOf(entry), id, place, entry);
+      if (place !== null) visit(place, entry);
     }
   }
 

@@ -35,7 +35,7 @@ export class PackOrder {
   static of(blobs: BlobTable): PackOrder {
     const shared = new SharedArrayBuffer(4 * (blobs.packCount + 1));
     const starts = new Uint32Array(shared);
-    blobs.forEach((_kind, _id, { pack }) => {
+    blobs.forEachPlace(({ pack }) => {
       starts[pack + 1]!++;
     });
     for (let pack = 0; pack < blobs.packCount; pack++) starts[pack + 1]! += starts[pack]!;
@@ -44,7 +44,7 @@ export class PackOrder {
       entries: new SharedArrayBuffer(4 * starts[blobs.packCount]!),
     });
     const next = starts.slice();
-    blobs.forEach((_kind, _id, { pack }, entry) => {
+    blobs.forEachPlace(({ pack }, entry) => {
       order.#entries[next[pack]!++] = entry;
     });
     return order;

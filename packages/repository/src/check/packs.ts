@@ -56,10 +56,10 @@ export async function checkPacks(context: CheckContext, table: BlobTable): Promi
 
 function tally(table: BlobTable): Tally[] {
   const tallies = Array.from({ length: table.packCount }, (): Tally => ({ bytes: PACK_OVERHEAD, data: 0, trees: 0 }));
-  table.forEach((kind, _id, { pack, length, uncompressedLength }) => {
+  table.forEachPlace(({ pack, length, uncompressedLength }, entry) => {
     const tally = tallies[pack]!;
     tally.bytes += length + entryBytes(uncompressedLength);
-    if (kind === 'data') tally.data++;
+    if (table.kindOf(entry) === 'data') tally.data++;
     else tally.trees++;
   });
   return tallies;
@@ -82,7 +82,7 @@ function lostBlobs(table: BlobTable, sizes: ReadonlyMap<number, number>, packs: 
 
 function anyShort(table: BlobTable, sizes: ReadonlyMap<number, number>): boolean {
   let short = false;
-  table.forEach((_kind, _id, { pack, offset, length }) => {
+  table.forEachPlace(({ pack, offset, length }) => {
     short ||= offset + length > (sizes.get(pack) ?? -1);
   });
   return short;

@@ -80,6 +80,7 @@ function readBlobs(json: JsonReader, visitor: IndexVisitor): void {
 }
 
 function readBlob(json: JsonReader, visitor: IndexVisitor): void {
+  if (readUsualBlob(json, visitor)) return;
   const start = json.at;
   let kind: BlobKind | null = null;
   let hasId = false;
@@ -104,15 +105,73 @@ function readBlob(json: JsonReader, visitor: IndexVisitor): void {
   visitor.blob(kind, blobId, offset, length, uncompressedLength);
 }
 
-function readId(json: JsonReader, out: Uint8Array): void {
-  json.string();
-  const { bytes, from, to } = json;
-  let wrong = to - from === 2 * ID_BYTES ? 0 : 255;
-  for (let i = 0; i < ID_BYTES && wrong < 16; i++) {
-    const high = HEX_VALUE[bytes[from + 2 * i]!]!;
-    const low = HEX_VALUE[bytes[from + 2 * i + 1]!]!;
+const HEAD = utf8('{"id":"');
+const MIDDLE_DATA = utf8('","type":"data","offset":');
+const MIDDLE_TREE = utf8('","type":"tree","offset":');
+const LENGTH_KEY = utf8(',"length":');
+const UNCOMPRESSED_KEY = utf8(',"uncompressed_length":');
+
+/** Reads a blob in the form that restic and Hostark write; takes nothing and returns false where it is not in that form. */
+function readUsualBlob(json: JsonReader, visitor: IndexVisitor): boolean {
+  const { bytes } = json;
+  let at = json.at;
+  if (!follows(bytes, at, HEAD) || !readHex(bytes, at + HEAD.length, blobId)) return false;
+  at += HEAD.length + 2 * ID_BYTES;
+  const isTree = bytes[at + 10] === 0x74;
+  if (!follows(bytes, at, isTree ? MIDDLE_TREE : MIDDLE_DATA)) return false;
+  const offset = digitsAt(bytes, at + MIDDLE_DATA.length);
+  at = digitsEnd;
+  if (offset < 0 || !follows(bytes, at, LENGTH_KEY)) return false;
+  const length = digitsAt(bytes, at + LENGTH_KEY.length);
+  if (length < 0) return false;
+  at = digitsEnd;
+  let uncompressedLength = 0;
+  if (bytes[at] === 0x2c) {
+    if (!follows(bytes, at, UNCOMPRESSED_KEY)) return false;
+    uncompressedLength = digitsAt(bytes, at + UNCOMPRESSED_KEY.length);
+    if (uncompressedLength < 0) return false;
+    at = digitsEnd;
+  }
+  if (bytes[at] !== 0x7d) return false;
+  json.at = at + 1;
+  visitor.blob(isTree ? 'tree' : 'data', blobId, offset, length, uncompressedLength);
+  return true;
+}
+
+function follows(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
+  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false;
+  return true;
+}
+
+/** Where the number that digitsAt() read last ends. */
+let digitsEnd = 0;
+
+/** Returns the number of up to nine digits at `at`, or -1 where there is none or a longer one. */
+function digitsAt(bytes: Uint8Array, at: number): number {
+  let value = 0;
+  let end = at;
+  for (let digit = bytes[end]! - 0x30; digit >= 0 && digit <= 9; digit = bytes[++end]! - 0x30)
+    value = value * 10 + digit;
+  digitsEnd = end;
+  const isPadded = bytes[at] === 0x30 && end > at + 1;
+  return end === at || end > at + 9 || isPadded ? -1 : value;
+}
+
+function readHex(bytes: Uint8Array, from: number, out: Uint8Array): boolean {
+  if (from + 2 * ID_BYTES > bytes.length) return false;
+  let wrong = 0;
+  for (let i = 0, at = from; i < ID_BYTES; i++, at += 2) {
+    const high = HEX_VALUE[bytes[at]!]!;
+    const low = HEX_VALUE[bytes[at + 1]!]!;
     wrong |= high | low;
     out[i] = (high << 4) | low;
   }
-  if (wrong > 15) throw new SyntaxError(`index: expected an id of 64 hex digits at offset ${from}`);
+  return wrong <= 15;
+}
+
+function readId(json: JsonReader, out: Uint8Array): void {
+  json.string();
+  const { bytes, from, to } = json;
+  const isId = to - from === 2 * ID_BYTES && readHex(bytes, from, out);
+  if (!isId) throw new SyntaxError(`index: expected an id of 64 hex digits at offset ${from}`);
 }

@@ -20,6 +20,11 @@ export interface LockOptions {
   readonly retryMs?: number;
   /** Told before each wait for others. */
   readonly onWait?: (conflict: HostarkError, delayMs: number) => void;
+  /**
+   * Told each time that a lock file of ours was written and will be held unless another shows up within 200 ms. Who only
+   * reads may begin: nobody held a conflicting lock before. What was read counts only if this attempt succeeds.
+   */
+  readonly onWritten?: () => void;
   /** Told when a refresh failed; it is tried again after a minute. */
   readonly onRefreshFailed?: (error: unknown) => void;
   /** Ends waiting for the lock; does not release one that is held. */
@@ -82,6 +87,7 @@ async function tryAcquire(repo: LockRepository, options: LockOptions, clock: Clo
   const timeMs = clock.now();
   const id = await writeLock(repo, options, timeMs);
   try {
+    options.onWritten?.();
     await clock.sleep(SETTLE_MS, { signal });
     await refuseConflicts(repo, { ...check, ownId: id });
   } catch (error) {

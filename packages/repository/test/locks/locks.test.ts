@@ -106,6 +106,20 @@ describe('the lock file', () => {
 });
 
 describe('taking a lock', () => {
+  test('is told once the lock file is written, before it is certain; never while others hold one', async () => {
+    const repo = repository();
+    const clock = fakeClock();
+    const seen: number[] = [];
+    const onWritten = (): void => void lockNames(repo).then((names) => seen.push(names.length));
+    const pending = acquireLock(repo, { exclusive: true, ...me, clock, onWritten });
+    await settle();
+    expect(seen).toEqual([1]);
+    await clock.advance(250);
+    held.push(await pending);
+    await expect(take(repo, clock, { onWritten })).rejects.toMatchObject({ code: 'locked' });
+    expect(seen).toEqual([1]);
+  });
+
   test('many may share a repository, and each leaves nothing behind', async () => {
     const repo = repository();
     const clock = fakeClock();
