@@ -19,6 +19,7 @@ import { compressionMode, environment, type GlobalFlags, wholeNumber } from '../
 import { readTargets, type TargetFlags } from '../repository/targets.ts';
 import { parseTime } from '../repository/time.ts';
 import { formatBytes, formatSeconds, plural } from '../terminal/format.ts';
+import { growReluctantly } from '../terminal/memory.ts';
 import type { CommandCode } from '../tree/command.ts';
 import { VERSION } from '../version.ts';
 import { backupSummary } from './backup-summary.ts';
@@ -49,6 +50,7 @@ interface BackupFlags extends ExcludeFlags, TargetFlags {
 const MIB = 1 << 20;
 
 export const backup: CommandCode<BackupFlags> = async (context, flags, args) => {
+  growReluctantly();
   const streaming = flags.stdin || flags.stdinFromCommand;
   if (flags.stdin && flags.stdinFromCommand)
     throw new HostarkError('usage', 'expected one of --stdin and --stdin-from-command, got both');
