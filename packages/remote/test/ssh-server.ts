@@ -84,7 +84,7 @@ function run(command: string, channel: ServerChannel): ChildProcess {
   child.on('close', (code, signal) => {
     if (signal === null) channel.exit(code ?? 1);
     else channel.exit(signal.slice(3));
-    channel.close();
+    channel.end(); // closes once the receiver has taken all output; close() would drop what exceeds its window
   });
   channel.on('close', () => child.kill('SIGHUP'));
   return child;

@@ -10,8 +10,6 @@ export const FILE_WHOLE = 0;
 /** A file of several blobs, made by the caller under a partial name: only written into. */
 export const FILE_PART = 1;
 
-/** Something may be at the final name: write beside it and rename over it. */
-export const FLAG_REPLACE = 2;
 /** Leave holes. */
 export const FLAG_SPARSE = 4;
 /** Owner is known to be the one a new file gets: no need to set it. */

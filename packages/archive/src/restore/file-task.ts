@@ -2,7 +2,7 @@
 import type { TreeNode } from '@hostark/repository';
 import { type Metadata, metadataOf } from '../metadata/metadata.ts';
 import { joinPath, printablePath } from '../walk/paths.ts';
-import { FILE_PART, FILE_WHOLE, type FileRow, FLAG_OWNED, FLAG_REPLACE, FLAG_SPARSE } from './columns.ts';
+import { FILE_PART, FILE_WHOLE, type FileRow, FLAG_OWNED, FLAG_SPARSE } from './columns.ts';
 import type { RestoreContext } from './context.ts';
 import type { TargetFolder } from './target-folder.ts';
 
@@ -63,7 +63,6 @@ export class FileTask {
   /** The row for a thread: whole files by their final name, parts by where they are being written. */
   row(context: RestoreContext, part: boolean): FileRow {
     let flags = part ? FILE_PART : FILE_WHOLE;
-    if (this.plan === 'replace') flags |= FLAG_REPLACE;
     if (context.sparse && this.plan !== 'patch') flags |= FLAG_SPARSE;
     const { uid, gid } = context.actor;
     const owned = this.metadata.uid === uid && this.metadata.gid === gid && !this.folder.inheritsGroup;

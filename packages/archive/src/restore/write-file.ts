@@ -1,12 +1,11 @@
 /**
- * Files on the disk: made exclusively, never through a symbolic link. Files of several blobs get their name when they are
- * complete; a file of one blob (at most 8 MiB) is written under its name by one call, so that only a kill within that call
- * can leave it short: the next restore with the default mode compares and mends it.
+ * Files on the disk: made exclusively under a name nobody else has, never through a symbolic link, and given their final
+ * name when they are complete.
  */
 import { closeSync, constants, ftruncateSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { applyMetadata, type MetadataCalls } from '../metadata/apply.ts';
 import { joinPath, parentPath, pathBytes } from '../walk/paths.ts';
-import { type FileRow, FLAG_OWNED, FLAG_REPLACE, FLAG_SPARSE } from './columns.ts';
+import { type FileRow, FLAG_OWNED, FLAG_SPARSE } from './columns.ts';
 import { dataRanges } from './holes.ts';
 
 /** Readable by nobody else until its metadata is set. */
@@ -60,13 +59,11 @@ function writeFully(fd: number, data: Uint8Array, from: number, to: number, offs
 }
 
 /**
- * Makes a file with all its content and metadata in one visit. New files appear under their final name at once (their
- * content is verified before); with FLAG_REPLACE the file is made beside and renamed over what is there.
- * An error of the metadata is returned and leaves the file; any other is thrown and leaves nothing of ours.
+ * Makes a file with all its content and metadata in one visit: beside its place, then renamed, so that a kill at any
+ * moment leaves no part of it under its name. An error of the metadata is returned and leaves the file; any other is thrown and leaves nothing of ours.
  */
 export function writeWhole(calls: MetadataCalls, file: FileRow, data: Uint8Array, actor: Actor): unknown {
-  const replace = (file.flags & FLAG_REPLACE) !== 0;
-  const path = replace ? partialPath(file.path) : file.path;
+  const path = partialPath(file.path);
   const fd = createFile(path);
   let metadataError: unknown = null;
   try {
@@ -78,7 +75,7 @@ export function writeWhole(calls: MetadataCalls, file: FileRow, data: Uint8Array
       closeSync(fd);
     }
     metadataError = dress(calls, path, file, actor);
-    if (replace) renameSync(pathBytes(path), pathBytes(file.path));
+    renameSync(pathBytes(path), pathBytes(file.path));
   } catch (error) {
     removeQuietly(path);
     throw error;
