@@ -1,0 +1,28 @@
+/** `hostark host launch NAME --bucket BUCKET`. */
+import { launchHost, planLaunch } from '@hostark/cloud';
+import { type CloudFlags, withCloud } from '../../hosts/cloud.ts';
+import { type LaunchFlags, launchChoices, launchLines, priceLine } from '../../hosts/launch-flags.ts';
+import { publicFacts } from '../../hosts/public-facts.ts';
+import type { CommandCode } from '../../tree/command.ts';
+
+export const launch: CommandCode<CloudFlags & LaunchFlags & { readonly bucket: string }> = async (
+  context,
+  flags,
+  [name],
+) => {
+  const { out } = context;
+  return withCloud(context, flags, async (cloud) => {
+    const plan = await planLaunch(cloud.clients, { ...launchChoices(flags), name: name!, bucket: flags.bucket }, cloud);
+    if (flags.dryRun) {
+      out.data({ message_type: 'plan', plan });
+      for (const line of launchLines(plan)) out.print(line);
+      return 0;
+    }
+    out.say(priceLine(plan));
+    const host = await launchHost(cloud.clients, plan, cloud);
+    out.data({ message_type: 'summary', host: publicFacts(host) });
+    out.print(`host ${host.name} runs as ${host.instanceId} at ${host.address}:${host.port}`);
+    out.say(`next: hostark protect ${host.name} PATH...`);
+    return 0;
+  });
+};
