@@ -50,6 +50,8 @@ export const ERROR_EXIT_CODES = {
   'host-key-unknown': 1,
   'host-key-changed': 1,
   'agent-failed': 1,
+  'hook-failed': 23,
+  'host-interrupted': 24,
   leftovers: 1,
   'not-healthy': 22,
   // ours

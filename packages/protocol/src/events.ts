@@ -42,7 +42,15 @@ export interface NoticeEvent {
   readonly message: string;
 }
 
-export type OperationEvent = ProgressEvent | ItemErrorEvent | ItemEvent | NoticeEvent;
+/** A line that a command of the user printed (a hook, a dump); long ones are cut, and so is what never ends. */
+export interface OutputEvent {
+  readonly type: 'output';
+  /** Which command: 'pre', 'post', 'dump'. */
+  readonly source: string;
+  readonly line: string;
+}
+
+export type OperationEvent = ProgressEvent | ItemErrorEvent | ItemEvent | NoticeEvent | OutputEvent;
 
 /** Receives events; must return quickly and not throw. */
 export type EventSink = (event: OperationEvent) => void;

@@ -14,15 +14,61 @@ export interface RepositoryAccess {
   region?: string | undefined;
 }
 
-/** Save paths of the host. */
-export interface BackupJob {
+/** How much of the network the agent may take, in bytes a second. Not set: no limit. */
+export interface JobRates {
+  uploadBps?: number | undefined;
+  downloadBps?: number | undefined;
+}
+
+/** Which entries are left out; restic's exclude family. */
+export interface JobSelection {
+  excludes?: string[] | undefined;
+  /** The same, ignoring case. */
+  iexcludes?: string[] | undefined;
+  /** In bytes. */
+  excludeLargerThan?: number | undefined;
+  excludeCaches?: boolean | undefined;
+  /** `FILE` or `FILE:HEADER`. */
+  excludeIfPresent?: string[] | undefined;
+  oneFileSystem?: boolean | undefined;
+}
+
+/** Shell commands around a backup, run on the host by bash, else sh. They may hold a secret: they travel here only. */
+export interface JobHooks {
+  /** Runs first; the backup is not begun unless it ends with 0. */
+  pre?: string | undefined;
+  /** Runs last, whatever happened before; told by HOSTARK_STATUS, HOSTARK_SNAPSHOT, HOSTARK_ERROR. */
+  post?: string | undefined;
+  /** Of each, in seconds; then it is ended with all that it started. */
+  timeoutSeconds: number;
+}
+
+/** What a command prints is saved as one file, instead of paths. */
+export interface JobStream {
+  command: string;
+  filename: string;
+}
+
+/** Save paths of the host, or what a command there prints. */
+export interface BackupJob extends JobSelection {
   schema: 1;
   kind: 'backup';
   repository: RepositoryAccess;
+  /** Empty with `stream`. */
   targets: string[];
-  excludes?: string[] | undefined;
+  stream?: JobStream | undefined;
   tags?: string[] | undefined;
   host: string;
+  hooks?: JobHooks | undefined;
+  /** Mount points whose file systems are frozen while their files are read. */
+  freeze?: { mounts: string[]; timeoutSeconds: number } | undefined;
+  rates?: JobRates | undefined;
+  /** Threads that read and store; default: one a core. */
+  workers?: number | undefined;
+  /** Reads and counts; writes nothing into the repository and runs neither hooks nor freezes. */
+  dryRun?: boolean | undefined;
+  /** With `dryRun`: there is no repository yet, count as if it were empty. */
+  noRepository?: boolean | undefined;
 }
 
 /** Write a snapshot (`id`, `latest`, `id:sub/folder`) below `target` on the host. */
@@ -33,8 +79,15 @@ export interface RestoreJob {
   snapshot: string;
   target: string;
   includes?: string[] | undefined;
+  iincludes?: string[] | undefined;
+  excludes?: string[] | undefined;
+  iexcludes?: string[] | undefined;
   overwrite?: 'always' | 'if-changed' | 'if-newer' | 'never' | undefined;
+  /** Remove what is below the target and selected, but not in the snapshot. */
+  delete?: boolean | undefined;
   verify?: boolean | undefined;
+  rates?: JobRates | undefined;
+  dryRun?: boolean | undefined;
 }
 
 /** Record content hashes and metadata of everything below `root`. */
@@ -52,25 +105,53 @@ const repositoryAccess = z.object({
   region: z.string().optional(),
 });
 
-const agentJob: z.ZodType<AgentJob> = z.discriminatedUnion('kind', [
-  z.object({
+const rates = z.object({ uploadBps: z.number().positive().optional(), downloadBps: z.number().positive().optional() });
+const patterns = z.array(z.string()).optional();
+const seconds = z.number().positive();
+
+const backupJob = z
+  .object({
     schema: z.literal(1),
     kind: z.literal('backup'),
     repository: repositoryAccess,
-    targets: z.array(z.string().min(1)).min(1),
-    excludes: z.array(z.string()).optional(),
+    targets: z.array(z.string().min(1)),
+    stream: z.object({ command: z.string().min(1), filename: z.string().min(1) }).optional(),
+    excludes: patterns,
+    iexcludes: patterns,
+    excludeLargerThan: z.number().nonnegative().optional(),
+    excludeCaches: z.boolean().optional(),
+    excludeIfPresent: patterns,
+    oneFileSystem: z.boolean().optional(),
     tags: z.array(z.string()).optional(),
     host: z.string().min(1),
-  }),
+    hooks: z
+      .object({ pre: z.string().min(1).optional(), post: z.string().min(1).optional(), timeoutSeconds: seconds })
+      .optional(),
+    freeze: z.object({ mounts: z.array(z.string().startsWith('/')).min(1), timeoutSeconds: seconds }).optional(),
+    rates: rates.optional(),
+    workers: z.number().int().nonnegative().optional(),
+    dryRun: z.boolean().optional(),
+    noRepository: z.boolean().optional(),
+  })
+  .refine((job) => (job.stream === undefined) !== (job.targets.length === 0), 'expected either targets or a stream');
+
+const agentJob: z.ZodType<AgentJob> = z.union([
+  backupJob,
   z.object({
     schema: z.literal(1),
     kind: z.literal('restore'),
     repository: repositoryAccess,
     snapshot: z.string().min(1),
     target: z.string().min(1),
-    includes: z.array(z.string()).optional(),
+    includes: patterns,
+    iincludes: patterns,
+    excludes: patterns,
+    iexcludes: patterns,
     overwrite: z.enum(['always', 'if-changed', 'if-newer', 'never']).optional(),
+    delete: z.boolean().optional(),
     verify: z.boolean().optional(),
+    rates: rates.optional(),
+    dryRun: z.boolean().optional(),
   }),
   z.object({ schema: z.literal(1), kind: z.literal('manifest'), root: z.string().min(1) }),
 ]);
