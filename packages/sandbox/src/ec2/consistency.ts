@@ -4,8 +4,11 @@
  */
 import type { IdentityStore } from '../auth/identities.ts';
 
-/** What can lag. A 'profile' is seen late by EC2 alone; IAM itself shows it at once. A 'console' is empty at first. */
-export type LaggingKind = 'instance' | 'profile' | 'console';
+/**
+ * What can lag. A 'profile' is seen late by EC2 alone; IAM itself shows it at once. A 'console' is empty at first. An
+ * SSM 'agent' reports in late, and a 'command' that was sent to it cannot be asked for at once.
+ */
+export type LaggingKind = 'instance' | 'profile' | 'console' | 'agent' | 'command';
 
 export interface Lag {
   /** Looks that find nothing before the first that finds it. Default 0. */

@@ -13,7 +13,9 @@ import type { Machine, MachineMode, MachineVolume } from '../instance/machine.ts
 import { removeTree } from '../instance/remove.ts';
 import { makeRoot } from '../instance/root.ts';
 import { type SshServer, startSshServer } from '../ssh/server.ts';
+import { offerFleet } from '../ssm/fleet.ts';
 import { IMAGES } from './catalog.ts';
+import { fleet, hostnameOf } from './fleet.ts';
 import type { Ec2Store, InstanceRecord, RegionRecord } from './model.ts';
 import { readUserData } from './user-data.ts';
 
@@ -46,6 +48,10 @@ export class Lifecycle {
     this.#context = options.context;
     this.#store = options.store;
     this.#profiles = options.profiles;
+    offerFleet(
+      this.#context.identities,
+      fleet(this.#store, (id) => this.#running.get(id)?.machine ?? null),
+    );
   }
 
   /** Brings back what the last run of the sandbox left, now that its endpoint is known. */
@@ -268,10 +274,6 @@ export class Lifecycle {
     if (instance.shutdownBehavior === 'terminate') void this.terminate(region, instance, reason);
     else void this.stop(instance, reason);
   }
-}
-
-function hostnameOf(instance: InstanceRecord): string {
-  return `ip-${instance.privateIp.replaceAll('.', '-')}`;
 }
 
 function stateReason(code: string): { code: string; message: string } {
