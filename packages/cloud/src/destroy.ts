@@ -2,6 +2,7 @@
 import { HostarkError } from '@hostark/protocol';
 import type { AwsClients } from './clients.ts';
 import { type CloudPlace, isHere, placeOf } from './cloud-place.ts';
+import { withHostLock } from './host-lock.ts';
 import { checkHostName } from './host-name.ts';
 import { type HostRecord, readHostRecord, removeHostRecord, writeHostRecord } from './host-record.ts';
 import { findOurs, type Removal } from './inventory.ts';
@@ -20,16 +21,30 @@ export interface DestroyPlan {
   readonly settled: readonly string[];
 }
 
-/** Finds what belongs to the host by its tags. Throws 'host-not-found' when there is nothing at all. */
+/**
+ * Finds what belongs to the host by its tags. Throws 'host-not-found' when there is nothing at all, and 'usage' for an
+ * adopted host unless `adopted` says that its instance is to be ended too.
+ */
 export async function planDestroy(
   clients: AwsClients,
   ledger: Ledger,
   name: string,
-  options: AskOptions = {},
+  options: AskOptions & { readonly adopted?: boolean } = {},
 ): Promise<DestroyPlan> {
   checkHostName(name);
   const place = await placeOf(clients);
-  const removals = await findOurs(clients, name, options);
+  const ours = await findOurs(clients, name, options);
+  const isAdopted = ours.some(({ kind }) => kind === 'adoption');
+  if (isAdopted && options.adopted !== true) {
+    throw new HostarkError('usage', `host ${name} was adopted, not launched: its instance and its disks are not ours`, {
+      hint: `hostark host detach ${name} leaves it running as it was; --adopted destroys it all the same`,
+    });
+  }
+  // Ended first: its group, its profile and our tags then need not be taken off it.
+  const removals = [
+    ...ours.filter(({ kind }) => kind === 'adoption').map((one): Removal => ({ ...one, kind: 'instance' })),
+    ...ours.filter(({ kind }) => kind !== 'adoption'),
+  ];
   const found = new Set(removals.map((removal) => removal.ledger));
   const settled = (await ledger.openResources())
     .filter((entry) => entry.host === name && isHere(entry, place) && !found.has(entry.id))
@@ -45,7 +60,7 @@ export async function planDestroy(
 }
 
 /** Without this, a look into the wrong account would find nothing, and the key to a host that still runs be forgotten. */
-function checkRecordPlace(record: HostRecord, place: CloudPlace): void {
+export function checkRecordPlace(record: HostRecord, place: CloudPlace): void {
   if (record.account === place.account && record.region === place.region) return;
   const elsewhere = record.account !== place.account;
   throw new HostarkError(
@@ -61,6 +76,10 @@ function checkRecordPlace(record: HostRecord, place: CloudPlace): void {
 
 /** Deletes in order; what is gone already counts as removed. Throws 'leftovers' when something stays. May be repeated. */
 export async function destroyHost(clients: AwsClients, plan: DestroyPlan, options: RunOptions): Promise<RemovalReport> {
+  return withHostLock(options.ledger.directory, plan.name, () => destroy(clients, plan, options));
+}
+
+async function destroy(clients: AwsClients, plan: DestroyPlan, options: RunOptions): Promise<RemovalReport> {
   const { ledger } = options;
   const run = await ledger.begin();
   try {

@@ -9,16 +9,22 @@ import { generateSshKey, type SshKeyPair } from './openssh-key.ts';
 export interface HostRecord {
   readonly schema: 1;
   readonly name: string;
-  /** 'launching' and 'destroying' are left behind by killed runs; cleanup then removes what belongs to them. */
-  readonly state: 'launching' | 'ready' | 'destroying';
+  /** All but 'ready' are left behind by killed runs; cleanup then removes what belongs to them. */
+  readonly state: 'launching' | 'adopting' | 'ready' | 'detaching' | 'destroying';
+  /** Whether Hostark made the instance, or found it running: then it is never ended without an explicit word. */
+  readonly origin: 'launched' | 'adopted';
   readonly run: string;
   readonly region: string;
   readonly account: string;
   readonly endpoint: string | null;
   readonly instanceId: string | null;
   readonly user: string;
-  /** The public half of the key that the host was given: what it must present. */
-  readonly hostKey: string;
+  /** What logs in: our own key in the host's folder when null, else the path of the user's. */
+  readonly identityFile: string | null;
+  /** How it is reached when nothing else is said. */
+  readonly via: 'ssh' | 'ssm';
+  /** Public key lines, one of which the host must present. Empty only when it is reached through SSM alone. */
+  readonly hostKeys: readonly string[];
   readonly bucket: string | null;
   readonly prefix: string | null;
 }
@@ -64,7 +70,16 @@ async function keyPair(file: string, comment: string): Promise<SshKeyPair> {
 /** Returns null when this machine knows no such host. */
 export async function readHostRecord(stateDirectory: string, name: string): Promise<HostRecord | null> {
   const text = await readOrNull(join(stateDirectory, 'hosts', name, 'host.json'));
-  return text === null ? null : (JSON.parse(text) as HostRecord);
+  return text === null ? null : complete(JSON.parse(text) as StoredRecord);
+}
+
+/** A record as it may lie on disk: the first ones knew launched hosts with one key alone. */
+type StoredRecord = Omit<HostRecord, 'origin' | 'identityFile' | 'via' | 'hostKeys'> &
+  Partial<HostRecord> & { readonly hostKey?: string };
+
+function complete({ hostKey, ...stored }: StoredRecord): HostRecord {
+  const hostKeys = hostKey === undefined ? [] : [hostKey];
+  return { origin: 'launched', identityFile: null, via: 'ssh', hostKeys, ...stored };
 }
 
 /** All hosts this machine remembers, by name. */

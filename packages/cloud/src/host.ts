@@ -2,7 +2,7 @@
 import type { Instance } from '@aws-sdk/client-ec2';
 import { type HostRecord, loginKeyFile } from './host-record.ts';
 import { addressOf } from './instance.ts';
-import { readTags, TAG_HOST } from './tags.ts';
+import { readTags, TAG_ADOPTED, TAG_BUCKET, TAG_HOST, TAG_PREFIX, TAG_USER } from './tags.ts';
 
 export interface Host {
   readonly name: string;
@@ -25,8 +25,12 @@ export interface Host {
   readonly launched: string | null;
   readonly bucket: string | null;
   readonly prefix: string | null;
-  /** Whether this state directory launched it. */
+  /** Whether this state directory launched or adopted it. */
   readonly known: boolean;
+  /** Whether Hostark made the instance, or was told to look after one that ran already. */
+  readonly origin: 'launched' | 'adopted';
+  /** How it is reached when nothing else is said. */
+  readonly via: 'ssh' | 'ssm';
 }
 
 /** `record` counts only when it is of this instance: names may be used again. */
@@ -41,16 +45,18 @@ export function joinHost(instance: Instance, record: HostRecord | null, region: 
     address: addressOf(instance),
     // A sandbox host shares its address with its neighbours and tells its own port; on AWS nobody sets this tag.
     port: Number(tags['sandbox:ssh-port'] ?? 22),
-    user: own?.user ?? tags['hostark:user'] ?? 'ec2-user',
-    privateKeyFile: own === null ? null : loginKeyFile(stateDirectory, name),
-    hostKeys: own === null ? [] : [own.hostKey],
+    user: own?.user ?? tags[TAG_USER] ?? 'ec2-user',
+    privateKeyFile: own === null ? null : (own.identityFile ?? loginKeyFile(stateDirectory, name)),
+    hostKeys: own?.hostKeys ?? [],
     region,
     zone: instance.Placement?.AvailabilityZone ?? null,
     instanceType: instance.InstanceType ?? '',
     image: instance.ImageId ?? '',
     launched: instance.LaunchTime?.toISOString() ?? null,
-    bucket: own?.bucket ?? tags['hostark:bucket'] ?? null,
-    prefix: own?.prefix ?? tags['hostark:prefix'] ?? null,
+    bucket: own?.bucket ?? tags[TAG_BUCKET] ?? null,
+    prefix: own?.prefix ?? tags[TAG_PREFIX] ?? null,
     known: own !== null,
+    origin: tags[TAG_ADOPTED] === undefined ? 'launched' : 'adopted',
+    via: own?.via ?? 'ssh',
   };
 }

@@ -6,7 +6,7 @@ import { readHostRecords } from './host-record.ts';
 import { describeInstances } from './instance.ts';
 import type { Ledger } from './ledger.ts';
 import type { AskOptions } from './run.ts';
-import { TAG_MANAGED } from './tags.ts';
+import { TAG_ADOPTED, TAG_MANAGED } from './tags.ts';
 
 const LIVE = ['pending', 'running', 'stopping', 'stopped'];
 
@@ -17,7 +17,7 @@ export async function listHosts(
   options: AskOptions = {},
 ): Promise<readonly Host[]> {
   const filters = [
-    { Name: `tag:${TAG_MANAGED}`, Values: ['true'] },
+    { Name: 'tag-key', Values: [TAG_MANAGED, TAG_ADOPTED] }, // any of the two
     { Name: 'instance-state-name', Values: LIVE },
   ];
   const [instances, records] = await Promise.all([

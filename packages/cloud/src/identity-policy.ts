@@ -102,3 +102,35 @@ export function hostPolicy(options: HostPolicyOptions): PolicyDocument {
 function kms(keyArn: string): PolicyStatement {
   return { Sid: 'UseKey', Effect: 'Allow', Action: ['kms:GenerateDataKey', 'kms:Decrypt'], Resource: keyArn };
 }
+
+/**
+ * What the SSM agent calls to receive commands and sessions, and no more: AWS's own AmazonSSMManagedInstanceCore also reads
+ * every parameter of the account. Source: Systems Manager "Create a custom IAM role for Session Manager", SSM Agent "API".
+ */
+export function ssmPolicy(): PolicyDocument {
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Sid: 'SsmAgent',
+        Effect: 'Allow',
+        Action: [
+          'ssm:UpdateInstanceInformation',
+          'ssm:ListInstanceAssociations',
+          'ssm:ListAssociations',
+          'ssmmessages:CreateControlChannel',
+          'ssmmessages:CreateDataChannel',
+          'ssmmessages:OpenControlChannel',
+          'ssmmessages:OpenDataChannel',
+          'ec2messages:AcknowledgeMessage',
+          'ec2messages:DeleteMessage',
+          'ec2messages:FailMessage',
+          'ec2messages:GetEndpoint',
+          'ec2messages:GetMessages',
+          'ec2messages:SendReply',
+        ],
+        Resource: '*',
+      },
+    ],
+  };
+}

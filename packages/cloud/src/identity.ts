@@ -6,7 +6,7 @@ import type { AwsClients } from './clients.ts';
 import { type CloudPlace, placeOf } from './cloud-place.ts';
 import { ensure, type Wanted } from './ensure.ts';
 import { checkHostName, hostPrefix } from './host-name.ts';
-import { hostPolicy, hostTrust } from './identity-policy.ts';
+import { hostPolicy, hostTrust, ssmPolicy } from './identity-policy.ts';
 import { callOptions, type RunOptions } from './run.ts';
 import { awsTags, readTags, TAG_LEDGER } from './tags.ts';
 import { eventually, until } from './wait.ts';
@@ -19,6 +19,8 @@ export interface IdentityRequest {
   /** Also lets the host create `config` and `keys/`, as a first backup that initializes the repository needs. */
   readonly initialize?: boolean;
   readonly kmsKeyArn?: string;
+  /** Also lets the host's SSM agent talk to Systems Manager. */
+  readonly ssm?: boolean;
 }
 
 export interface IdentityPlan {
@@ -31,6 +33,8 @@ export interface IdentityPlan {
   readonly policyName: string;
   readonly trust: PolicyDocument;
   readonly policy: PolicyDocument;
+  /** What the SSM agent needs; null for a host that is reached by SSH alone. */
+  readonly ssmPolicy: PolicyDocument | null;
 }
 
 export interface Identity {
@@ -42,8 +46,19 @@ export interface Identity {
 /** All roles and profiles of ours are below this IAM path, so they can be listed without listing others. */
 export const IAM_PATH = '/hostark/';
 
+/**
+ * The name of a host's role and profile. IAM has no regions, and hosts of two regions may share a name, so the region is
+ * part of it. At most 64 characters (IAM "quotas"): 8 + 14 for the longest region + 1 + 40.
+ */
+export function identityName(host: string, region: string): string {
+  return `hostark-${region}-${host}`;
+}
+
 /** Pure: no call is made. */
-export function planIdentity(partition: string, request: IdentityRequest): IdentityPlan {
+export function planIdentity(
+  { partition, region }: { readonly partition: string; readonly region: string },
+  request: IdentityRequest,
+): IdentityPlan {
   checkHostName(request.host);
   const prefix = hostPrefix(request.host, request.prefix);
   const { bucket, initialize = false, kmsKeyArn = null } = request;
@@ -52,11 +67,12 @@ export function planIdentity(partition: string, request: IdentityRequest): Ident
     host: request.host,
     bucket,
     prefix,
-    roleName: `hostark-host-${request.host}`,
-    profileName: `hostark-host-${request.host}`,
+    roleName: identityName(request.host, region),
+    profileName: identityName(request.host, region),
     policyName: 'hostark-repository',
     trust: hostTrust(partition),
     policy: hostPolicy({ partition, bucket, prefix, initialize, kmsKeyArn }),
+    ssmPolicy: request.ssm === true ? ssmPolicy() : null,
   };
 }
 
@@ -146,12 +162,17 @@ export async function findProfile(clients: AwsClients, name: string, ledgerId: s
 async function putPolicy(clients: AwsClients, plan: IdentityPlan, options: RunOptions): Promise<void> {
   const { PutRolePolicyCommand } = await import('@aws-sdk/client-iam');
   const iam = await clients.iam();
-  const input = { RoleName: plan.roleName, PolicyName: plan.policyName, PolicyDocument: JSON.stringify(plan.policy) };
-  await eventually(() => iam.send(new PutRolePolicyCommand(input), callOptions(options)), notYet, {
-    what: `role ${plan.roleName}`,
-    budgetMs: 60_000,
-    signal: options.signal,
-  });
+  const { roleName: RoleName, policyName: PolicyName } = plan;
+  const inputs = [{ RoleName, PolicyName, PolicyDocument: JSON.stringify(plan.policy) }];
+  if (plan.ssmPolicy !== null)
+    inputs.push({ RoleName, PolicyName: 'hostark-ssm', PolicyDocument: JSON.stringify(plan.ssmPolicy) });
+  for (const input of inputs) {
+    await eventually(() => iam.send(new PutRolePolicyCommand(input), callOptions(options)), notYet, {
+      what: `role ${plan.roleName}`,
+      budgetMs: 60_000,
+      signal: options.signal,
+    });
+  }
   options.onEvent?.({ type: 'step', step: 'set policy', state: 'done', resource: 'role', id: plan.roleName });
 }
 

@@ -3,6 +3,8 @@
  * (plain JSON), then a run. Imports protocol and the AWS SDK alone.
  */
 
+export * from './adopt.ts';
+export * from './adopt-plan.ts';
 export { awsCode } from './aws-error.ts';
 export * from './bucket.ts';
 export * from './bucket-contents.ts';
@@ -11,6 +13,7 @@ export * from './bucket-plan.ts';
 export * from './cleanup.ts';
 export * from './clients.ts';
 export * from './destroy.ts';
+export * from './detach.ts';
 export * from './download.ts';
 export { isLoopback } from './endpoint.ts';
 export * from './events.ts';
@@ -24,7 +27,7 @@ export * from './launch.ts';
 export * from './launch-plan.ts';
 export * from './ledger.ts';
 export type { NetworkPlan } from './network.ts';
-export { encodeSshKey, generateSshKey, type SshKeyPair } from './openssh-key.ts';
+export { encodeSshKey, generateSshKey, publicKeyOf, type SshKeyPair } from './openssh-key.ts';
 export * from './prices.ts';
 export type { RemovalReport } from './remove.ts';
 export * from './run.ts';

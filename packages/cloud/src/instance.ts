@@ -6,7 +6,7 @@ import type { AwsClients } from './clients.ts';
 import type { Wanted } from './ensure.ts';
 import type { LaunchPlan } from './launch-plan.ts';
 import { type AskOptions, callOptions } from './run.ts';
-import { awsTags, TAG_LEDGER, TAG_MANAGED, type Tags } from './tags.ts';
+import { awsTags, TAG_BUCKET, TAG_LEDGER, TAG_MANAGED, TAG_PREFIX, TAG_USER, type Tags } from './tags.ts';
 import { eventually, until } from './wait.ts';
 
 /** What the instance needs besides the plan. `userData` is secret. */
@@ -58,8 +58,8 @@ function isPending(error: unknown): boolean {
 
 function runInput(plan: LaunchPlan, parts: InstanceParts, token: string, tags: Tags): RunInstancesCommandInput {
   const marks =
-    plan.identity === null ? {} : { 'hostark:bucket': plan.identity.bucket, 'hostark:prefix': plan.identity.prefix };
-  const Tags = awsTags({ ...tags, ...marks, 'hostark:user': plan.image.user }, plan.name);
+    plan.identity === null ? {} : { [TAG_BUCKET]: plan.identity.bucket, [TAG_PREFIX]: plan.identity.prefix };
+  const Tags = awsTags({ ...tags, ...marks, [TAG_USER]: plan.image.user }, plan.name);
   return {
     ImageId: plan.image.id,
     InstanceType: plan.instanceType as _InstanceType,
@@ -187,9 +187,12 @@ export async function terminate(clients: AwsClients, id: string, options: AskOpt
 }
 
 /** Returns null when EC2 does not know it (yet, or any more). */
-async function describeInstance(clients: AwsClients, id: string, options: AskOptions): Promise<Instance | null> {
+export async function describeInstance(clients: AwsClients, id: string, options: AskOptions): Promise<Instance | null> {
   const { DescribeInstancesCommand } = await import('@aws-sdk/client-ec2');
   const ec2 = await clients.ec2();
   const call = ec2.send(new DescribeInstancesCommand({ InstanceIds: [id] }), callOptions(options));
-  return (await unless(call, 'InvalidInstanceID.NotFound'))?.Reservations?.[0]?.Instances?.[0] ?? null;
+  return (
+    (await unless(call, 'InvalidInstanceID.NotFound', 'InvalidInstanceID.Malformed'))?.Reservations?.[0]
+      ?.Instances?.[0] ?? null
+  );
 }

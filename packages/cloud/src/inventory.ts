@@ -2,11 +2,11 @@
 
 import { unless } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
-import { IAM_PATH } from './identity.ts';
+import { IAM_PATH, identityName } from './identity.ts';
 import { describeInstances } from './instance.ts';
 import type { ResourceKind } from './ledger.ts';
 import { type AskOptions, callOptions } from './run.ts';
-import { isOurs, readTags, TAG_HOST, TAG_LEDGER, TAG_MANAGED, type Tags } from './tags.ts';
+import { isOurs, readTags, TAG_ADOPTED, TAG_HOST, TAG_LEDGER, TAG_MANAGED, TAG_REGION, type Tags } from './tags.ts';
 
 /** One resource to delete. `ledger` is the id of its ledger entry as its tag says, null when the tag is missing. */
 export interface Removal {
@@ -21,13 +21,16 @@ export interface Removal {
 /** AWS lets go in this order: what uses comes before what is used. */
 export const REMOVAL_ORDER: readonly ResourceKind[] = [
   'instance',
+  'spot-request',
+  'address',
   'security-group',
+  'adoption', // after the group, which is found on the host by it
   'key-pair',
   'instance-profile',
   'role',
 ];
 
-/** Everything of ours in the clients' region, and in IAM; for one host when named. In the order of removal. */
+/** Everything of ours in the clients' region, and in IAM for hosts of that region; for one host when named. In the order of removal. */
 export async function findOurs(
   clients: AwsClients,
   host: string | null,
@@ -55,6 +58,11 @@ async function ec2Resources(clients: AwsClients, host: string | null, options: A
     const tags = readTags(instance.Tags);
     found.push(removal('instance', instance.InstanceId!, tags[TAG_HOST] ?? instance.InstanceId!, tags));
   }
+  for (const instance of await describeInstances(clients, adopted(host), options)) {
+    if (instance.State?.Name === 'terminated') continue;
+    const tags = readTags(instance.Tags);
+    found.push(removal('adoption', instance.InstanceId!, tags[TAG_HOST] ?? instance.InstanceId!, tags));
+  }
   for await (const page of paginateDescribeSecurityGroups({ client }, { Filters }, callOptions(options))) {
     for (const group of page.SecurityGroups ?? []) {
       found.push(removal('security-group', group.GroupId!, group.GroupName!, readTags(group.Tags)));
@@ -65,10 +73,15 @@ async function ec2Resources(clients: AwsClients, host: string | null, options: A
   return found;
 }
 
+function adopted(host: string | null): { Name: string; Values: string[] }[] {
+  const marked = { Name: `tag:${TAG_ADOPTED}`, Values: ['true'] };
+  return host === null ? [marked] : [marked, { Name: `tag:${TAG_HOST}`, Values: [host] }];
+}
+
 async function roles(clients: AwsClients, host: string | null, options: AskOptions): Promise<Removal[]> {
   const { GetRoleCommand, paginateListRoles } = await import('@aws-sdk/client-iam');
   const client = await clients.iam();
-  const names: string[] = host === null ? [] : [`hostark-host-${host}`];
+  const names: string[] = host === null ? [] : [identityName(host, clients.region)];
   if (host === null) {
     for await (const page of paginateListRoles({ client }, { PathPrefix: IAM_PATH }, callOptions(options))) {
       names.push(...(page.Roles ?? []).map((role) => role.RoleName!));
@@ -79,7 +92,7 @@ async function roles(clients: AwsClients, host: string | null, options: AskOptio
     // Lists of roles carry no tags; each is asked for its own.
     const call = client.send(new GetRoleCommand({ RoleName }), callOptions(options));
     const tags = readTags((await unless(call, 'NoSuchEntity', 'NoSuchEntityException'))?.Role?.Tags);
-    if (isOurs(tags)) found.push(removal('role', RoleName, RoleName, tags));
+    if (isOurs(tags) && tags[TAG_REGION] === clients.region) found.push(removal('role', RoleName, RoleName, tags));
   }
   return found;
 }
@@ -87,7 +100,7 @@ async function roles(clients: AwsClients, host: string | null, options: AskOptio
 async function profiles(clients: AwsClients, host: string | null, options: AskOptions): Promise<Removal[]> {
   const { GetInstanceProfileCommand, paginateListInstanceProfiles } = await import('@aws-sdk/client-iam');
   const client = await clients.iam();
-  const names: string[] = host === null ? [] : [`hostark-host-${host}`];
+  const names: string[] = host === null ? [] : [identityName(host, clients.region)];
   if (host === null) {
     for await (const page of paginateListInstanceProfiles({ client }, { PathPrefix: IAM_PATH }, callOptions(options))) {
       names.push(...(page.InstanceProfiles ?? []).map((profile) => profile.InstanceProfileName!));
@@ -97,7 +110,8 @@ async function profiles(clients: AwsClients, host: string | null, options: AskOp
   for (const InstanceProfileName of names) {
     const call = client.send(new GetInstanceProfileCommand({ InstanceProfileName }), callOptions(options));
     const tags = readTags((await unless(call, 'NoSuchEntity', 'NoSuchEntityException'))?.InstanceProfile?.Tags);
-    if (isOurs(tags)) found.push(removal('instance-profile', InstanceProfileName, InstanceProfileName, tags));
+    if (isOurs(tags) && tags[TAG_REGION] === clients.region)
+      found.push(removal('instance-profile', InstanceProfileName, InstanceProfileName, tags));
   }
   return found;
 }

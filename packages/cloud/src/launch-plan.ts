@@ -77,7 +77,7 @@ export async function planLaunch(
   const identity =
     request.bucket === undefined
       ? null
-      : planIdentity(clients.partition, { ...request, host: request.name, bucket: request.bucket });
+      : planIdentity(clients, { ...request, host: request.name, bucket: request.bucket });
   const place = await placeOf(clients);
   if (request.bucket !== undefined) await expectBucket(clients, request.bucket, options);
   const network = await planNetwork(clients, { ...request, host: request.name }, options);

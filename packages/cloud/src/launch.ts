@@ -7,22 +7,28 @@ import { awsCode } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
 import { ensure } from './ensure.ts';
 import { type Host, joinHost } from './host.ts';
+import { withHostLock } from './host-lock.ts';
 import { forgetHostKey, type HostRecord, hostKeys, readHostRecord, writeHostRecord } from './host-record.ts';
 import { createIdentity } from './identity.ts';
 import { instanceOf, waitUntilRunning } from './instance.ts';
 import { keyPairOf } from './key-pair.ts';
 import type { LaunchPlan } from './launch-plan.ts';
 import { allowSsh, securityGroupOf } from './network.ts';
+import { checkSameHost, checkSameStore } from './record-checks.ts';
 import type { RunOptions } from './run.ts';
 import { hostKeyUserData } from './user-data.ts';
 
 /** Runs the plan, or continues an earlier run of the same name that was killed. Resolves when the instance runs and has an address. */
 export async function launchHost(clients: AwsClients, plan: LaunchPlan, options: RunOptions): Promise<Host> {
+  return withHostLock(options.ledger.directory, plan.name, () => launch(clients, plan, options));
+}
+
+async function launch(clients: AwsClients, plan: LaunchPlan, options: RunOptions): Promise<Host> {
   const { ledger } = options;
   const before = await readHostRecord(ledger.directory, plan.name);
   if (before !== null) {
-    checkSamePlace(before, plan);
-    checkSameStore(before, plan);
+    checkSameHost(before, plan, 'launched');
+    checkSameStore(before, { bucket: plan.identity?.bucket ?? null, prefix: plan.identity?.prefix ?? null });
   }
   const run = await ledger.begin();
   try {
@@ -36,8 +42,11 @@ export async function launchHost(clients: AwsClients, plan: LaunchPlan, options:
       account: plan.account,
       endpoint: plan.endpoint,
       instanceId: before?.instanceId ?? null,
+      origin: 'launched',
+      identityFile: null,
+      via: 'ssh',
       user: plan.image.user,
-      hostKey: before?.state === 'ready' ? before.hostKey : keys.host.publicKey,
+      hostKeys: before?.state === 'ready' ? before.hostKeys : [keys.host.publicKey],
       bucket: plan.identity?.bucket ?? null,
       prefix: plan.identity?.prefix ?? null,
     };
@@ -66,41 +75,14 @@ export async function launchHost(clients: AwsClients, plan: LaunchPlan, options:
       id: instanceId,
     });
     // Another instance than before (that one was removed behind our back) has got the keys of this run.
-    const hostKey = before?.instanceId === instanceId ? record.hostKey : keys.host.publicKey;
-    const ready: HostRecord = { ...record, state: 'ready', instanceId, hostKey };
+    const shown = before?.instanceId === instanceId ? record.hostKeys : [keys.host.publicKey];
+    const ready: HostRecord = { ...record, state: 'ready', instanceId, hostKeys: shown };
     await writeHostRecord(ledger.directory, ready);
     await forgetHostKey(ledger.directory, plan.name);
     return joinHost(instance, ready, plan.region, ledger.directory);
   } finally {
     await ledger.end(run);
   }
-}
-
-function checkSamePlace(before: HostRecord, plan: LaunchPlan): void {
-  if (before.state === 'destroying') {
-    throw new HostarkError('usage', `host ${plan.name} is being destroyed`, {
-      hint: `finish that first: hostark host destroy ${plan.name}`,
-    });
-  }
-  if (before.account === plan.account && before.region === plan.region) return;
-  throw new HostarkError(
-    'usage',
-    `host ${plan.name}: expected in account ${plan.account}, ${plan.region}; this machine knows it in ${before.account}, ${before.region}`,
-    {
-      hint: `choose another name, or destroy the other one first; if that account or sandbox is gone, remove hosts/${plan.name} from the state directory`,
-    },
-  );
-}
-
-/** A repeated launch finds the host as it is: it must not move a host that runs to the backups of another one. */
-function checkSameStore(before: HostRecord, plan: LaunchPlan): void {
-  const wanted = { bucket: plan.identity?.bucket ?? null, prefix: plan.identity?.prefix ?? null };
-  if (before.state !== 'ready' || (before.bucket === wanted.bucket && before.prefix === wanted.prefix)) return;
-  throw new HostarkError(
-    'usage',
-    `host ${plan.name} exists and backs up into ${before.bucket}/${before.prefix}, expected ${wanted.bucket}/${wanted.prefix}`,
-    { hint: 'choose another name, or destroy it first' },
-  );
 }
 
 function explainCapacity(error: unknown): never {

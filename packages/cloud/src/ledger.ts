@@ -12,7 +12,17 @@ import { isAlive, thisProcess } from './liveness.ts';
 import { ownTags } from './tags.ts';
 
 /** Kinds in the order in which they are created; deletion goes roughly backwards. */
-export const RESOURCE_KINDS = ['bucket', 'role', 'instance-profile', 'key-pair', 'security-group', 'instance'] as const;
+export const RESOURCE_KINDS = [
+  'bucket',
+  'adoption', // our tags on a host that we did not launch, and the profile that we gave it
+  'role',
+  'instance-profile',
+  'key-pair',
+  'security-group',
+  'address',
+  'instance',
+  'spot-request', // comes with an instance; has no entry of its own
+] as const;
 export type ResourceKind = (typeof RESOURCE_KINDS)[number];
 
 /** What is known about a resource before the cloud is asked for it. */

@@ -58,7 +58,7 @@ export function sshSources(given: readonly string[] | undefined, endpoint: strin
 }
 
 /** Returns the block as EC2 wants it; a plain address becomes a block of one. */
-function checkCidr(text: string): string {
+export function checkCidr(text: string): string {
   const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:\/(\d{1,2}))?$/.exec(text);
   const numbers = (match?.slice(1) ?? []).map((part) => (part === undefined ? 32 : Number(part)));
   const [a = 256, b = 256, c = 256, d = 256, bits = 32] = numbers;
@@ -141,7 +141,12 @@ async function defaultVpc(clients: AwsClients, options: AskOptions): Promise<str
 }
 
 /** The host's security group; `allowSsh` opens it. */
-export function securityGroupOf(clients: AwsClients, host: string, plan: NetworkPlan, options: AskOptions): Wanted {
+export function securityGroupOf(
+  clients: AwsClients,
+  host: string,
+  plan: Pick<NetworkPlan, 'vpc' | 'securityGroupName'>,
+  options: AskOptions,
+): Wanted {
   return {
     kind: 'security-group',
     name: plan.securityGroupName,
@@ -173,7 +178,7 @@ export async function findSecurityGroup(clients: AwsClients, ledgerId: string): 
 export async function allowSsh(
   clients: AwsClients,
   groupId: string,
-  plan: NetworkPlan,
+  plan: Pick<NetworkPlan, 'sshFrom'>,
   options: AskOptions,
 ): Promise<void> {
   const { AuthorizeSecurityGroupIngressCommand } = await import('@aws-sdk/client-ec2');

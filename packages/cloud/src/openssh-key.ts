@@ -2,7 +2,7 @@
  * Ed25519 keys in OpenSSH's formats: the public line of RFC 4253 section 6.6 and RFC 8709 section 4, and the private
  * file of OpenSSH's PROTOCOL.key (unencrypted: the file's mode protects it).
  */
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 
 export interface SshKeyPair {
   /** PEM text. Secret. */
@@ -55,4 +55,52 @@ function number(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;
+}
+
+/**
+ * The public line of a private key file: OpenSSH's own format (any type), or PEM as `openssl` and EC2 write it (RSA,
+ * Ed25519). Throws TypeError, which never quotes the file, when it is none or needs a passphrase.
+ */
+export function publicKeyOf(privateKey: string, comment: string): string {
+  const own = /-----BEGIN OPENSSH PRIVATE KEY-----([\s\S]+?)-----END OPENSSH PRIVATE KEY-----/.exec(privateKey)?.[1];
+  const blob = own === undefined ? blobOfPem(privateKey) : blobOfFile(Buffer.from(own, 'base64'));
+  const type = blob.subarray(4, 4 + blob.readUInt32BE(0)).toString('latin1');
+  return `${type} ${blob.toString('base64')} ${comment}`;
+}
+
+/** PROTOCOL.key: magic, cipher, KDF, its options, number of keys, then the first public key. */
+function blobOfFile(file: Buffer): Buffer {
+  const magic = 'openssh-key-v1\0';
+  if (file.subarray(0, magic.length).toString('latin1') !== magic) throw new TypeError('not an OpenSSH private key');
+  let at = magic.length;
+  const next = (): Buffer => {
+    const length = at + 4 <= file.length ? file.readUInt32BE(at) : Number.POSITIVE_INFINITY;
+    if (at + 4 + length > file.length) throw new TypeError('the OpenSSH private key is cut off');
+    at += 4 + length;
+    return file.subarray(at - length, at);
+  };
+  if (next().toString('latin1') !== 'none') throw new TypeError('the private key needs a passphrase');
+  next();
+  next();
+  at += 4;
+  return next();
+}
+
+function blobOfPem(pem: string): Buffer {
+  if (/ENCRYPTED/.test(pem)) throw new TypeError('the private key needs a passphrase');
+  let key: ReturnType<typeof createPublicKey>;
+  try {
+    key = createPublicKey(pem);
+  } catch {
+    throw new TypeError('not a private key in OpenSSH or PEM format');
+  }
+  const { n, e, x, crv } = key.export({ format: 'jwk' });
+  if (crv === 'Ed25519') return Buffer.concat([field(Buffer.from(TYPE)), field(Buffer.from(x!, 'base64url'))]);
+  if (n === undefined || e === undefined) throw new TypeError('expected an RSA or Ed25519 key: EC2 knows no other');
+  // RFC 4253 section 6.6: e and n as "mpint", which is signed: a set top bit gets a zero before it (RFC 4251 section 5)
+  const mpint = (text: string): Buffer => {
+    const bytes = Buffer.from(text, 'base64url');
+    return field((bytes[0] ?? 0) > 127 ? Buffer.concat([Buffer.alloc(1), bytes]) : bytes);
+  };
+  return Buffer.concat([field(Buffer.from('ssh-rsa')), mpint(e), mpint(n)]);
 }

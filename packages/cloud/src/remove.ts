@@ -1,5 +1,6 @@
 /** Deletes single resources. Each may be repeated; what is gone already counts as deleted. */
 import { HostarkError } from '@hostark/protocol';
+import { leaveGroup, undoAdoption } from './adoption.ts';
 import { awsCode, unless } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
 import { terminate } from './instance.ts';
@@ -20,9 +21,36 @@ const NOT_FOUND = ['NoSuchEntity', 'NoSuchEntityException'];
 
 const REMOVE: Readonly<Record<Exclude<ResourceKind, 'bucket'>, Remove>> = {
   instance: terminate,
+  adoption: undoAdoption,
+  async 'spot-request'(clients, id, options) {
+    const { CancelSpotInstanceRequestsCommand } = await import('@aws-sdk/client-ec2');
+    const ec2 = await clients.ec2();
+    const input = { SpotInstanceRequestIds: [id] };
+    await unless(
+      ec2.send(new CancelSpotInstanceRequestsCommand(input), callOptions(options)),
+      'InvalidSpotInstanceRequestID.NotFound',
+    );
+  },
+  async address(clients, AllocationId, options) {
+    const { ReleaseAddressCommand } = await import('@aws-sdk/client-ec2');
+    const ec2 = await clients.ec2();
+    const call = (): Promise<unknown> =>
+      unless(
+        ec2.send(new ReleaseAddressCommand({ AllocationId }), callOptions(options)),
+        'InvalidAllocationID.NotFound',
+        'InvalidAddress.NotFound',
+      );
+    // An instance that is ending holds its address for a moment more.
+    await eventually(call, (error) => awsCode(error) === 'InvalidIPAddress.InUse', {
+      what: `address ${AllocationId} to be free`,
+      budgetMs: 120_000,
+      signal: options.signal,
+    });
+  },
   async 'security-group'(clients, GroupId, options) {
     const { DeleteSecurityGroupCommand } = await import('@aws-sdk/client-ec2');
     const ec2 = await clients.ec2();
+    await leaveGroup(clients, GroupId, options);
     const call = (): Promise<unknown> =>
       unless(ec2.send(new DeleteSecurityGroupCommand({ GroupId }), callOptions(options)), 'InvalidGroup.NotFound');
     // An instance that has ended holds its network interface, and with it the group, for some minutes more.

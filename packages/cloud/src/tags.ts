@@ -5,13 +5,29 @@ export const TAG_RUN = 'hostark:run';
 export const TAG_HOST = 'hostark:host';
 /** Holds the id of the ledger entry. */
 export const TAG_LEDGER = 'hostark:ledger';
+/** On what IAM keeps, which has no regions: the region of the host that it belongs to. */
+export const TAG_REGION = 'hostark:region';
+/**
+ * Marks a host that we did not launch. It never carries TAG_MANAGED: what removes our things must not end it.
+ */
+export const TAG_ADOPTED = 'hostark:adopted';
+/** On an adopted host: the ARN of the instance profile that ours took the place of. */
+export const TAG_REPLACED = 'hostark:replaced-profile';
+export const TAG_BUCKET = 'hostark:bucket';
+export const TAG_PREFIX = 'hostark:prefix';
+export const TAG_USER = 'hostark:user';
 
 export type Tags = Readonly<Record<string, string>>;
 
 /** The tags of a resource that is about to be created. */
-export function ownTags(intent: { readonly run: string; readonly host: string | null }, ledgerId: string): Tags {
+export function ownTags(
+  intent: { readonly kind: string; readonly run: string; readonly host: string | null; readonly region: string },
+  ledgerId: string,
+): Tags {
+  const global = intent.kind === 'role' || intent.kind === 'instance-profile';
   return {
-    [TAG_MANAGED]: 'true',
+    ...(intent.kind === 'adoption' ? { [TAG_ADOPTED]: 'true' } : { [TAG_MANAGED]: 'true' }),
+    ...(global ? { [TAG_REGION]: intent.region } : {}),
     [TAG_RUN]: intent.run,
     ...(intent.host === null ? {} : { [TAG_HOST]: intent.host }),
     [TAG_LEDGER]: ledgerId,

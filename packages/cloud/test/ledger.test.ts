@@ -45,6 +45,7 @@ describe('the ledger', () => {
     expect(a.token).toMatch(/^[\x21-\x7e]{1,64}$/);
     expect(a.tags).toEqual({
       'hostark:managed': 'true',
+      'hostark:region': 'us-east-1', // a role: IAM itself has no regions
       'hostark:run': 'run-1',
       'hostark:host': 'web',
       'hostark:ledger': a.id,

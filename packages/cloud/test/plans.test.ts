@@ -125,7 +125,7 @@ describe('comparing with AWS', () => {
 });
 
 describe("a host's identity", () => {
-  const plan = planIdentity('aws', { host: 'web', bucket: 'backups' });
+  const plan = planIdentity({ partition: 'aws', region: 'us-east-1' }, { host: 'web', bucket: 'backups' });
   const allowed = plan.policy.Statement.filter((one) => one.Effect === 'Allow');
 
   it('reaches nothing beyond its own prefix', () => {
@@ -150,16 +150,19 @@ describe("a host's identity", () => {
   it('creates config and keys only when it is to initialize', () => {
     const writes = (initialize: boolean): string =>
       JSON.stringify(
-        planIdentity('aws', { host: 'web', bucket: 'backups', initialize }).policy.Statement.filter(
-          (one) => one.Sid === 'CreateOwn',
-        ),
+        planIdentity(
+          { partition: 'aws', region: 'us-east-1' },
+          { host: 'web', bucket: 'backups', initialize },
+        ).policy.Statement.filter((one) => one.Sid === 'CreateOwn'),
       );
     expect(writes(false)).not.toMatch(/keys|config/);
     expect(writes(true)).toMatch(/keys.*|config/);
   });
 
   it.each(['*', 'a*b', '$'.concat('{aws:username}'), 'a b', 'a//b', '/'])('refuses the prefix %j', (prefix) => {
-    expect(() => planIdentity('aws', { host: 'web', bucket: 'backups', prefix })).toThrow(HostarkError);
+    expect(() =>
+      planIdentity({ partition: 'aws', region: 'us-east-1' }, { host: 'web', bucket: 'backups', prefix }),
+    ).toThrow(HostarkError);
   });
 
   it('has prefixes with one slash at the end, and no other host below them', () => {

@@ -307,7 +307,9 @@ describe("a host's own credentials", () => {
 
   it('lose the right to add keys when the identity is narrowed after the first backup', async () => {
     const { createIdentity, planIdentity } = await import('../src/index.ts');
-    await createIdentity(cloud.clients, planIdentity('aws', { host: 'storm', bucket: 'weather-test' }), { ledger });
+    await createIdentity(cloud.clients, planIdentity(cloud.clients, { host: 'storm', bucket: 'weather-test' }), {
+      ledger,
+    });
     await expect(put(`${prefix}/keys/${'cd'.repeat(32)}`)).rejects.toMatchObject({ code: 'cloud-denied' });
     await put(`${prefix}/data/cd/${'cd'.repeat(32)}`);
     expect((await ledger.entries()).length).toBe(5);
