@@ -3,21 +3,20 @@
  * compares. Pure. `wanted` has the shape that the S3 API takes.
  */
 import { HostarkError } from '@hostark/protocol';
+import { type BucketChoices, choiceTags } from './bucket-choices.ts';
+import { BUCKET_CLASSES, describeLifecycle, lifecycleRules } from './bucket-lifecycle.ts';
 import { checkBucketName } from './bucket-name.ts';
 import { bucketPolicy } from './bucket-policy.ts';
+import { type BucketPrice, bucketPrice, classWarnings } from './bucket-price.ts';
 import { isLoopback } from './endpoint.ts';
 import { TAG_MANAGED } from './tags.ts';
 
-export interface BucketRequest {
+export interface BucketRequest extends BucketChoices {
   readonly name: string;
   /** Default: the clients' region. */
   readonly region?: string;
-  /** KMS key id or ARN; default SSE-S3. */
-  readonly kmsKey?: string;
-  /** Object Lock with a default GOVERNANCE retention of so many days; only possible at creation. */
-  readonly objectLockDays?: number;
-  /** Noncurrent versions expire after so many days; default 90, null = never. */
-  readonly expireNoncurrentDays?: number | null;
+  /** Sizes that the plan prices, in GiB; default 10, 100 and 1,000. */
+  readonly sizesGib?: readonly number[];
   /** Whether the bucket policy refuses overwriting of repository objects. Stock restic cannot write then. Default true. */
   readonly createOnly?: boolean;
   readonly tags?: Readonly<Record<string, string>>;
@@ -51,6 +50,9 @@ export interface BucketPlan {
   readonly endpoint: string | null;
   readonly objectLock: boolean;
   readonly settings: readonly BucketSetting[];
+  readonly price: BucketPrice;
+  /** What the caller should know before: shortest charged times, fees that are not in the price. */
+  readonly warnings: readonly string[];
 }
 
 /** Where and whose the bucket will be. */
@@ -61,7 +63,7 @@ export interface BucketPlace {
   readonly endpoint: string | null;
 }
 
-const MULTIPART_DAYS = 7;
+/** Old versions are the way back from a mistake: kept long enough to notice one. */
 const NONCURRENT_DAYS = 90;
 
 /** Throws 'bucket-name' or 'usage' before anything was asked. */
@@ -69,6 +71,9 @@ export function bucketPlan(place: BucketPlace, request: BucketRequest): BucketPl
   checkBucketName(request.name);
   checkDays('objectLockDays', request.objectLockDays ?? null, 36_500);
   checkDays('expireNoncurrentDays', request.expireNoncurrentDays ?? null, 36_500);
+  const storageClass = request.storageClass ?? 'STANDARD';
+  checkClass(storageClass);
+  const noncurrentDays = request.expireNoncurrentDays === undefined ? NONCURRENT_DAYS : request.expireNoncurrentDays;
   const settings: BucketSetting[] = [
     {
       setting: 'public-access-block',
@@ -83,23 +88,43 @@ export function bucketPlan(place: BucketPlace, request: BucketRequest): BucketPl
     { setting: 'versioning', summary: 'versioning on', wanted: { Status: 'Enabled' } },
     encryption(request.kmsKey),
     policy(place, request),
-    lifecycle(request.expireNoncurrentDays === undefined ? NONCURRENT_DAYS : request.expireNoncurrentDays),
-    { setting: 'tags', summary: 'tagged as managed by Hostark', wanted: { [TAG_MANAGED]: 'true', ...request.tags } },
+    {
+      setting: 'lifecycle',
+      summary: describeLifecycle(noncurrentDays, storageClass),
+      wanted: { Rules: lifecycleRules(noncurrentDays, storageClass) },
+    },
+    {
+      setting: 'tags',
+      summary: 'tagged as managed by Hostark',
+      wanted: { [TAG_MANAGED]: 'true', ...choiceTags(request), ...request.tags },
+    },
   ];
   if (request.objectLockDays !== undefined) settings.push(objectLock(request.objectLockDays));
-  return { kind: 'bucket', name: request.name, ...place, objectLock: request.objectLockDays !== undefined, settings };
+  return {
+    kind: 'bucket',
+    name: request.name,
+    ...place,
+    objectLock: request.objectLockDays !== undefined,
+    settings,
+    price: bucketPrice({ ...place, storageClass, ...(request.sizesGib ? { sizesGib: request.sizesGib } : {}) }),
+    warnings: classWarnings(place.region, storageClass),
+  };
 }
+
+/** Objects under a key that the caller brings could not be read by anyone else: S3 refuses them. */
+const noCustomerKeys = { BlockedEncryptionTypes: { EncryptionType: ['SSE-C'] } };
 
 function encryption(kmsKey: string | undefined): BucketSetting {
   const rule =
     kmsKey === undefined
-      ? { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' }, BucketKeyEnabled: false }
+      ? { ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'AES256' }, BucketKeyEnabled: false, ...noCustomerKeys }
       : {
           ApplyServerSideEncryptionByDefault: { SSEAlgorithm: 'aws:kms', KMSMasterKeyID: kmsKey },
           BucketKeyEnabled: true,
+          ...noCustomerKeys,
         };
-  const summary = kmsKey === undefined ? 'encrypted by S3 (SSE-S3)' : `encrypted with KMS key ${kmsKey}, bucket key on`;
-  return { setting: 'encryption', summary, wanted: { Rules: [rule] } };
+  const how = kmsKey === undefined ? 'encrypted by S3 (SSE-S3)' : `encrypted with KMS key ${kmsKey}, bucket key on`;
+  return { setting: 'encryption', summary: `${how}; SSE-C blocked`, wanted: { Rules: [rule] } };
 }
 
 function policy(place: BucketPlace, request: BucketRequest): BucketSetting {
@@ -118,29 +143,6 @@ function policy(place: BucketPlace, request: BucketRequest): BucketSetting {
   };
 }
 
-function lifecycle(noncurrentDays: number | null): BucketSetting {
-  const abort = {
-    ID: 'hostark-abort-multipart',
-    Status: 'Enabled',
-    Filter: { Prefix: '' },
-    AbortIncompleteMultipartUpload: { DaysAfterInitiation: MULTIPART_DAYS },
-  };
-  const expire = {
-    ID: 'hostark-expire-noncurrent',
-    Status: 'Enabled',
-    Filter: { Prefix: '' },
-    Expiration: { ExpiredObjectDeleteMarker: true },
-    NoncurrentVersionExpiration: { NoncurrentDays: noncurrentDays },
-  };
-  return {
-    setting: 'lifecycle',
-    summary: `unfinished uploads removed after ${MULTIPART_DAYS} days; deleted or replaced versions ${
-      noncurrentDays === null ? 'kept for ever' : `kept for ${noncurrentDays} days`
-    }`,
-    wanted: { Rules: noncurrentDays === null ? [abort] : [abort, expire] },
-  };
-}
-
 function objectLock(days: number): BucketSetting {
   return {
     setting: 'object-lock',
@@ -152,4 +154,18 @@ function objectLock(days: number): BucketSetting {
 function checkDays(name: string, days: number | null, most: number): void {
   if (days === null || (Number.isInteger(days) && days >= 1 && days <= most)) return;
   throw new HostarkError('usage', `${name}: expected 1 to ${most} days, got ${days}`, { hint: 'give whole days' });
+}
+
+function checkClass(storageClass: string): void {
+  if ((BUCKET_CLASSES as readonly string[]).includes(storageClass)) return;
+  const cold = ['GLACIER', 'DEEP_ARCHIVE'].includes(storageClass);
+  throw new HostarkError(
+    'usage',
+    `storage class: expected one of ${BUCKET_CLASSES.join(', ')}, got ${JSON.stringify(storageClass)}`,
+    {
+      hint: cold
+        ? 'objects of the archive classes take hours to read: a restore would wait for them. GLACIER_IR is read at once'
+        : 'STANDARD keeps everything where it is written',
+    },
+  );
 }

@@ -1,7 +1,8 @@
 /** The bucket policy: what nobody may do, whatever their own policies say. Pure. */
 
 export interface PolicyStatement {
-  readonly Sid: string;
+  /** Ours always have one; those of others may not. */
+  readonly Sid?: string;
   readonly Effect: 'Allow' | 'Deny';
   readonly Principal?: unknown;
   readonly Action: string | readonly string[];
@@ -11,7 +12,7 @@ export interface PolicyStatement {
 }
 
 export interface PolicyDocument {
-  readonly Version: '2012-10-17';
+  readonly Version: '2012-10-17' | '2008-10-17';
   readonly Statement: readonly PolicyStatement[];
 }
 
@@ -60,8 +61,19 @@ export function bucketPolicy(options: BucketPolicyOptions): PolicyDocument {
   };
 }
 
-/** Returns `theirs` with our statements replaced by `ours`. */
+/** Reads a policy. IAM lets a single statement stand without its list. */
+export function parsePolicy(text: string): PolicyDocument {
+  const policy = JSON.parse(text) as PolicyDocument & { readonly Statement?: unknown };
+  const statements = [policy.Statement ?? []].flat() as PolicyStatement[];
+  return { ...policy, Statement: statements };
+}
+
+/** Statements of a policy that are not ours. */
+export function foreignStatements(policy: PolicyDocument | null): readonly PolicyStatement[] {
+  return (policy?.Statement ?? []).filter((statement) => !OUR_STATEMENT.test(statement.Sid ?? ''));
+}
+
+/** Returns `theirs` with our statements replaced by `ours`; its version and id stay, since versions read variables differently. */
 export function mergePolicy(theirs: PolicyDocument | null, ours: PolicyDocument): PolicyDocument {
-  const kept = (theirs?.Statement ?? []).filter((statement) => !OUR_STATEMENT.test(statement.Sid ?? ''));
-  return { ...ours, Statement: [...kept, ...ours.Statement] };
+  return { ...ours, ...theirs, Statement: [...foreignStatements(theirs), ...ours.Statement] };
 }

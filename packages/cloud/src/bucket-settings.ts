@@ -3,9 +3,10 @@
  * tag set is kept: AWS replaces each of these as a whole.
  */
 import type { S3Client } from '@aws-sdk/client-s3';
-import { unless } from './aws-error.ts';
+import { HostarkError } from '@hostark/protocol';
+import { awsCode, unless } from './aws-error.ts';
 import type { BucketSettingName } from './bucket-plan.ts';
-import { mergePolicy, OUR_STATEMENT, type PolicyDocument } from './bucket-policy.ts';
+import { foreignStatements, mergePolicy, OUR_STATEMENT, type PolicyDocument, parsePolicy } from './bucket-policy.ts';
 import { sameToAws } from './canonical.ts';
 import { awsTags, readTags, type Tags } from './tags.ts';
 
@@ -19,8 +20,16 @@ export interface SettingAccess {
 type Sdk = typeof import('@aws-sdk/client-s3');
 const sdk = (): Promise<Sdk> => import('@aws-sdk/client-s3');
 
-interface LifecycleRules {
-  readonly Rules: readonly { readonly ID?: string }[];
+export interface EncryptionRules {
+  readonly Rules?: readonly {
+    readonly ApplyServerSideEncryptionByDefault?: { readonly SSEAlgorithm?: string; readonly KMSMasterKeyID?: string };
+    readonly BucketKeyEnabled?: boolean;
+    readonly BlockedEncryptionTypes?: { readonly EncryptionType?: readonly string[] };
+  }[];
+}
+
+export interface LifecycleRules {
+  readonly Rules: readonly ({ readonly ID?: string } & Readonly<Record<string, unknown>>)[];
 }
 
 /** Total by type: a new setting does not compile until it is here. */
@@ -69,12 +78,15 @@ export const SETTING_ACCESS: Readonly<Record<BucketSettingName, SettingAccess>> 
       return answer?.ServerSideEncryptionConfiguration ?? null;
     },
     same(found, wanted) {
-      // AWS adds fields of its own here (blocked encryption types), and leaves BucketKeyEnabled out when it is false.
+      // AWS leaves BucketKeyEnabled out when it is false; others may have blocked more types than we ask for.
       const pick = (value: unknown): unknown => {
-        const rule = (
-          value as { Rules?: { ApplyServerSideEncryptionByDefault?: object; BucketKeyEnabled?: boolean }[] }
-        ).Rules?.[0];
-        return [rule?.ApplyServerSideEncryptionByDefault ?? null, rule?.BucketKeyEnabled ?? false];
+        const rule = (value as EncryptionRules).Rules?.[0];
+        const types = rule?.BlockedEncryptionTypes?.EncryptionType ?? [];
+        return [
+          rule?.ApplyServerSideEncryptionByDefault ?? null,
+          rule?.BucketKeyEnabled ?? false,
+          types.includes('SSE-C'),
+        ];
       };
       return sameToAws(pick(found), pick(wanted));
     },
@@ -87,7 +99,7 @@ export const SETTING_ACCESS: Readonly<Record<BucketSettingName, SettingAccess>> 
     async read(s3, Bucket) {
       const { GetBucketPolicyCommand } = await sdk();
       const answer = await unless(s3.send(new GetBucketPolicyCommand({ Bucket })), 'NoSuchBucketPolicy');
-      return answer?.Policy === undefined ? null : JSON.parse(answer.Policy);
+      return answer?.Policy === undefined ? null : parsePolicy(answer.Policy);
     },
     same(found, wanted) {
       const ours = (found as PolicyDocument).Statement.filter((statement) => OUR_STATEMENT.test(statement.Sid ?? ''));
@@ -96,7 +108,13 @@ export const SETTING_ACCESS: Readonly<Record<BucketSettingName, SettingAccess>> 
     async write(s3, Bucket, wanted, found) {
       const { PutBucketPolicyCommand } = await sdk();
       const merged = mergePolicy(found as PolicyDocument | null, wanted as PolicyDocument);
-      await s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify(merged) }));
+      try {
+        await s3.send(new PutBucketPolicyCommand({ Bucket, Policy: JSON.stringify(merged) }));
+      } catch (error) {
+        throw awsCode(error) === 'AccessDenied' && publicStatement(merged) !== null
+          ? refusedAsPublic(Bucket, merged, error)
+          : error;
+      }
     },
   },
   lifecycle: {
@@ -135,7 +153,7 @@ export const SETTING_ACCESS: Readonly<Record<BucketSettingName, SettingAccess>> 
       const call = s3.send(new GetObjectLockConfigurationCommand({ Bucket }));
       return (await unless(call, 'ObjectLockConfigurationNotFoundError'))?.ObjectLockConfiguration ?? null;
     },
-    same: sameToAws,
+    same: isLockedAtLeast,
     async write(s3, Bucket, wanted) {
       const { PutObjectLockConfigurationCommand } = await sdk();
       await s3.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration: wanted as never }));
@@ -143,15 +161,49 @@ export const SETTING_ACCESS: Readonly<Record<BucketSettingName, SettingAccess>> 
   },
 };
 
-function isOurRule(rule: { readonly ID?: string }): boolean {
+export function isOurRule(rule: { readonly ID?: string }): boolean {
   return rule.ID?.startsWith('hostark-') ?? false;
 }
 
 /** Our rules without the shapes that AWS adds or renames (an empty filter, the old Prefix field). */
 function ourRules(value: unknown): unknown {
-  const rules = ((value as LifecycleRules | null)?.Rules ?? []) as readonly ({ readonly ID?: string } & Record<
-    string,
-    unknown
-  >)[];
-  return rules.filter(isOurRule).map(({ Filter: _filter, Prefix: _prefix, ...rest }) => rest);
+  return ((value as LifecycleRules | null)?.Rules ?? []).filter(isOurRule).map(comparableRule);
+}
+
+/** A rule without its prefix: ours have none, and AWS writes that in several ways. What else a filter says counts. */
+export function comparableRule(rule: { readonly ID?: string } & Readonly<Record<string, unknown>>): unknown {
+  const { Filter, Prefix, ...rest } = rule;
+  const { Prefix: filterPrefix, ...filter } = (Filter ?? {}) as Readonly<Record<string, unknown>>;
+  return { ...rest, prefix: (filterPrefix ?? Prefix) || '', filter };
+}
+
+interface ObjectLock {
+  readonly ObjectLockEnabled?: string;
+  readonly Rule?: {
+    readonly DefaultRetention?: { readonly Mode?: string; readonly Days?: number; readonly Years?: number };
+  };
+}
+
+/** A longer or a stricter retention than ours is never taken back. */
+function isLockedAtLeast(found: unknown, wanted: unknown): boolean {
+  const [there, least] = [found, wanted].map((value) => (value as ObjectLock).Rule?.DefaultRetention);
+  const days = (there?.Days ?? 0) + (there?.Years ?? 0) * 365;
+  return there?.Mode !== undefined && days >= (least?.Days ?? 0);
+}
+
+/** The statement of others that lets everybody in, if there is one. */
+function publicStatement(policy: PolicyDocument): string | null {
+  const open = foreignStatements(policy).find(
+    ({ Effect, Principal }) => Effect === 'Allow' && JSON.stringify(Principal ?? '').includes('"*"'),
+  );
+  return open === undefined ? null : (open.Sid ?? '(unnamed)');
+}
+
+function refusedAsPublic(bucket: string, policy: PolicyDocument, cause: unknown): HostarkError {
+  const sid = publicStatement(policy);
+  return new HostarkError(
+    'cloud-refused',
+    `bucket ${bucket}: S3 takes no policy with the public statement ${sid} while public access is blocked`,
+    { hint: `remove statement ${sid} from the bucket policy (it is not ours), then run this again`, cause },
+  );
 }

@@ -2,6 +2,7 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { HostarkError } from '@hostark/protocol';
 import { awsCode, awsStatus, redirectRegion } from './aws-error.ts';
+import { choicesOf } from './bucket-choices.ts';
 import { checkBucketName } from './bucket-name.ts';
 import { type BucketPlan, type BucketRequest, type BucketSetting, bucketPlan } from './bucket-plan.ts';
 import { SETTING_ACCESS } from './bucket-settings.ts';
@@ -34,11 +35,16 @@ export interface BucketReport {
   readonly settings: readonly { readonly setting: string; readonly summary: string; readonly changed: boolean }[];
 }
 
-/** Checks the name against S3's rules and lists every setting; asks only who the caller is. */
+/**
+ * Checks the name against S3's rules and lists every setting. What the request leaves open is what the bucket remembers,
+ * if it exists: asks who the caller is and for the bucket's tags, nothing more.
+ */
 export async function planBucket(clients: AwsClients, request: BucketRequest): Promise<BucketPlan> {
   const place = { region: request.region ?? clients.region, partition: clients.partition, endpoint: clients.endpoint };
   bucketPlan({ ...place, account: '' }, request); // bad names are refused without a call
-  return bucketPlan({ ...place, account: (await clients.caller()).account }, request);
+  const { account } = await clients.caller();
+  const remembered = await choicesOf(clients, request.name, place.region);
+  return bucketPlan({ ...place, account }, { ...remembered, ...request });
 }
 
 /** Creates or adopts the bucket and applies what differs. May be repeated. Throws 'bucket-taken' for someone else's bucket. */
@@ -79,7 +85,9 @@ export async function auditBucket(
 
 /** Applies the fixable findings of an audit. */
 export async function fixBucket(clients: AwsClients, audit: BucketAudit, options: RunOptions): Promise<BucketReport> {
-  const fixable = audit.findings.filter((finding) => finding.fixable);
+  // The policy comes last: S3 may refuse it for what others have put into it, and the rest is done then.
+  const isPolicy = (finding: BucketFinding): number => Number(finding.setting.setting === 'policy');
+  const fixable = audit.findings.filter((finding) => finding.fixable).sort((a, b) => isPolicy(a) - isPolicy(b));
   const settings = await apply(await clients.s3(audit.plan.region), audit.plan.name, fixable, options);
   return { name: audit.plan.name, region: audit.plan.region, created: false, settings };
 }

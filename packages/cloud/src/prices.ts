@@ -42,3 +42,18 @@ export function downloadCost(region: string, storage: StorageClass, bytes: numbe
   if (region !== table.region) return null;
   return (bytes / 2 ** 30) * table.egressGb + (objects / 1000) * table.storage[storage].getPer1000;
 }
+
+/** Where the prices come from, for plans that print them. */
+export function priceSource(): { readonly asOf: string; readonly source: string } {
+  return { asOf: table.asOf, source: table.source };
+}
+
+/** Dollars per request and the shortest time that a class is charged for; null when the region is not in the file. */
+export function storageRates(
+  region: string,
+  storage: StorageClass,
+): { readonly putPer1000: number; readonly getPer1000: number; readonly minimumDays: number } | null {
+  if (region !== table.region) return null;
+  const { putPer1000, getPer1000, minimumDays } = table.storage[storage];
+  return { putPer1000, getPer1000, minimumDays };
+}
