@@ -1,49 +1,32 @@
 /** Opens the repository of a job, with the host's own credentials, and counts what is asked of the bucket. */
 import { nodePlatform } from '@hostark/kernels';
-import type { RepositoryAccess } from '@hostark/protocol';
-import { acquireLock, counting, openBackend, openRepository, type Repository } from '@hostark/repository';
-import { lockHolder } from '../repository/open.ts';
+import type { BackupJob, JobRates, RestoreJob } from '@hostark/protocol';
+import { initRepository, memoryBackend, openBackend, type RateLimits, type Repository } from '@hostark/repository';
+import { type Traffic, withSession } from '../repository/session.ts';
 import { cacheDirectory } from '../terminal/io.ts';
 import type { JobContext } from './job-context.ts';
 
-/** Requests by operation and bytes both ways, for the report. */
-export interface Traffic {
-  readonly requests: Record<string, number>;
-  readonly bytesUploaded: number;
-  readonly bytesDownloaded: number;
-}
-
-/** Runs `work` with the open, locked repository whose index is loaded; returns its result and the traffic. */
+/** Runs `work` with the open repository, locked unless the job is a dry run; returns its result and the traffic. */
 export async function withJobRepository<T>(
-  access: RepositoryAccess,
-  { context, signal }: JobContext,
+  job: BackupJob | RestoreJob,
+  { context, signal }: Pick<JobContext, 'context' | 'signal'>,
   work: (repository: Repository, signal: AbortSignal) => Promise<T>,
-): Promise<{ value: T; traffic: Traffic }> {
-  const cached = await openBackend(access.location, {
-    cacheDirectory: cacheDirectory(context.io),
-    s3: access.region === undefined ? {} : { region: access.region },
-  });
-  const backend = counting(cached);
-  try {
-    const repository = await openRepository(backend, { password: access.password, platform: nodePlatform() });
-    cached.useRepository(repository.config.id);
-    const lock = await acquireLock(repository, { ...lockHolder(), exclusive: false, signal });
-    let value: T;
-    try {
-      value = await work(repository, AbortSignal.any([signal, lock.lost]));
-    } finally {
-      await lock.release();
-    }
-    return { value, traffic: trafficOf(backend) };
-  } finally {
-    await backend.close();
+): Promise<{ readonly value: T; readonly traffic: Traffic }> {
+  const options = { password: job.repository.password, lock: job.dryRun ? 'none' : 'shared', signal } as const;
+  if (job.kind === 'backup' && job.dryRun && job.noRepository) {
+    const empty = memoryBackend();
+    await initRepository(empty, { password: options.password, platform: nodePlatform() });
+    return withSession(empty, options, work);
   }
+  const { location, region } = job.repository;
+  const backend = await openBackend(location, {
+    cacheDirectory: cacheDirectory(context.io),
+    ...(job.rates === undefined ? {} : { rates: rateLimits(job.rates) }),
+    s3: region === undefined ? {} : { region },
+  });
+  return withSession(backend, options, work);
 }
 
-function trafficOf({ counts }: ReturnType<typeof counting>): Traffic {
-  return {
-    requests: Object.fromEntries(Object.entries(counts).map(([operation, { requests }]) => [operation, requests])),
-    bytesUploaded: counts.save.bytes,
-    bytesDownloaded: counts.load.bytes,
-  };
+function rateLimits({ uploadBps, downloadBps }: JobRates): RateLimits {
+  return { ...(uploadBps === undefined ? {} : { uploadBps }), ...(downloadBps === undefined ? {} : { downloadBps }) };
 }

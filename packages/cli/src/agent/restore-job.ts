@@ -6,23 +6,22 @@ import type { JobContext } from './job-context.ts';
 import { withJobRepository } from './job-repository.ts';
 
 export async function runRestoreJob(job: RestoreJob, context: JobContext): Promise<Record<string, unknown>> {
-  const { value: result, traffic } = await withJobRepository(job.repository, context, async (repository, signal) => {
+  const { value: result, traffic } = await withJobRepository(job, context, async (repository, signal) => {
     const { tree } = await openSnapshot(repository, job.snapshot, {}, signal);
     return restore(repository, tree, job.target, {
       include: job.includes ?? [],
+      iinclude: job.iincludes ?? [],
+      exclude: job.excludes ?? [],
+      iexclude: job.iexcludes ?? [],
       overwrite: job.overwrite ?? 'always',
+      delete: job.delete ?? false,
       verify: job.verify ?? true,
+      dryRun: job.dryRun ?? false,
       sparse: true,
       signal,
       onEvent: context.onEvent,
     });
   });
-  return {
-    filesRestored: result.filesRestored,
-    bytesRestored: result.bytesRestored,
-    filesVerified: result.filesVerified,
-    errorCount: result.errorCount,
-    errors: result.errors,
-    ...traffic,
-  };
+  const { durationMs: _, dryRun: __, ...counts } = result;
+  return { ...counts, ...traffic };
 }

@@ -15,21 +15,31 @@ import { runBackupJob } from '../agent/backup-job.ts';
 import type { JobContext } from '../agent/job-context.ts';
 import { runManifestJob } from '../agent/manifest-job.ts';
 import { runRestoreJob } from '../agent/restore-job.ts';
+import { type SpotWatch, watchSpot } from '../agent/spot-watch.ts';
 import type { CommandCode } from '../tree/command.ts';
 import { VERSION } from '../version.ts';
 
 export const agent: CommandCode<object> = async (context) => {
   const { io } = context;
   const callerGone = new AbortController();
+  let deaf = false;
+  io.stdout.once('close', () => {
+    deaf = true;
+  });
   const send = (message: AgentMessage): Promise<void> =>
     new Promise((resolve) => {
-      if (io.stdout.write(`${JSON.stringify(message)}\n`)) resolve();
-      else io.stdout.once('drain', resolve);
+      if (deaf || io.stdout.write(`${JSON.stringify(message)}\n`)) resolve();
+      else {
+        io.stdout.once('drain', resolve);
+        io.stdout.once('close', resolve); // the caller is gone: what is left to do is done unheard
+      }
     });
+  let spot: SpotWatch | null = null;
   await send({ type: 'hello', version: VERSION, pid: process.pid });
   try {
     const job = await readJob(io.stdin, callerGone);
-    const signal = AbortSignal.any([context.signal, callerGone.signal]);
+    if (job.kind === 'backup') spot = watchSpot(io.env);
+    const signal = AbortSignal.any([context.signal, callerGone.signal, ...(spot === null ? [] : [spot.signal])]);
     const result = await runJob(job, {
       context,
       signal,
@@ -38,10 +48,13 @@ export const agent: CommandCode<object> = async (context) => {
     });
     await send({ type: 'result', result });
     return 0;
-  } catch (error) {
+  } catch (thrown) {
+    // Whatever an interruption made fail, the interruption is what happened.
+    const error: unknown = spot?.signal.aborted ? spot.signal.reason : thrown;
     await send({ type: 'failed', error: toWireError(error) });
     return exitCodeOf(error);
   } finally {
+    spot?.stop();
     io.stdin.destroy();
   }
 };

@@ -1,5 +1,5 @@
 /** `hostark backup`: saves files and folders, standard input, or what a command prints. */
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import {
   type BackupResult,
   backup as backUp,
@@ -13,7 +13,8 @@ import {
 import { HostarkError } from '@hostark/protocol';
 import type { Repository, SnapshotId } from '@hostark/repository';
 import type { CommandContext } from '../context.ts';
-import { userName, withRepository } from '../repository/open.ts';
+import { type Maker, maker } from '../repository/maker.ts';
+import { withRepository } from '../repository/open.ts';
 import { type ExcludeFlags, excludePatterns } from '../repository/patterns.ts';
 import { compressionMode, environment, type GlobalFlags, wholeNumber } from '../repository/settings.ts';
 import { readTargets, type TargetFlags } from '../repository/targets.ts';
@@ -21,7 +22,6 @@ import { parseTime } from '../repository/time.ts';
 import { formatBytes, formatSeconds, plural } from '../terminal/format.ts';
 import { growReluctantly } from '../terminal/memory.ts';
 import type { CommandCode } from '../tree/command.ts';
-import { VERSION } from '../version.ts';
 import { backupSummary } from './backup-summary.ts';
 import { commandSource } from './command-source.ts';
 
@@ -122,23 +122,10 @@ async function parentSnapshot(repository: Repository, flags: BackupFlags): Promi
 function identity(
   { io }: CommandContext,
   flags: BackupFlags,
-): {
-  host: string;
-  user: string;
-  uid: number;
-  gid: number;
-  tags: string[];
-  programVersion: string;
-  time?: ReturnType<typeof parseTime>;
-} {
-  const { uid, gid } = userInfo();
+): Maker & { readonly time?: ReturnType<typeof parseTime> } {
+  const tags = (flags.tag ?? []).flatMap((list) => list.split(','));
   return {
-    host: flags.host ?? environment(io, 'HOST') ?? hostname(),
-    user: userName(),
-    uid,
-    gid,
-    tags: (flags.tag ?? []).flatMap((list) => list.split(',')).filter((tag) => tag !== ''),
-    programVersion: `hostark ${VERSION}`,
+    ...maker(flags.host ?? environment(io, 'HOST') ?? hostname(), tags),
     ...(flags.time === undefined ? {} : { time: parseTime(flags.time, '--time') }),
   };
 }

@@ -1,0 +1,67 @@
+/**
+ * An open repository for the length of some work: opened, locked, its traffic counted, unlocked, closed, whatever
+ * happens. The agent on a host and the commands on this machine use the same one.
+ */
+import { nodePlatform } from '@hostark/kernels';
+import { isHostarkError } from '@hostark/protocol';
+import { acquireLock, type Backend, counting, openRepository, type Repository } from '@hostark/repository';
+import { lockHolder } from './maker.ts';
+
+/** Requests by operation and bytes both ways, for reports. */
+export interface Traffic {
+  readonly requests: Readonly<Record<string, number>>;
+  readonly bytesUploaded: number;
+  readonly bytesDownloaded: number;
+}
+
+export interface SessionOptions {
+  readonly password: string;
+  /** A dry run takes no lock. */
+  readonly lock: 'none' | 'shared' | 'exclusive';
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Opens the repository behind `backend` and runs `work`; the signal that `work` gets fires also when the lock is lost.
+ * Closes the backend in any case. Throws what opening and locking throw, and 'lock-lost' for what failed because of it.
+ */
+export async function withSession<T>(
+  backend: Backend & { useRepository?(id: string): void },
+  { password, lock: kind, signal }: SessionOptions,
+  work: (repository: Repository, signal: AbortSignal) => Promise<T>,
+): Promise<{ readonly value: T; readonly traffic: Traffic }> {
+  const counted = counting(backend);
+  try {
+    const repository = await openRepository(counted, { password, platform: nodePlatform() });
+    backend.useRepository?.(repository.config.id);
+    const value = kind === 'none' ? await work(repository, signal) : await locked(repository, kind, signal, work);
+    return { value, traffic: trafficOf(counted) };
+  } finally {
+    await counted.close();
+  }
+}
+
+async function locked<T>(
+  repository: Repository,
+  kind: 'shared' | 'exclusive',
+  signal: AbortSignal,
+  work: (repository: Repository, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const lock = await acquireLock(repository, { ...lockHolder(), exclusive: kind === 'exclusive', signal });
+  try {
+    return await work(repository, AbortSignal.any([signal, lock.lost]));
+  } catch (error) {
+    if (lock.lost.aborted && !isHostarkError(error, 'lock-lost')) throw lock.lost.reason;
+    throw error;
+  } finally {
+    await lock.release();
+  }
+}
+
+function trafficOf({ counts }: ReturnType<typeof counting>): Traffic {
+  return {
+    requests: Object.fromEntries(Object.entries(counts).map(([operation, { requests }]) => [operation, requests])),
+    bytesUploaded: counts.save.bytes,
+    bytesDownloaded: counts.load.bytes,
+  };
+}
