@@ -4,20 +4,24 @@ import { HostarkError } from '@hostark/protocol';
 import { awsStatus, redirectRegion } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
 
-/** Returns a client for the region where the bucket is. Throws 'no-repository' when there is no such bucket. */
-export async function clientForBucket(clients: AwsClients, bucket: string): Promise<S3Client> {
+/** Returns the region where the bucket is. Throws 'no-repository' when there is no such bucket. */
+export async function regionOfBucket(clients: AwsClients, bucket: string): Promise<string> {
   const { HeadBucketCommand } = await import('@aws-sdk/client-s3');
   const s3 = await clients.s3();
   try {
-    const { BucketRegion } = await s3.send(new HeadBucketCommand({ Bucket: bucket }));
-    return BucketRegion === undefined || BucketRegion === clients.region ? s3 : await clients.s3(BucketRegion);
+    return (await s3.send(new HeadBucketCommand({ Bucket: bucket }))).BucketRegion ?? clients.region;
   } catch (error) {
     const region = redirectRegion(error);
-    if (region !== null && region !== clients.region) return await clients.s3(region);
+    if (region !== null && region !== clients.region) return region;
     if (awsStatus(error) !== 404) throw error;
     throw new HostarkError('no-repository', `bucket ${bucket}: there is none`, {
       hint: 'check the name and the account',
       cause: error,
     });
   }
+}
+
+/** Returns a client for the region where the bucket is. Throws 'no-repository' when there is no such bucket. */
+export async function clientForBucket(clients: AwsClients, bucket: string): Promise<S3Client> {
+  return await clients.s3(await regionOfBucket(clients, bucket));
 }

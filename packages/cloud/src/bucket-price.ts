@@ -1,5 +1,6 @@
 /** What a bucket costs a month at given sizes, and what to know about its class. Pure. */
 import type { BucketClass } from './bucket-lifecycle.ts';
+import { isLoopback } from './endpoint.ts';
 import { priceSource, type StorageClass, storageMonthly, storageRates } from './prices.ts';
 
 export interface BucketPrice {
@@ -15,14 +16,14 @@ export interface BucketPrice {
 /** Sizes that a plan prices unless told others, in GiB. */
 const USUAL_SIZES: readonly number[] = [10, 100, 1000];
 
-/** Prices a bucket. An endpoint that is not AWS's has prices of its own, which nobody here knows. */
+/** Prices a bucket. An endpoint that is neither AWS's nor a sandbox has prices of its own, which nobody here knows. */
 export function bucketPrice(bucket: {
   readonly region: string;
   readonly endpoint: string | null;
   readonly storageClass: BucketClass;
   readonly sizesGib?: readonly number[];
 }): BucketPrice {
-  const known = bucket.endpoint === null ? pricedClass(bucket.storageClass) : null;
+  const known = bucket.endpoint === null || isLoopback(bucket.endpoint) ? pricedClass(bucket.storageClass) : null;
   const rates = known === null ? null : storageRates(bucket.region, known);
   return {
     storageClass: bucket.storageClass,

@@ -64,6 +64,7 @@ export async function createBucket(clients: AwsClients, plan: BucketPlan, option
     setting.setting === 'tags' ? { ...setting, wanted: { ...(setting.wanted as object), ...marks } } : setting,
   );
   const findings = await inspect(s3, { ...plan, settings: marked }, options);
+  expectFixable(plan.name, findings);
   return {
     name: plan.name,
     region: plan.region,
@@ -217,6 +218,16 @@ async function inspect(s3: S3Client, plan: BucketPlan, options: AskOptions): Pro
   return findings;
 }
 
+/** Before anything is changed. Throws 'cloud-refused' for what can only be set at creation. */
+function expectFixable(bucket: string, findings: readonly BucketFinding[]): void {
+  if (findings.every(({ state, fixable }) => state === 'as-wanted' || fixable)) return;
+  throw new HostarkError(
+    'cloud-refused',
+    `bucket ${bucket}: Object Lock can only be switched on when a bucket is created`,
+    { hint: 'create another bucket, or leave Object Lock out; nothing was changed' },
+  );
+}
+
 async function apply(
   s3: S3Client,
   bucket: string,
@@ -224,18 +235,9 @@ async function apply(
   options: RunOptions,
 ): Promise<BucketReport['settings']> {
   const done: { setting: string; summary: string; changed: boolean }[] = [];
-  for (const { setting, state, found, fixable } of findings) {
+  for (const { setting, state, found } of findings) {
     checkAbort(options.signal);
     const changed = state !== 'as-wanted';
-    if (changed && !fixable) {
-      throw new HostarkError(
-        'cloud-refused',
-        `bucket ${bucket}: Object Lock can only be switched on when a bucket is created`,
-        {
-          hint: 'create another bucket, or leave Object Lock out',
-        },
-      );
-    }
     const event = { type: 'step', step: setting.setting, resource: 'bucket', id: bucket } as const;
     if (changed) {
       options.onEvent?.({ ...event, state: 'started' });

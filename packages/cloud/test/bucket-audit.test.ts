@@ -54,8 +54,8 @@ async function policy(): Promise<PolicyDocument> {
 async function putStatements(edit: (statements: PolicyStatement[]) => PolicyStatement[]): Promise<void> {
   const { Statement } = await policy().catch(() => ({ Statement: [] }));
   const Policy = JSON.stringify({ Version: '2012-10-17', Statement: edit([...Statement]) });
-  const isEmpty = edit([...Statement]).length === 0;
-  await s3.send(isEmpty ? new DeleteBucketPolicyCommand({ Bucket }) : new PutBucketPolicyCommand({ Bucket, Policy }));
+  if (edit([...Statement]).length === 0) await s3.send(new DeleteBucketPolicyCommand({ Bucket }));
+  else await s3.send(new PutBucketPolicyCommand({ Bucket, Policy }));
 }
 
 const without =
@@ -66,11 +66,9 @@ const without =
 async function editRules(edit: (rules: Record<string, unknown>[]) => Record<string, unknown>[]): Promise<void> {
   const { Rules = [] } = await s3.send(new GetBucketLifecycleConfigurationCommand({ Bucket }));
   const rules = edit(Rules as never);
-  await s3.send(
-    rules.length === 0
-      ? new DeleteBucketLifecycleCommand({ Bucket })
-      : new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration: { Rules: rules as never } }),
-  );
+  const LifecycleConfiguration = { Rules: rules as never };
+  if (rules.length === 0) await s3.send(new DeleteBucketLifecycleCommand({ Bucket }));
+  else await s3.send(new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration }));
 }
 
 /** Each takes one thing away, in the order of the audit's report; several may be taken away together. */

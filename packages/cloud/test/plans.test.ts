@@ -106,6 +106,39 @@ describe('a bucket plan', () => {
     expect(() => bucketPlan(place, { name: 'backups', expireNoncurrentDays: days })).toThrow(HostarkError);
   });
 
+  it('costs what the price file says at the sizes asked for, and says so when it does not know', () => {
+    const price = (more: object): unknown =>
+      bucketPlan({ ...place, ...more }, { name: 'backups', sizesGib: [1, 2000], ...more }).price.monthly;
+    expect(price({})).toEqual([
+      { gib: 1, dollars: expect.closeTo(0.023) },
+      { gib: 2000, dollars: expect.closeTo(46) },
+    ]);
+    const unknown = [
+      { gib: 1, dollars: null },
+      { gib: 2000, dollars: null },
+    ];
+    expect(price({ region: 'mars-1' })).toEqual(unknown);
+    expect(price({ endpoint: 'https://s3.example.org' })).toEqual(unknown);
+    expect(price({ storageClass: 'INTELLIGENT_TIERING' })).toEqual(unknown);
+    expect(bucketPlan(place, { name: 'backups' }).price).toMatchObject({
+      asOf: expect.any(String),
+      source: expect.stringContaining('AWS'),
+    });
+  });
+
+  it('moves packs to a class that can be read at once, warns of what it costs, and refuses the others', () => {
+    const plan = bucketPlan(place, { name: 'backups', storageClass: 'STANDARD_IA' });
+    const lifecycle = plan.settings.find(({ setting }) => setting === 'lifecycle');
+    expect(lifecycle?.summary).toContain('move to STANDARD_IA after 30 days');
+    expect(JSON.stringify(lifecycle?.wanted)).toContain('"ObjectSizeGreaterThan":131072');
+    expect(plan.warnings.join()).toMatch(/charged for 30 days.*moving an object.*\$0\.01/);
+    expect(bucketPlan(place, { name: 'backups' }).warnings).toEqual([]);
+    const cold = { name: 'backups', storageClass: 'DEEP_ARCHIVE' as never };
+    expect(() => bucketPlan(place, cold)).toThrow(
+      expect.objectContaining({ code: 'usage', hint: expect.stringContaining('hours') }),
+    );
+  });
+
   it('keeps the statements of others when it replaces ours', () => {
     const theirs = {
       Version: '2012-10-17',

@@ -1,11 +1,16 @@
 /** `hostark bucket …`. */
 import type { Command } from 'commander';
-import { addCommand, type Runner } from './command.ts';
+import { addCommand, collect, type Runner } from './command.ts';
 import { cloudFlags } from './flags.ts';
+
+const CREATE_HELP = `
+What is chosen here is kept in the bucket's tags: a second run and an audit need no flags to expect it.
+--storage-class moves objects above 128 KiB (packs) by a lifecycle rule, whatever wrote them. Index, snapshots, keys and
+locks stay in STANDARD. Classes that take hours to read are refused.`;
 
 /** Adds `bucket` with its verbs. */
 export function addBucketCommands(program: Command, runner: Runner): void {
-  const bucket = program.command('bucket').description('create, show and download buckets').exitOverride();
+  const bucket = program.command('bucket').description('create, audit, show and download buckets').exitOverride();
   cloudFlags(
     addCommand(
       bucket,
@@ -15,10 +20,27 @@ export function addBucketCommands(program: Command, runner: Runner): void {
       async () => (await import('../commands/bucket/create.ts')).create,
     ),
   )
-    .option('--object-lock', 'protect objects against deletion (only possible at creation)')
-    .option('--kms-key <arn>', 'encrypt with this KMS key instead of S3-managed keys')
-    .option('--expire-noncurrent <days>', 'drop overwritten and deleted versions after this many days')
-    .option('-n, --dry-run', 'print the plan only');
+    .option('--object-lock [days]', 'protect new objects against deletion, 30 days unless told (only at creation)')
+    .option('--kms-key <key>', 'encrypt with this KMS key (id, ARN or alias/NAME) instead of S3-managed keys')
+    .option('--storage-class <class>', 'where packs move: STANDARD, STANDARD_IA, INTELLIGENT_TIERING or GLACIER_IR')
+    .option('--expire-noncurrent <days>', 'drop overwritten and deleted versions after this many days, or never (90)')
+    .option('--size <GiB>', 'price this size in the plan (repeatable)', collect)
+    .option('-y, --yes', 'do not ask before adopting a bucket that Hostark did not make')
+    .option('-n, --dry-run', 'print the plan only')
+    .addHelpText('after', CREATE_HELP);
+  cloudFlags(
+    addCommand(
+      bucket,
+      runner,
+      'audit <name>',
+      'name every deviation from the hardening; exit 22 when something is off',
+      async () => (await import('../commands/bucket/audit.ts')).audit,
+    ),
+  )
+    .option('--fix', 'mend what is off; what others have put into the bucket stays')
+    .option('--allow-principal <arn|account>', 'access by this principal is wanted (repeatable)', collect)
+    .option('-y, --yes', 'do not ask')
+    .option('-n, --dry-run', 'with --fix: print the plan only');
   cloudFlags(
     addCommand(
       bucket,

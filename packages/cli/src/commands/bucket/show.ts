@@ -1,5 +1,6 @@
 /** `hostark bucket show NAME`: what is set on a bucket, and what it holds. */
-import { auditBucket, planBucket, showBucket } from '@hostark/cloud';
+import { auditBucket, planBucket, regionOfBucket, showBucket } from '@hostark/cloud';
+import { isHostarkError } from '@hostark/protocol';
 import { type CloudFlags, withCloud } from '../../hosts/cloud.ts';
 import { formatBytes, plural } from '../../terminal/format.ts';
 import type { CommandCode } from '../../tree/command.ts';
@@ -7,12 +8,16 @@ import type { CommandCode } from '../../tree/command.ts';
 export const show: CommandCode<CloudFlags> = async (context, flags, [name]) => {
   const { out } = context;
   return withCloud(context, flags, async (cloud) => {
-    const audit = await auditBucket(cloud.clients, await planBucket(cloud.clients, { name: name! }), cloud);
-    if (!audit.exists) {
+    const region = await regionOfBucket(cloud.clients, name!).catch((error: unknown) => {
+      if (isHostarkError(error, 'no-repository')) return null;
+      throw error;
+    });
+    if (region === null) {
       out.data({ message_type: 'bucket', name, exists: false });
       out.print(`there is no bucket ${name}; create it with: hostark bucket create ${name}`);
       return 1;
     }
+    const audit = await auditBucket(cloud.clients, await planBucket(cloud.clients, { name: name!, region }), cloud);
     const contents = await showBucket(cloud.clients, { name: name! }, cloud);
     out.data({ message_type: 'bucket', name, exists: true, ...contents, settings: audit.findings });
     out.print(`bucket ${name}: ${plural(contents.objects, 'object')}, ${formatBytes(contents.bytes)}`);
