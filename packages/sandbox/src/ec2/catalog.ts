@@ -1,5 +1,6 @@
 /** What every account finds in EC2: regions, zones, the default network, images and instance types. Plain data. */
 import { createHash } from 'node:crypto';
+import type { ImageRecord } from './model.ts';
 
 export const REGIONS: readonly string[] = [
   ...['us-east-1', 'us-east-2', 'us-west-1', 'us-west-2', 'ca-central-1', 'sa-east-1'],
@@ -62,6 +63,8 @@ export interface Image {
   readonly user: string;
   readonly osRelease: readonly string[];
   readonly ssmParameters: readonly string[];
+  /** The record of an image of this account; the catalog's own images have none. */
+  readonly own?: ImageRecord;
 }
 
 function images(

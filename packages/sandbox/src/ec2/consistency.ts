@@ -5,10 +5,22 @@
 import type { IdentityStore } from '../auth/identities.ts';
 
 /**
- * What can lag. A 'profile' is seen late by EC2 alone; IAM itself shows it at once. A 'console' is empty at first. An
- * SSM 'agent' reports in late, and a 'command' that was sent to it cannot be asked for at once.
+ * What can lag. Not found at first: 'instance', 'security-group', 'snapshot', 'profile' (by EC2 alone; IAM itself
+ * shows it at once), 'agent' (an SSM agent that reports in late), 'command' (sent to it, not yet to be asked for).
+ * Found, but not ready at first: 'console' (empty), 'volume' ('creating'), 'attachment' ('attaching'),
+ * 'snapshot-progress' ('pending').
  */
-export type LaggingKind = 'instance' | 'profile' | 'console' | 'agent' | 'command';
+export type LaggingKind =
+  | 'instance'
+  | 'security-group'
+  | 'snapshot'
+  | 'profile'
+  | 'console'
+  | 'agent'
+  | 'command'
+  | 'volume'
+  | 'attachment'
+  | 'snapshot-progress';
 
 export interface Lag {
   /** Looks that find nothing before the first that finds it. Default 0. */

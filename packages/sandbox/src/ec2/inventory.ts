@@ -12,6 +12,14 @@ export function inventoryOf(store: Ec2Store, lifecycle: Lifecycle): InventoryEnt
       ...{ kind: 'ec2:volume', id, region, tags },
       detail: { sizeGiB, zone },
     })),
+    ...Object.values(records.snapshots).map(({ id, tags, sizeGiB, volumeId, frozen }) => ({
+      ...{ kind: 'ec2:snapshot', id, region, tags },
+      detail: { sizeGiB, volumeId, frozen },
+    })),
+    ...Object.values(records.images).map(({ id, tags, name }) => ({
+      ...{ kind: 'ec2:image', id, region, tags },
+      detail: { name },
+    })),
     ...Object.values(records.interfaces).map(({ id, tags, instanceId }) => ({
       ...{ kind: 'ec2:network-interface', id, region, tags },
       detail: { instanceId },

@@ -2,7 +2,7 @@
  * The life of instances: boots, stops, ends and restarts their machines with metadata and SSH servers, and keeps
  * the records true. Changes of one instance happen one after the other.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServiceContext } from '../http/service.ts';
 import type { ProfileStore } from '../iam/profiles.ts';
@@ -11,13 +11,12 @@ import { type MetadataServer, startMetadataServer } from '../imds/server.ts';
 import { boot, detectMode, isLoginUser } from '../instance/boot.ts';
 import type { Machine, MachineMode, MachineVolume } from '../instance/machine.ts';
 import { removeTree } from '../instance/remove.ts';
-import { makeRoot } from '../instance/root.ts';
 import { type SshServer, startSshServer } from '../ssh/server.ts';
 import { offerFleet } from '../ssm/fleet.ts';
-import { IMAGES } from './catalog.ts';
+import { prepareRoot } from './first-boot.ts';
 import { fleet, hostnameOf } from './fleet.ts';
-import type { Ec2Store, InstanceRecord, RegionRecord } from './model.ts';
-import { readUserData } from './user-data.ts';
+import type { Attachment, Ec2Store, InstanceRecord, RegionRecord } from './model.ts';
+import { Storage } from './storage.ts';
 
 export interface LifecycleOptions {
   readonly context: ServiceContext;
@@ -34,7 +33,11 @@ interface Running {
 /** A launch with this tag and value 'folder' gets a folder machine even where namespaces work. */
 export const MODE_TAG = 'sandbox:mode';
 
+/** A volume whose files are open is asked for again after this time, until it can be taken away. */
+const DETACH_AGAIN_MS = 500;
+
 export class Lifecycle {
+  readonly storage: Storage;
   readonly #context: ServiceContext;
   readonly #store: Ec2Store;
   readonly #profiles: ProfileStore;
@@ -48,6 +51,8 @@ export class Lifecycle {
     this.#context = options.context;
     this.#store = options.store;
     this.#profiles = options.profiles;
+    const { directory, durable } = options.context;
+    this.storage = new Storage({ directory, durable, mode: () => this.#detectedMode() });
     offerFleet(
       this.#context.identities,
       fleet(this.#store, (id) => this.#running.get(id)?.machine ?? null),
@@ -57,6 +62,11 @@ export class Lifecycle {
   /** Brings back what the last run of the sandbox left, now that its endpoint is known. */
   async start(endpoint: string): Promise<void> {
     this.#endpoint = endpoint;
+    const regions = this.#store.regions().map(([, records]) => records);
+    await this.storage.sweep(
+      new Set(regions.flatMap(({ volumes }) => Object.keys(volumes))),
+      new Set(regions.flatMap(({ snapshots }) => Object.keys(snapshots))),
+    );
     const work: Promise<void>[] = [];
     for (const [region, { instances }] of this.#store.regions()) {
       for (const instance of Object.values(instances)) {
@@ -73,7 +83,7 @@ export class Lifecycle {
   /** Ends all machines and servers; records keep their states, so that the next start continues. */
   async close(): Promise<void> {
     this.#closing = true;
-    await Promise.all(this.#turns.values());
+    await Promise.allSettled(this.#turns.values());
     await Promise.all([...this.#running.keys()].map((id) => this.#end(id)));
   }
 
@@ -134,7 +144,7 @@ export class Lifecycle {
       const records = this.#regionRecord(region);
       for (const attachment of instance.attachments) {
         if (!attachment.deleteOnTermination) continue;
-        await removeTree(this.volumeDirectory(attachment.volumeId));
+        await this.storage.remove(this.storage.volume(attachment.volumeId));
         delete records.volumes[attachment.volumeId];
       }
       instance.attachments.length = 0;
@@ -147,12 +157,67 @@ export class Lifecycle {
     });
   }
 
-  volumeDirectory(volumeId: string): string {
-    return join(this.#context.directory, 'volumes', volumeId);
+  /** Puts a volume into an instance: at once where it runs, else at its next boot. */
+  attach(instance: InstanceRecord, attachment: Attachment): Promise<void> {
+    return this.#inTurn(instance.id, async () => {
+      const running = this.#running.get(instance.id);
+      await running?.machine.attach(this.#volumeOf(instance, attachment));
+      instance.attachments.push(attachment);
+      this.#store.save();
+    });
+  }
+
+  /** Takes a volume out; while files are open on it, the attachment is 'busy', and it is tried again and again. */
+  detach(instance: InstanceRecord, attachment: Attachment, force: boolean): Promise<void> {
+    return this.#inTurn(instance.id, async () => {
+      const at = instance.attachments.indexOf(attachment);
+      if (at < 0) return; // the instance ended meanwhile
+      const { machine } = this.#running.get(instance.id) ?? {};
+      if (machine && !(await machine.detach(this.#volumeOf(instance, attachment).mountPath, force))) {
+        attachment.busy = true;
+        setTimeout(() => void this.detach(instance, attachment, false).catch(() => undefined), DETACH_AGAIN_MS).unref();
+      } else instance.attachments.splice(at, 1);
+      this.#store.save();
+    });
+  }
+
+  /** Does something while no process of these instances runs, so that all their volumes are of one moment. */
+  async atOneMoment<T>(instances: readonly InstanceRecord[], work: () => Promise<T>): Promise<T> {
+    const [first, ...others] = instances;
+    if (first === undefined) return work();
+    let result: T | undefined;
+    await this.#inTurn(first.id, async () => {
+      const machine = this.#running.get(first.id)?.machine;
+      await machine?.pause();
+      try {
+        result = await this.atOneMoment(others, work);
+      } finally {
+        await machine?.resume();
+      }
+    });
+    return result as T;
+  }
+
+  /** Whether fsfreeze holds the volume now. */
+  frozen(instance: InstanceRecord, attachment: Attachment): boolean {
+    const { mountPath } = this.#volumeOf(instance, attachment);
+    const record = mountPath.replaceAll('%', '%25').replaceAll('/', '%2F');
+    return this.#running.has(instance.id) && existsSync(join(this.#frozenDirectory(instance.id), record));
   }
 
   consoleFile(id: string): string {
     return join(this.#directory(id), 'console.log');
+  }
+
+  /** How this system isolates machines; found out once. */
+  #detectedMode(): Promise<MachineMode> {
+    this.#mode ??= detectMode(join(this.#context.directory, 'instances'));
+    return this.#mode;
+  }
+
+  /** Records of the fsfreeze stand-in; seen inside at /run/sandbox/frozen. */
+  #frozenDirectory(id: string): string {
+    return join(this.#directory(id), 'frozen');
   }
 
   #directory(id: string): string {
@@ -166,7 +231,7 @@ export class Lifecycle {
   }
 
   #inTurn(id: string, work: () => Promise<void>): Promise<void> {
-    const turn = (this.#turns.get(id) ?? Promise.resolve()).then(work);
+    const turn = (this.#turns.get(id) ?? Promise.resolve()).catch(() => undefined).then(work);
     this.#turns.set(id, turn);
     return turn.finally(() => {
       if (this.#turns.get(id) === turn) this.#turns.delete(id);
@@ -176,10 +241,13 @@ export class Lifecycle {
   async #boot(region: string, instance: InstanceRecord): Promise<void> {
     const directory = this.#directory(instance.id);
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    this.#mode ??= detectMode(directory);
-    const mode: MachineMode = instance.tags[MODE_TAG] === 'folder' ? 'folder' : await this.#mode;
+    const mode: MachineMode = instance.tags[MODE_TAG] === 'folder' ? 'folder' : await this.#detectedMode();
     const volumes = this.#volumes(instance);
-    this.#prepareRoot(instance, mode, volumes[0] as MachineVolume);
+    prepareRoot(instance, mode, volumes[0] as MachineVolume);
+    const frozen = this.#frozenDirectory(instance.id);
+    rmSync(frozen, { recursive: true, force: true }); // nothing stays frozen over a boot
+    mkdirSync(frozen, { mode: 0o700 });
+    volumes.push({ directory: frozen, mountPath: '/run/sandbox/frozen' });
     const { identities, accountId, now, serviceMayAssume } = this.#context;
     const metadata = await startMetadataServer({
       port: instance.metadataPort,
@@ -236,27 +304,19 @@ export class Lifecycle {
     };
   }
 
+  /** The root volume first. */
   #volumes(instance: InstanceRecord): MachineVolume[] {
-    return instance.attachments.map(({ volumeId, device }) => {
-      const directory = this.volumeDirectory(volumeId);
-      mkdirSync(directory, { recursive: true });
-      return { directory, mountPath: device === instance.rootDevice ? '/' : `/mnt/${device.replace(/^.*\//, '')}` };
-    });
+    const volumes = instance.attachments.map((attachment) => this.#volumeOf(instance, attachment));
+    volumes.sort((a, b) => (a.mountPath < b.mountPath ? -1 : 1));
+    if (volumes[0]?.mountPath !== '/')
+      throw new Error(`the instance has no volume attached at root (${instance.rootDevice})`);
+    return volumes;
   }
 
-  #prepareRoot(instance: InstanceRecord, mode: MachineMode, root: MachineVolume): void {
-    if (existsSync(join(root.directory, 'etc/machine-id'))) return; // not the first boot
-    const { script } = readUserData(instance.userData);
-    makeRoot({
-      directory: root.directory,
-      mode,
-      hostname: hostnameOf(instance),
-      machineId: instance.id.slice(2).padStart(32, 'e'),
-      osRelease: IMAGES.find((image) => image.id === instance.imageId)?.osRelease ?? [],
-      hostKey: instance.hostPublicKey,
-      authorizedKeys: instance.publicKeys,
-      ...(script === null ? {} : { bootScript: script }),
-    });
+  #volumeOf(instance: InstanceRecord, { volumeId, device }: Attachment): MachineVolume {
+    this.storage.makeEmpty(volumeId); // where an earlier version of the sandbox left that to the first boot
+    const mountPath = device === instance.rootDevice ? '/' : `/mnt/${device.replace(/^.*\//, '')}`;
+    return { directory: this.storage.volume(volumeId), mountPath };
   }
 
   async #end(id: string): Promise<void> {

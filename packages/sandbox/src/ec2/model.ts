@@ -19,6 +19,8 @@ export interface Attachment {
   readonly device: string;
   readonly attachTime: number;
   deleteOnTermination: boolean;
+  /** Asked back, but files are open on it. */
+  busy?: boolean;
 }
 
 export interface ProfileAssociation {
@@ -73,7 +75,54 @@ export interface VolumeRecord {
   readonly type: string;
   readonly encrypted: boolean;
   readonly createdAt: number;
+  /** Empty when it was made empty. */
   readonly snapshotId: string;
+  readonly tags: Tags;
+  readonly iops?: number | undefined;
+  /** MiB a second. */
+  readonly throughput?: number | undefined;
+  /** ARN; only when encrypted. */
+  readonly kmsKeyId?: string | undefined;
+  readonly clientToken?: string | undefined;
+}
+
+export interface SnapshotRecord {
+  readonly id: string;
+  /** Of the original; arbitrary in a copy. */
+  readonly volumeId: string;
+  readonly sizeGiB: number;
+  readonly description: string;
+  readonly encrypted: boolean;
+  readonly kmsKeyId: string | undefined;
+  readonly startedAt: number;
+  /** Set when it failed, with the reason; then it has no content. */
+  readonly failure: string | null;
+  /** Whether the volume was frozen (fsfreeze) at that moment. */
+  readonly frozen: boolean;
+  readonly completionMinutes: number | undefined;
+  readonly tags: Tags;
+}
+
+export interface ImageMapping {
+  readonly device: string;
+  readonly snapshotId: string;
+  readonly sizeGiB: number;
+  readonly type: string;
+  readonly encrypted: boolean;
+  readonly deleteOnTermination: boolean;
+}
+
+/** An image of this account. */
+export interface ImageRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly architecture: 'x86_64' | 'arm64';
+  readonly rootDevice: string;
+  readonly mappings: readonly ImageMapping[];
+  readonly enaSupport: boolean;
+  readonly bootMode: string | undefined;
+  readonly createdAt: number;
   readonly tags: Tags;
 }
 
@@ -115,6 +164,8 @@ export interface GroupRecord {
   readonly name: string;
   readonly description: string;
   readonly vpcId: string;
+  /** Missing in what earlier versions wrote. */
+  readonly createdAt?: number;
   readonly tags: Tags;
   rules: GroupRule[];
 }
@@ -127,6 +178,16 @@ export interface RegionRecord {
   readonly groups: Record<string, GroupRecord>;
   /** Client token -> what was asked for and what came of it. */
   readonly clientTokens: Record<string, { readonly fingerprint: string; readonly reservationId: string }>;
+  readonly snapshots: Record<string, SnapshotRecord>;
+  readonly images: Record<string, ImageRecord>;
+}
+
+/** What a new region has of everything that nobody is given. */
+export function noRecords(): Omit<RegionRecord, 'groups'> {
+  return {
+    ...{ instances: {}, volumes: {}, interfaces: {}, keyPairs: {}, clientTokens: {} },
+    ...{ snapshots: {}, images: {} },
+  };
 }
 
 /** The whole state. Records are changed in place, then `save` is called before the answer goes out. */
@@ -137,6 +198,8 @@ export class Ec2Store {
   constructor(directory: string) {
     this.#path = `${directory}/ec2.json`;
     this.#regions = readJson<Record<string, RegionRecord>>(this.#path) ?? {};
+    // A state that an earlier version wrote lacks the kinds that came later.
+    for (const [name, region] of Object.entries(this.#regions)) this.#regions[name] = { ...noRecords(), ...region };
   }
 
   /** The records of a region; made, with its default security group, at first use. */

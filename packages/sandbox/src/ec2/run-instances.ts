@@ -5,12 +5,22 @@ import type { ProfileRecord } from '../iam/profiles.ts';
 import { makeKeyPair, publicHalf, type SshKeyPair } from '../ssh/keys.ts';
 import { authorize, type Call, checkTagTypes, type Operation, type Touched, tagsFor } from './call.ts';
 import { type Image, INSTANCE_TYPES, type InstanceType, type Subnet } from './catalog.ts';
+import { type EbsSettings, ebsSettings } from './ebs-settings.ts';
+import { checkFits, mappingsOf } from './images.ts';
 import { reservationXml } from './instance-xml.ts';
-import { groupById, groupByName, imageById, own, subnetById } from './lookup.ts';
-import { type Attachment, type InstanceRecord, newId, type ProfileAssociation, type Tags } from './model.ts';
+import { completedSnapshot, groupById, groupByName, imageById, own, subnetById } from './lookup.ts';
+import {
+  type Attachment,
+  type ImageMapping,
+  type InstanceRecord,
+  newId,
+  type ProfileAssociation,
+  type Tags,
+} from './model.ts';
 import { invalid, Parameters } from './parameters.ts';
 import { passableProfile } from './profile-associations.ts';
 import { readUserData } from './user-data.ts';
+import { fillVolume } from './volumes.ts';
 
 /** Members of a request that never belong to its identity. */
 const NOT_IDENTITY = ['ClientToken', 'DryRun', 'Action', 'Version'];
@@ -30,11 +40,8 @@ interface Plan {
   readonly interfaceTags: Tags;
 }
 
-interface Device {
+interface Device extends EbsSettings {
   readonly device: string;
-  readonly sizeGiB: number;
-  readonly type: string;
-  readonly encrypted: boolean;
   readonly deleteOnTermination: boolean;
   readonly snapshotId: string;
 }
@@ -82,7 +89,7 @@ function planLaunch(call: Call): Plan {
     if (parameters.get(name) !== undefined)
       throw new ServiceError(400, 'UnsupportedOperation', `The sandbox does not support the parameter ${name}`);
   checkTagTypes(parameters, ['instance', 'volume', 'network-interface']);
-  const image = imageById(parameters.required('ImageId'));
+  const image = imageById(call, parameters.required('ImageId'));
   const type = typeFor(parameters.get('InstanceType') ?? 't3.micro', image);
   const nic = parameters.structures('NetworkInterface')[0] ?? new Parameters([]);
   const userData = userDataOf(parameters);
@@ -99,7 +106,7 @@ function planLaunch(call: Call): Plan {
     publicKeys: [...(keyPair === null ? [] : [keyPair.publicKey]), ...readUserData(userData).authorizedKeys],
     profile: passableProfile(call, parameters.structure('IamInstanceProfile')),
     userData,
-    devices: devicesFor(parameters, image),
+    devices: devicesFor(call, image),
     instanceTags: tagsFor(parameters, 'instance'),
     volumeTags: tagsFor(parameters, 'volume'),
     interfaceTags: tagsFor(parameters, 'network-interface'),
@@ -179,38 +186,40 @@ function userDataOf(parameters: Parameters): string {
   return text;
 }
 
-function devicesFor(parameters: Parameters, image: Image): Device[] {
-  const devices = new Map<string, Device>([[image.rootDevice, deviceOf(new Parameters([]), image.rootDevice, image)]]);
-  for (const mapping of parameters.structures('BlockDeviceMapping')) {
+/** The disks of the image, changed and added to by the request. */
+function devicesFor(call: Call, image: Image): Device[] {
+  const nothing = new Parameters([]);
+  const of = new Map(mappingsOf(image).map((mapping) => [mapping.device, mapping]));
+  const devices = new Map<string, Device>();
+  for (const mapping of of.values()) devices.set(mapping.device, deviceOf(call, nothing, mapping.device, mapping));
+  for (const mapping of call.parameters.structures('BlockDeviceMapping')) {
     const name = mapping.required('DeviceName');
     if (!/^(\/dev\/)?(sd|xvd)[a-z][a-z0-9]*$/.test(name))
       throw invalid('BlockDeviceMapping.DeviceName', name, 'Invalid device name');
-    if (mapping.get('NoDevice') !== undefined || mapping.get('VirtualName') !== undefined) continue;
-    devices.set(name, deviceOf(mapping.structure('Ebs'), name, image));
+    if (mapping.get('VirtualName') !== undefined) continue;
+    if (mapping.get('NoDevice') === undefined)
+      devices.set(name, deviceOf(call, mapping.structure('Ebs'), name, of.get(name) ?? null));
+    else if (name !== image.rootDevice) devices.delete(name);
   }
   return [...devices.values()];
 }
 
-const VOLUME_TYPES = ['gp2', 'gp3', 'io1', 'io2', 'st1', 'sc1', 'standard'];
-
-function deviceOf(ebs: Parameters, device: string, image: Image): Device {
-  const root = device === image.rootDevice;
-  const sizeGiB = ebs.integer('VolumeSize', image.rootSizeGiB, 1, 65_536);
-  if (root && sizeGiB < image.rootSizeGiB)
-    throw new ServiceError(
-      400,
-      'InvalidBlockDeviceMapping',
-      `Volume of size ${sizeGiB}GB is smaller than snapshot of the image, expect size >= ${image.rootSizeGiB}GB`,
-    );
-  const type = ebs.get('VolumeType') ?? 'gp3';
-  if (!VOLUME_TYPES.includes(type)) throw invalid('VolumeType', type, `expected one of ${VOLUME_TYPES.join(', ')}`);
+/** Sizes and encryption come from the snapshot when the request does not say. `by` is what the image has there. */
+function deviceOf(call: Call, ebs: Parameters, device: string, by: ImageMapping | null): Device {
+  const asked = ebs.get('SnapshotId');
+  const snapshotId = asked ?? by?.snapshotId ?? '';
+  const known = asked === undefined ? own(call.region.snapshots, snapshotId) : completedSnapshot(call, asked);
+  const settings = ebsSettings(call, ebs, {
+    snapshot: known,
+    sizeGiB: asked === undefined && by !== null ? by.sizeGiB : (known?.sizeGiB ?? null),
+    typeByDefault: by?.type ?? 'gp2',
+  });
+  // Snapshots of the catalog's images have no record: their size is the image's.
+  const least = known ?? (by === null ? null : { id: by.snapshotId, sizeGiB: by.sizeGiB });
+  checkFits(device, settings.sizeGiB, least);
   return {
-    device,
-    sizeGiB,
-    type,
-    encrypted: ebs.flag('Encrypted'),
-    deleteOnTermination: ebs.flag('DeleteOnTermination', root),
-    snapshotId: root ? image.id.replace('ami-', 'snap-') : '',
+    ...settings,
+    ...{ device, snapshotId, deleteOnTermination: ebs.flag('DeleteOnTermination', by?.deleteOnTermination ?? true) },
   };
 }
 
@@ -234,6 +243,8 @@ async function makeInstance(
     createdAt: now,
     tags: { ...plan.interfaceTags },
   };
+  const attachments: Attachment[] = [];
+  for (const device of plan.devices) attachments.push(await makeVolume(call, plan, device, now));
   const metadata = parameters.structure('MetadataOptions');
   const instance: InstanceRecord = {
     ...{ id, reservationId, launchIndex, clientToken, interfaceId, ...place },
@@ -248,7 +259,7 @@ async function makeInstance(
     hostKey: hostKey.privateKey,
     hostPublicKey: hostKey.publicKey,
     groupIds: [...plan.groupIds],
-    attachments: plan.devices.map((device) => makeVolume(call, plan, device, now)),
+    attachments,
     tags: { ...plan.instanceTags },
     metadata: {
       tokens: metadata.get('HttpTokens') ?? 'required',
@@ -283,12 +294,12 @@ function associationOf(call: Call, profile: ProfileRecord, since: number): Profi
   return { associationId: newId('iip-assoc'), arn: call.profiles.arn(profile), id: profile.id, since };
 }
 
-function makeVolume(call: Call, plan: Plan, device: Device, now: number): Attachment {
+async function makeVolume(call: Call, plan: Plan, from: Device, now: number): Promise<Attachment> {
   const id = newId('vol');
-  const { sizeGiB, type, encrypted, snapshotId } = device;
-  const tags = { ...plan.volumeTags };
-  call.region.volumes[id] = { id, zone: plan.subnet.zone, sizeGiB, type, encrypted, snapshotId, createdAt: now, tags };
-  return { volumeId: id, device: device.device, attachTime: now, deleteOnTermination: device.deleteOnTermination };
+  const { device, deleteOnTermination, ...settings } = from;
+  await fillVolume(call, id, from.snapshotId);
+  call.region.volumes[id] = { id, zone: plan.subnet.zone, ...settings, createdAt: now, tags: { ...plan.volumeTags } };
+  return { volumeId: id, device, attachTime: now, deleteOnTermination };
 }
 
 /** The first address that no interface has; AWS keeps the first four of a subnet. */

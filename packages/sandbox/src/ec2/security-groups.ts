@@ -36,7 +36,7 @@ export const createSecurityGroup: Operation = (call) => {
       'InvalidGroup.Duplicate',
       `The security group '${name}' already exists for VPC '${vpcId}'`,
     );
-  const group = newGroup(name, description, vpcId);
+  const group = { ...newGroup(name, description, vpcId), createdAt: call.context.now() };
   Object.assign(group.tags, tags);
   region.groups[group.id] = group;
   call.store.save();

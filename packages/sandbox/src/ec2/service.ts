@@ -7,9 +7,13 @@ import type { InventoryEntry, SandboxRequest, SandboxResponse, Service, ServiceC
 import { ServiceError } from '../http/service-error.ts';
 import { profilesOf } from '../iam/profiles.ts';
 import { type XmlValue, xmlDocument } from '../xml/write.ts';
+import { describeAddresses } from './addresses.ts';
+import { attachVolume, detachVolume } from './attach.ts';
 import type { Call, Ec2Services, Operation } from './call.ts';
 import { defaultNetwork } from './catalog.ts';
 import { consistencyOf } from './consistency.ts';
+import { copySnapshot } from './copy-snapshot.ts';
+import { createImage, deregisterImage, describeImages, registerImage } from './images.ts';
 import {
   describeInstanceAttribute,
   describeInstanceStatus,
@@ -21,10 +25,11 @@ import {
   stopInstances,
   terminateInstances,
 } from './instances.ts';
+import { deleteNetworkInterface, describeNetworkInterfaces } from './interfaces.ts';
 import { inventoryOf } from './inventory.ts';
 import { createKeyPair, deleteKeyPair, describeKeyPairs, importKeyPair } from './key-pairs.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { Ec2Store, type RegionRecord } from './model.ts';
+import { Ec2Store, noRecords, type RegionRecord } from './model.ts';
 import { cachedParameters, type Parameters } from './parameters.ts';
 import { associateProfile, describeAssociations, disassociateProfile, replaceProfile } from './profile-associations.ts';
 import { runInstances } from './run-instances.ts';
@@ -36,35 +41,37 @@ import {
   newGroup,
   revokeRules,
 } from './security-groups.ts';
+import { createSnapshot, createSnapshots, deleteSnapshot, describeSnapshots } from './snapshots.ts';
 import {
   describeAvailabilityZones,
-  describeImages,
   describeInstanceTypes,
   describeRegions,
   describeSubnets,
   describeVpcs,
 } from './surroundings.ts';
 import { createTags, deleteTags, describeTags } from './tags.ts';
-import {
-  deleteNetworkInterface,
-  deleteVolume,
-  describeAddresses,
-  describeNetworkInterfaces,
-  describeVolumes,
-} from './volumes.ts';
+import { createVolume, deleteVolume, describeVolumes, modifyVolume } from './volumes.ts';
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   AssociateIamInstanceProfile: associateProfile,
+  AttachVolume: attachVolume,
   AuthorizeSecurityGroupEgress: authorizeRules(true),
   AuthorizeSecurityGroupIngress: authorizeRules(false),
+  CopySnapshot: copySnapshot,
+  CreateImage: createImage,
   CreateKeyPair: createKeyPair,
   CreateSecurityGroup: createSecurityGroup,
+  CreateSnapshot: createSnapshot,
+  CreateSnapshots: createSnapshots,
   CreateTags: createTags,
+  CreateVolume: createVolume,
   DeleteKeyPair: deleteKeyPair,
   DeleteNetworkInterface: deleteNetworkInterface,
   DeleteSecurityGroup: deleteSecurityGroup,
+  DeleteSnapshot: deleteSnapshot,
   DeleteTags: deleteTags,
   DeleteVolume: deleteVolume,
+  DeregisterImage: deregisterImage,
   DescribeAddresses: describeAddresses,
   DescribeAvailabilityZones: describeAvailabilityZones,
   DescribeIamInstanceProfileAssociations: describeAssociations,
@@ -77,15 +84,19 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   DescribeNetworkInterfaces: describeNetworkInterfaces,
   DescribeRegions: describeRegions,
   DescribeSecurityGroups: describeSecurityGroups,
+  DescribeSnapshots: describeSnapshots,
   DescribeSubnets: describeSubnets,
   DescribeTags: describeTags,
   DescribeVolumes: describeVolumes,
   DescribeVpcs: describeVpcs,
+  DetachVolume: detachVolume,
   DisassociateIamInstanceProfile: disassociateProfile,
   GetConsoleOutput: getConsoleOutput,
   ImportKeyPair: importKeyPair,
   ModifyInstanceAttribute: modifyInstanceAttribute,
+  ModifyVolume: modifyVolume,
   RebootInstances: rebootInstances,
+  RegisterImage: registerImage,
   ReplaceIamInstanceProfileAssociation: replaceProfile,
   RevokeSecurityGroupEgress: revokeRules(true),
   RevokeSecurityGroupIngress: revokeRules(false),
@@ -135,14 +146,7 @@ function callOf(services: Ec2Services, request: SandboxRequest, parameters: Para
   const network = defaultNetwork(services.context.accountId, request.region);
   const found = (): RegionRecord => {
     const group = newGroup('default', 'default VPC security group', network.vpcId);
-    return {
-      instances: {},
-      volumes: {},
-      interfaces: {},
-      keyPairs: {},
-      groups: { [group.id]: group },
-      clientTokens: {},
-    };
+    return { ...noRecords(), groups: { [group.id]: group } };
   };
   const region = services.store.region(request.region, found);
   return { ...services, action, request, parameters, regionName: request.region, region, network };

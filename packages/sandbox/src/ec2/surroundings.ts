@@ -2,9 +2,9 @@
 import { ServiceError } from '../http/service-error.ts';
 import type { XmlValue } from '../xml/write.ts';
 import { arnOf, authorize, type Call, list, type Operation } from './call.ts';
-import { IMAGES, type Image, INSTANCE_TYPES, REGIONS, type Subnet } from './catalog.ts';
+import { INSTANCE_TYPES, REGIONS, type Subnet } from './catalog.ts';
 import { filtered, page } from './filters.ts';
-import { imageById, subnetById } from './lookup.ts';
+import { subnetById } from './lookup.ts';
 
 export const describeRegions: Operation = (call) => {
   authorize(call);
@@ -118,70 +118,6 @@ function subnetXml(call: Call, subnet: Subnet): XmlValue {
     defaultForAz: true,
     mapPublicIpOnLaunch: true,
     assignIpv6AddressOnCreation: false,
-    tagSet: list([]),
-  };
-}
-
-export const describeImages: Operation = (call) => {
-  authorize(call);
-  const { parameters } = call;
-  const ids = parameters.list('ImageId').map((id) => imageById(id).id);
-  const owners = parameters.list('Owner');
-  const wanted = IMAGES.filter(
-    (image) =>
-      (ids.length === 0 || ids.includes(image.id)) &&
-      (owners.length === 0 || owners.some((owner) => owner === image.ownerId || owner === image.ownerAlias)),
-  );
-  const found = filtered(wanted, parameters, {
-    architecture: (image) => image.architecture,
-    description: (image) => image.description,
-    'image-id': (image) => image.id,
-    'image-type': () => 'machine',
-    'is-public': () => 'true',
-    name: (image) => image.name,
-    'owner-alias': (image) => image.ownerAlias ?? [],
-    'owner-id': (image) => image.ownerId,
-    'root-device-type': () => 'ebs',
-    'root-device-name': (image) => image.rootDevice,
-    state: () => 'available',
-    'virtualization-type': () => 'hvm',
-    hypervisor: () => 'xen',
-  });
-  return { imagesSet: list(found.map(imageXml)) };
-};
-
-function imageXml(image: Image): XmlValue {
-  return {
-    imageId: image.id,
-    imageLocation: `${image.ownerAlias ?? image.ownerId}/${image.name}`,
-    imageState: 'available',
-    imageOwnerId: image.ownerId,
-    imageOwnerAlias: image.ownerAlias ?? undefined,
-    isPublic: true,
-    architecture: image.architecture,
-    imageType: 'machine',
-    name: image.name,
-    description: image.description,
-    rootDeviceType: 'ebs',
-    rootDeviceName: image.rootDevice,
-    blockDeviceMapping: list([
-      {
-        deviceName: image.rootDevice,
-        ebs: {
-          snapshotId: image.id.replace('ami-', 'snap-'),
-          volumeSize: image.rootSizeGiB,
-          deleteOnTermination: true,
-          volumeType: 'gp3',
-          encrypted: false,
-        },
-      },
-    ]),
-    virtualizationType: 'hvm',
-    hypervisor: 'xen',
-    enaSupport: true,
-    creationDate: image.createdAt,
-    platformDetails: 'Linux/UNIX',
-    usageOperation: 'RunInstances',
     tagSet: list([]),
   };
 }

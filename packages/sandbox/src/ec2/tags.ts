@@ -1,6 +1,6 @@
 /** CreateTags, DeleteTags, DescribeTags over every record that has tags. */
 import { ServiceError } from '../http/service-error.ts';
-import { authorize, type Call, list, type Operation, readTags } from './call.ts';
+import { authorize, type Call, list, type Operation, readTags, type Touched } from './call.ts';
 import { filtered, page } from './filters.ts';
 import type { RegionRecord, Tags } from './model.ts';
 
@@ -10,6 +10,13 @@ interface Tagged {
   readonly tags: Tags;
   /** Name in the ARN, where it is not the id. */
   readonly arnName?: string;
+  /** Account in the ARN, where it is not this one. */
+  readonly owner?: string;
+}
+
+function touched(one: Tagged): Touched {
+  const resource = `${one.type}/${one.arnName ?? one.id}`;
+  return { resource, tags: one.tags, ...(one.owner === undefined ? {} : { owner: one.owner }) };
 }
 
 function tagged(region: RegionRecord): Tagged[] {
@@ -20,6 +27,8 @@ function tagged(region: RegionRecord): Tagged[] {
     ...of('volume', region.volumes),
     ...of('network-interface', region.interfaces),
     ...of('security-group', region.groups),
+    ...of('snapshot', region.snapshots).map((one) => ({ ...one, owner: '' })),
+    ...of('image', region.images).map((one) => ({ ...one, owner: '' })),
     ...Object.values(region.keyPairs).map(({ id, tags, name }) => ({ id, type: 'key-pair', tags, arnName: name })),
   ];
 }
@@ -31,6 +40,8 @@ const NOT_FOUND: Readonly<Record<string, string>> = {
   eni: 'InvalidNetworkInterfaceID.NotFound',
   sg: 'InvalidGroup.NotFound',
   key: 'InvalidKeyPair.NotFound',
+  snap: 'InvalidSnapshot.NotFound',
+  ami: 'InvalidAMIID.NotFound',
 };
 
 function resources(call: Call): Tagged[] {
@@ -55,10 +66,7 @@ const MAX_TAGS = 50;
 export const createTags: Operation = (call) => {
   const targets = resources(call);
   const newTags = readTags(call.parameters);
-  authorize(
-    call,
-    ...targets.map((one) => ({ resource: `${one.type}/${one.arnName ?? one.id}`, tags: one.tags, newTags })),
-  );
+  authorize(call, ...targets.map((one) => ({ ...touched(one), newTags })));
   for (const one of targets)
     if (Object.keys({ ...one.tags, ...newTags }).length > MAX_TAGS)
       throw new ServiceError(
@@ -74,7 +82,7 @@ export const createTags: Operation = (call) => {
 /** With a value, a tag goes only when it has that value; without any tag, all go. */
 export const deleteTags: Operation = (call) => {
   const targets = resources(call);
-  authorize(call, ...targets.map((one) => ({ resource: `${one.type}/${one.arnName ?? one.id}`, tags: one.tags })));
+  authorize(call, ...targets.map(touched));
   const wanted = call.parameters
     .structures('Tag')
     .map((tag) => ({ key: tag.required('Key'), value: tag.get('Value') }));

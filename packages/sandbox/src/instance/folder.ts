@@ -3,10 +3,11 @@
  * root. Every process carries HOSTARK_SANDBOX_MACHINE in its environment, by which all of them are found again.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { startFirstProcess } from './first-process.ts';
 import { loginArguments, loginEnvironment } from './login.ts';
-import type { Machine, MachineCommand, MachineOptions } from './machine.ts';
+import type { Machine, MachineCommand, MachineOptions, MachineVolume } from './machine.ts';
 import { PROGRAM_PATH } from './programs.ts';
 import { FOLDER_INIT } from './scripts.ts';
 
@@ -23,6 +24,7 @@ export async function bootFolder(options: MachineOptions): Promise<Machine> {
     SANDBOX_ROOT: root,
     TMPDIR: `${root}/tmp`,
   };
+  for (const volume of options.volumes.slice(1)) link(root, volume);
   const machine = await startFirstProcess(
     ['/bin/sh', '-c', FOLDER_INIT, 'init', root],
     { ...environment, PATH: `${root}/opt/sandbox/bin:${PROGRAM_PATH}`, HOME: `${root}/root`, LANG: 'C.UTF-8' },
@@ -47,8 +49,37 @@ export async function bootFolder(options: MachineOptions): Promise<Machine> {
       const env = loginEnvironment(command, environment, root);
       return spawn(file, args, { cwd: root, env, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
     },
+    attach: async (volume) => link(root, volume),
+    detach: async (mountPath) => {
+      unlinkSync(`${root}${mountPath}`);
+      return true;
+    },
+    pause: async () => toAll(mark, machine.pid, 'SIGSTOP'),
+    resume: async () => toAll(mark, machine.pid, 'SIGCONT'),
     kill,
   };
+}
+
+/** There is nothing to mount with: the volume's place is a link to its directory. */
+function link(root: string, { directory, mountPath }: MachineVolume): void {
+  const place = `${root}${mountPath}`;
+  mkdirSync(dirname(place), { recursive: true });
+  const found = lstatSync(place, { throwIfNoEntry: false });
+  if (found?.isSymbolicLink()) unlinkSync(place);
+  else if (found) rmdirSync(place); // the empty mount point of a machine with namespaces
+  symlinkSync(directory, place);
+}
+
+/** Signals every process of the machine but its first. */
+function toAll(mark: string, first: number, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  for (const pid of marked(mark)) {
+    if (pid === first) continue;
+    try {
+      process.kill(pid, signal);
+    } catch {
+      // already gone
+    }
+  }
 }
 
 function killQuietly(pid: number): void {

@@ -59,6 +59,14 @@ export interface Machine {
   readonly exited: Promise<void>;
   /** Starts a process inside, as leader of a process group of its own, with three pipes. */
   spawn(command: MachineCommand): ChildProcess;
+  /** Makes a directory appear in the running machine: mounted there, or in a 'folder' machine as a link. */
+  attach(volume: MachineVolume): Promise<void>;
+  /** Takes it away again. False when programs have files open there; `force` takes it away from them. */
+  detach(mountPath: string, force: boolean): Promise<boolean>;
+  /** Stops every process but the first (SIGSTOP), so that nothing writes while volumes are copied. */
+  pause(): Promise<void>;
+  /** Lets them go on. */
+  resume(): Promise<void>;
   /** Ends every process of the machine at once (SIGKILL). May be called again. */
   kill(): void;
 }

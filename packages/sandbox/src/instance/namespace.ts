@@ -2,12 +2,18 @@
  * Machines in Linux namespaces, made with util-linux: `unshare` boots, `nsenter` enters. Processes have their own
  * root directory, mounts, process ids and host name; the network is this system's loopback.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
 import { startFirstProcess } from './first-process.ts';
 import { loginArguments, loginEnvironment } from './login.ts';
-import { LOGIN_USERS, type Machine, type MachineCommand, type MachineOptions } from './machine.ts';
+import { LOGIN_USERS, type Machine, type MachineCommand, type MachineOptions, type MachineVolume } from './machine.ts';
 import { findProgram, PROGRAM_PATH } from './programs.ts';
-import { NAMESPACE_BOOT, NAMESPACE_INIT } from './scripts.ts';
+import { NAMESPACE_BOOT, NAMESPACE_ENTER, NAMESPACE_INIT, VOLUME_ATTACH, VOLUME_DETACH } from './scripts.ts';
+
+const execute = promisify(execFile);
+
+/** Status of umount(8) when it failed, as it does with open files below. */
+const UMOUNT_FAILED = 32;
 
 export async function bootNamespace(options: MachineOptions): Promise<Machine> {
   const unshare = required('unshare');
@@ -29,6 +35,7 @@ export async function bootNamespace(options: MachineOptions): Promise<Machine> {
       PATH: `/opt/sandbox/bin:${PROGRAM_PATH}`,
       HOME: '/root',
       LANG: 'C.UTF-8',
+      MACHINE_ENTER: NAMESPACE_ENTER,
       MACHINE_INIT: NAMESPACE_INIT,
       ...(elevate === null ? {} : { ELEVATE: elevate }),
       ...(ownUsers ? {} : { REAL_ROOT: 'yes' }),
@@ -40,26 +47,60 @@ export async function bootNamespace(options: MachineOptions): Promise<Machine> {
     ...['--target', String(machine.pid), '--mount', '--uts', '--ipc', '--pid', '--root'],
     ...(ownUsers ? ['--user', '--preserve-credentials'] : []),
   ];
+  /** Where the machine was made: `unshare` waits there for its end, with the whole system in sight. */
+  const outside = async (script: string, ...args: readonly string[]): Promise<void> => {
+    const target = ['--target', String(machine.child.pid), '--mount'];
+    const users = ownUsers ? ['--user', '--preserve-credentials'] : [];
+    const program = ['/bin/sh', '-c', script, 'volume', root.directory, ...args];
+    await execute(nsenter, [...target, ...users, '--', ...program], { cwd: '/', env: { PATH: PROGRAM_PATH } });
+  };
+  const login = (command: MachineCommand): ChildProcess => {
+    const id = String(LOGIN_USERS[command.user]?.id ?? 0);
+    const identity = ownUsers ? [] : ['--setuid', id, '--setgid', id];
+    return spawn(nsenter, [...enter, ...identity, '--', ...loginArguments(command)], {
+      cwd: '/',
+      env: loginEnvironment(command, options.environment, ''),
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+  };
+  // From within: the kernel sends it to every process of the process-id namespace but the first and the sender.
+  const everyone = (name: 'STOP' | 'CONT'): Promise<void> =>
+    ended(login({ user: 'root', command: `kill -${name} -1`, terminal: null }));
   return {
     id: options.id,
     mode: options.mode,
     pid: machine.pid,
     exited: machine.exited,
-    spawn: (command: MachineCommand): ChildProcess => {
-      const id = String(LOGIN_USERS[command.user]?.id ?? 0);
-      const identity = ownUsers ? [] : ['--setuid', id, '--setgid', id];
-      return spawn(nsenter, [...enter, ...identity, '--', ...loginArguments(command)], {
-        cwd: '/',
-        env: loginEnvironment(command, options.environment, ''),
-        detached: true,
-        stdio: ['pipe', 'pipe', 'pipe'],
-      });
+    spawn: login,
+    attach: (volume: MachineVolume) => outside(VOLUME_ATTACH, volume.directory, volume.mountPath),
+    detach: async (mountPath, force) => {
+      try {
+        await outside(VOLUME_DETACH, mountPath, force ? '-l' : '');
+        return true;
+      } catch (error) {
+        if ((error as { code?: unknown }).code === UMOUNT_FAILED) return false;
+        throw error;
+      }
     },
+    pause: () => everyone('STOP'),
+    resume: () => everyone('CONT'),
     kill: () => {
       // The end of process 1 is, by the kernel, the end of its whole process-id namespace; unshare then reports it.
       signal(machine.pid, machine.child);
     },
   };
+}
+
+/** Resolves at the end of a process, whatever its status: there may be nobody to signal. */
+function ended(child: ChildProcess): Promise<void> {
+  child.stdin?.end();
+  child.stdout?.resume();
+  child.stderr?.resume();
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', () => resolve());
+  });
 }
 
 function signal(pid: number, child: ChildProcess): void {

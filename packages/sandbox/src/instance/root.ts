@@ -3,18 +3,21 @@
  * sees this system's /usr through read-only mounts, a folder machine runs them where they are.
  */
 import {
+  appendFileSync,
   chmodSync,
   chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
+  readFileSync,
   readlinkSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { LOGIN_USERS, type MachineMode } from './machine.ts';
-import { SUDO } from './scripts.ts';
+import { FSFREEZE, SUDO } from './scripts.ts';
 
 export interface RootOptions {
   readonly directory: string;
@@ -52,10 +55,38 @@ export function makeRoot(o: RootOptions): void {
   for (const [name, text] of Object.entries(etcFiles(o))) writeFileSync(at(`etc/${name}`), text);
   chmodSync(at('etc/shadow'), 0o600);
   copyOfThisSystem(o.directory);
-  writeFileSync(at('opt/sandbox/bin/sudo'), SUDO);
-  chmodSync(at('opt/sandbox/bin/sudo'), 0o755);
+  writeStandIns(o.directory);
   if (o.bootScript !== undefined) writeFileSync(at('var/lib/cloud/user-data.sh'), o.bootScript, { mode: 0o700 });
   for (const { id, home } of Object.values(LOGIN_USERS)) makeHome(at(home), o, id);
+}
+
+/** The programs by which a machine differs from a real one; written at every boot, so that each root volume has them. */
+export function writeStandIns(directory: string): void {
+  const bin = join(directory, 'opt/sandbox/bin');
+  mkdirSync(bin, { recursive: true });
+  for (const [name, text] of Object.entries({ sudo: SUDO, fsfreeze: FSFREEZE })) {
+    writeFileSync(join(bin, name), text);
+    chmodSync(join(bin, name), 0o755);
+  }
+}
+
+/** What cloud-init does when a root volume wakes up as another instance: name, host key, login keys, user data. */
+export function adoptRoot(o: RootOptions): void {
+  const at = (path: string): string => join(o.directory, path);
+  for (const path of DIRECTORIES) mkdirSync(at(path), { recursive: true });
+  writeStandIns(o.directory);
+  const files = etcFiles(o);
+  for (const name of ['hostname', 'hosts', 'ssh/ssh_host_ed25519_key.pub'])
+    writeFileSync(at(`etc/${name}`), files[name] ?? '');
+  for (const name of ['user-data.sh', 'user-data.done']) rmSync(at(`var/lib/cloud/${name}`), { force: true });
+  if (o.bootScript !== undefined) writeFileSync(at('var/lib/cloud/user-data.sh'), o.bootScript, { mode: 0o700 });
+  for (const { home } of Object.values(LOGIN_USERS)) {
+    const keys = at(`${home}/.ssh/authorized_keys`);
+    if (!existsSync(keys)) continue;
+    const known = readFileSync(keys, 'utf8').split('\n');
+    const fresh = o.authorizedKeys.map((key) => key.trim()).filter((key) => !known.includes(key));
+    appendFileSync(keys, fresh.map((key) => `${key}\n`).join(''));
+  }
 }
 
 function makeHome(home: string, o: RootOptions, id: number): void {

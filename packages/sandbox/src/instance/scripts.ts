@@ -6,14 +6,26 @@
  */
 
 /**
+ * Makes a mount point ($1) inside the root and prints where it lies. A link in the root volume must not lead out of it,
+ * so the machine's own root resolves the path. Needs $root.
+ */
+const PLACE = `
+place() { chroot "$root" /bin/sh -c 'mkdir -p "$1" && readlink -f "$1"' place "$1"; }
+`;
+
+/**
  * First stage of a namespace machine: builds the root from the root volume ($1, with host name $2), this
  * system's read-only programs, and further volumes ($3 $4, $5 $6 ...: directory, path inside); then moves into it.
  * $ELEVATE, when set, is a `setpriv` to be put where `sudo` finds it: on a file system that exists inside alone.
  * $REAL_ROOT is set where root inside is this system's root: then nothing of this system may stay writable, neither
  * its programs, with what is mounted below them, nor the kernel's settings; else the machine does not start.
+ *
+ * The second stage moves into a mount namespace of its own that follows this one: `unshare` stays here, where the
+ * whole system is still in sight, and what is mounted below the root here later appears there (VOLUME_ATTACH).
  */
 export const NAMESPACE_BOOT: string = `
 set -eu
+${PLACE}
 read -r pid rest </proc/self/stat   # the old /proc still counts as the sandbox does
 echo "pid $pid" >&3
 root=$1; name=$2; shift 2
@@ -65,21 +77,51 @@ if [ -n "\${ELEVATE:-}" ]; then
   cp "$ELEVATE" "$root/run/sandbox/elevate"
   chmod 4755 "$root/run/sandbox/elevate"
 fi
+# The real fsfreeze would freeze this system's file system below the volume.
+for d in /usr/sbin /usr/bin /sbin /bin; do
+  if [ -e "$root$d/fsfreeze" ] && [ ! -L "$root$d" ]; then
+    mount --bind "$root/opt/sandbox/bin/fsfreeze" "$root$d/fsfreeze"
+    mount -o remount,bind,ro "$root$d/fsfreeze"
+  fi
+done
 while [ $# -gt 1 ]; do
-  mkdir -p "$root$2"
-  mount --bind "$1" "$root$2"
+  mount --bind "$1" "$root$(place "$2")"
   shift 2
 done
 hostname "$name" 2>/dev/null || :
+mount --make-shared "$root"
 cd "$root"
+exec unshare --mount --propagation slave /bin/sh -c "$MACHINE_ENTER" enter
+`;
+
+/** Between the stages: leaves everything behind that is not the machine's. Starts in the new root. */
+export const NAMESPACE_ENTER: string = `
+set -eu
 pivot_root . run/oldroot
 cd /
 umount -l /run/oldroot
 rmdir /run/oldroot
-unset ELEVATE REAL_ROOT
+unset ELEVATE REAL_ROOT MACHINE_ENTER
 shell=/bin/sh
 [ -x /bin/bash ] && shell=/bin/bash   # collects the dead children that it inherits as process 1
 exec "$shell" -c "$MACHINE_INIT" init
+`;
+
+/** Mounts directory $2 at $3 of the machine with root $1; runs in the outer of its two mount namespaces. */
+export const VOLUME_ATTACH: string = `
+set -eu
+${PLACE}
+root=$1
+mount --bind "$2" "$root$(place "$3")"
+`;
+
+/** Takes away what is mounted at $2 of the machine with root $1; $3 may be \`-l\`. Status 32 when it is busy. */
+export const VOLUME_DETACH: string = `
+set -eu
+${PLACE}
+root=$1
+at=$root$(place "$2")
+umount $3 "$at"
 `;
 
 /** Runs user data once in a machine's life; its output goes to the console. Needs $data, the machine's directory for it. */
@@ -157,4 +199,52 @@ if [ -x /run/sandbox/elevate ] && [ "$(id -u)" != "$id" ]; then
   exec /run/sandbox/elevate --reuid="$id" --regid="$id" --init-groups -- "$@"
 fi
 exec "$@"
+`;
+
+/**
+ * Stand-in for fsfreeze(8): keeps a list of what is frozen, with the program's own answers and errors, and does not
+ * hold up writers: a volume of the sandbox is a folder of this system's file system. Snapshots stop all processes of
+ * the machine while they copy, so they are of one moment either way. The log tells who froze what, and when.
+ */
+export const FSFREEZE: string = `#!/bin/sh
+# Hostark sandbox: stands in for fsfreeze; records and does not block.
+fail() { echo "fsfreeze: $*" >&2; exit 1; }
+action=
+point=
+while [ $# -gt 0 ]; do
+  case $1 in
+    -f|--freeze) [ -z "$action" ] || fail "mutually exclusive arguments: --freeze --unfreeze"; action=freeze ;;
+    -u|--unfreeze) [ -z "$action" ] || fail "mutually exclusive arguments: --freeze --unfreeze"; action=unfreeze ;;
+    -h|--help) echo "Usage: fsfreeze [options] <mountpoint>"; exit 0 ;;
+    -V|--version) echo "fsfreeze from the Hostark sandbox"; exit 0 ;;
+    --) ;;
+    -*) fail "unrecognized option '$1'" ;;
+    *) [ -z "$point" ] || fail "unexpected number of arguments"; point=$1 ;;
+  esac
+  shift
+done
+[ -n "$action" ] || fail "neither --freeze or --unfreeze specified"
+[ -n "$point" ] || fail "no filename specified"
+[ -e "$point" ] || fail "cannot open $point: No such file or directory"
+[ -d "$point" ] || fail "$point: is not a directory"
+state=\${SANDBOX_ROOT:-}/run/sandbox/frozen
+[ -w "$state" ] || fail "$point: $action failed: Operation not permitted"
+if [ -n "\${SANDBOX_ROOT:-}" ]; then
+  mount=$(cd "$point" && pwd)
+  mount=\${mount#"$SANDBOX_ROOT"}
+  mount=/$(echo "\${mount#/}" | grep -o '^mnt/[^/]*')
+else
+  mount=$(stat -c %m "$point")
+  case $(stat -f -c %T "$point") in
+    tmpfs|proc|sysfs|devpts|cgroup*) fail "$point: $action failed: Operation not supported" ;;
+  esac
+fi
+record=$state/$(printf %s "$mount" | sed 's/%/%25/g; s,/,%2F,g')
+if [ "$action" = freeze ]; then
+  ( set -C; : >"$record" ) 2>/dev/null || fail "$point: freeze failed: Device or resource busy"
+else
+  [ -e "$record" ] || fail "$point: unfreeze failed: Invalid argument"
+  rm "$record"
+fi
+echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $action $mount" >>"$state/log"
 `;
