@@ -5,7 +5,7 @@ import { awsStatus, redirectRegion } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
 
 /** Returns the region where the bucket is. Throws 'no-repository' when there is no such bucket. */
-export async function regionOfBucket(clients: AwsClients, bucket: string): Promise<string> {
+export async function locateBucket(clients: AwsClients, bucket: string): Promise<string> {
   const { HeadBucketCommand } = await import('@aws-sdk/client-s3');
   const s3 = await clients.s3();
   try {
@@ -23,5 +23,5 @@ export async function regionOfBucket(clients: AwsClients, bucket: string): Promi
 
 /** Returns a client for the region where the bucket is. Throws 'no-repository' when there is no such bucket. */
 export async function clientForBucket(clients: AwsClients, bucket: string): Promise<S3Client> {
-  return await clients.s3(await regionOfBucket(clients, bucket));
+  return await clients.s3(await locateBucket(clients, bucket));
 }

@@ -10,7 +10,7 @@ export * from './bucket.ts';
 export { type AuditOptions, type BucketAuditPlan, planBucketAudit, runBucketAudit } from './bucket-audit.ts';
 export { BUCKET_CHECKS, type BucketCheck, type BucketDeviation } from './bucket-checks.ts';
 export type { BucketChoices } from './bucket-choices.ts';
-export { regionOfBucket } from './bucket-client.ts';
+export { locateBucket } from './bucket-client.ts';
 export * from './bucket-contents.ts';
 export { BUCKET_CLASSES, type BucketClass } from './bucket-lifecycle.ts';
 export * from './bucket-name.ts';

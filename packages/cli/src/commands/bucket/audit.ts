@@ -1,5 +1,5 @@
 /** `hostark bucket audit NAME`: what is off about a bucket; with --fix it is mended. Exit 22 while something is off. */
-import { type BucketDeviation, planBucket, planBucketAudit, regionOfBucket, runBucketAudit } from '@hostark/cloud';
+import { type BucketDeviation, locateBucket, planBucket, planBucketAudit, runBucketAudit } from '@hostark/cloud';
 import { HostarkError } from '@hostark/protocol';
 import { type CloudFlags, withCloud } from '../../hosts/cloud.ts';
 import { confirm } from '../../terminal/confirm.ts';
@@ -15,7 +15,7 @@ interface AuditFlags extends CloudFlags {
 export const audit: CommandCode<AuditFlags> = async (context, flags, [name]) => {
   const { out } = context;
   return withCloud(context, flags, async (cloud) => {
-    const region = await regionOfBucket(cloud.clients, name!);
+    const region = await locateBucket(cloud.clients, name!);
     const plan = await planBucket(cloud.clients, { name: name!, region });
     const options = { signal: cloud.signal, allowedPrincipals: flags.allowPrincipal ?? [] };
     const before = await planBucketAudit(cloud.clients, plan, options);

@@ -1,5 +1,5 @@
 /** `hostark bucket show NAME`: what is set on a bucket, and what it holds. */
-import { auditBucket, planBucket, regionOfBucket, showBucket } from '@hostark/cloud';
+import { auditBucket, locateBucket, planBucket, showBucket } from '@hostark/cloud';
 import { isHostarkError } from '@hostark/protocol';
 import { type CloudFlags, withCloud } from '../../hosts/cloud.ts';
 import { formatBytes, plural } from '../../terminal/format.ts';
@@ -8,7 +8,7 @@ import type { CommandCode } from '../../tree/command.ts';
 export const show: CommandCode<CloudFlags> = async (context, flags, [name]) => {
   const { out } = context;
   return withCloud(context, flags, async (cloud) => {
-    const region = await regionOfBucket(cloud.clients, name!).catch((error: unknown) => {
+    const region = await locateBucket(cloud.clients, name!).catch((error: unknown) => {
       if (isHostarkError(error, 'no-repository')) return null;
       throw error;
     });
