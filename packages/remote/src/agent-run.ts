@@ -16,6 +16,14 @@ import type { ExecResult, Session } from './session.ts';
 import { BECOME_ROOT, quote } from './shell.ts';
 import { Tail } from './streams.ts';
 
+/** How the agent stands behind the host's own work. */
+export interface AgentPriority {
+  /** nice(1): 0 as everything else, 19 behind everything. Default 10. */
+  readonly cpu?: number;
+  /** ionice(1): the idle class waits until nobody else wants the disk. Default best-effort, at its lowest level. */
+  readonly io?: 'none' | 'best-effort' | 'idle';
+}
+
 export interface AgentRunOptions {
   readonly onEvent?: (event: OperationEvent) => void;
   /** Chunks of the manifest, in order, when the job asks for one. */
@@ -26,8 +34,8 @@ export interface AgentRunOptions {
   readonly signal?: AbortSignal;
   /** Default 10,000. */
   readonly graceMs?: number;
-  /** CPU and disk niceness on the host; default true. */
-  readonly nice?: boolean;
+  /** CPU and disk niceness on the host; default true: behind everything else, but not starved. */
+  readonly nice?: boolean | AgentPriority;
   /** Whether to run as root where the login user may (`sudo -n`); default true. */
   readonly root?: boolean;
   /** A shell command instead of `<agentPath>/bin/node <agentPath>/main.js agent`. Never holds a secret. */
@@ -112,14 +120,27 @@ function commandLine(agentPath: string, options: AgentRunOptions): string {
     ...(options.nice === false ? [] : ['$nice']),
     command,
   ];
-  const setUp = [...(options.root === false ? [] : [BECOME_ROOT]), ...(options.nice === false ? [] : [NICE])];
+  const setUp = [
+    ...(options.root === false ? [] : [BECOME_ROOT]),
+    ...(options.nice === false ? [] : [niceScript(options.nice)]),
+  ];
   return [...setUp, `exec ${words.join(' ')}`].join('\n');
 }
 
-/** Class 2 is best effort, level 7 its lowest; the idle class would starve a backup on a busy disk. */
-const NICE = `nice=
-command -v nice >/dev/null 2>&1 && nice="nice -n 10"
-command -v ionice >/dev/null 2>&1 && ionice -c 2 -n 7 true 2>/dev/null && nice="$nice ionice -c 2 -n 7"`;
+/** ionice's classes: 2 is best effort, level 7 its lowest; the idle class, 3, would starve a backup on a busy disk. */
+const IO_CLASS = { none: null, 'best-effort': '-c 2 -n 7', idle: '-c 3' } as const;
+
+/** Sets `$nice`; a host without the programs goes without. */
+function niceScript(nice: AgentRunOptions['nice']): string {
+  const { cpu = 10, io = 'best-effort' } = typeof nice === 'object' ? nice : {};
+  const level = Math.min(19, Math.max(0, Math.trunc(cpu)));
+  const lines = ['nice='];
+  if (level > 0) lines.push(`command -v nice >/dev/null 2>&1 && nice="nice -n ${level}"`);
+  const words = IO_CLASS[io];
+  if (words !== null)
+    lines.push(`command -v ionice >/dev/null 2>&1 && ionice ${words} true 2>/dev/null && nice="$nice ionice ${words}"`);
+  return lines.join('\n');
+}
 
 async function* jobThenWait(job: AgentJob, asked: Promise<void>): AsyncGenerator<Uint8Array> {
   yield Buffer.from(`${JSON.stringify(job)}\n`);

@@ -12,6 +12,8 @@ export interface HostStore {
   readonly host: string;
   readonly bucket: string;
   readonly prefix: string;
+  /** Of the bucket, where it is known to be another than that of the clients. */
+  readonly region?: string;
 }
 
 /** Returns the prefix of a host's repository in its bucket, with a slash at the end. */
@@ -33,7 +35,7 @@ export function storeOf(host: Host): HostStore {
 export function repositoryLocation(cloud: Cloud, store: HostStore): string {
   const endpoint =
     cloud.clients.endpoint ??
-    `https://s3.${cloud.clients.region}.amazonaws.com${cloud.clients.partition === 'aws-cn' ? '.cn' : ''}`;
+    `https://s3.${store.region ?? cloud.clients.region}.amazonaws.com${cloud.clients.partition === 'aws-cn' ? '.cn' : ''}`;
   return `s3:${endpoint.replace(/\/$/, '')}/${store.bucket}/${store.prefix.replace(/\/$/, '')}`;
 }
 
@@ -48,22 +50,26 @@ function secretName({ bucket, prefix }: HostStore): string {
 export async function createAccess(cloud: Cloud, store: HostStore): Promise<RepositoryAccess> {
   const name = secretName(store);
   const password = (await cloud.secrets.read(name)) ?? (await cloud.secrets.keep(name, newPassword()));
-  return { location: repositoryLocation(cloud, store), password, region: cloud.clients.region };
+  return { location: repositoryLocation(cloud, store), password, region: store.region ?? cloud.clients.region };
+}
+
+/** Returns access as this machine knows it, or null where it has made no repository. Creates nothing. */
+export async function knownAccess(cloud: Cloud, store: HostStore): Promise<RepositoryAccess | null> {
+  const password = await cloud.secrets.read(secretName(store));
+  return password === null
+    ? null
+    : { location: repositoryLocation(cloud, store), password, region: store.region ?? cloud.clients.region };
 }
 
 /** Returns access to an existing repository. Throws 'wrong-password' if this machine has no password for it. */
 export async function existingAccess(cloud: Cloud, store: HostStore): Promise<RepositoryAccess> {
-  const password = await cloud.secrets.read(secretName(store));
-  if (password === null) {
-    throw new HostarkError(
-      'wrong-password',
-      `this machine has no password for the backups of ${store.host} in ${store.bucket}`,
-      {
-        hint: 'run this on the machine that made the backups, or use `hostark restore -r s3:…` with the recovery key',
-      },
-    );
-  }
-  return { location: repositoryLocation(cloud, store), password, region: cloud.clients.region };
+  const access = await knownAccess(cloud, store);
+  if (access !== null) return access;
+  throw new HostarkError(
+    'wrong-password',
+    `this machine has no password for the backups of ${store.host} in ${store.bucket}`,
+    { hint: 'run this on the machine that made the backups, or give --recovery-key-file FILE' },
+  );
 }
 
 /** 160 random bits in groups of eight, without letters that look alike (Crockford's base 32). */

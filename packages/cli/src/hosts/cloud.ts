@@ -90,6 +90,11 @@ export async function withCloud<T>(
 }
 
 function showCloudEvent({ out }: CommandContext, event: CloudEvent): void {
+  if (event.type === 'output') {
+    out.data({ message_type: 'output', source: event.source, line: event.line });
+    out.say(`${event.source}: ${event.line}`);
+    return;
+  }
   if (event.type !== 'step') {
     out.event(event);
     return;

@@ -1,15 +1,35 @@
 /** Backs up a host: logs in, brings the agent, runs the backup there. Used by `protect` and the demo. */
 import { type Host, showHost } from '@hostark/cloud';
-import type { BackupJob } from '@hostark/protocol';
-import { createAccess, storeOf } from './access.ts';
+import type { BackupJob, RepositoryAccess } from '@hostark/protocol';
+import type { AgentPriority, AgentRunOptions } from '@hostark/remote';
+import { createAccess, newPassword, storeOf } from './access.ts';
 import { agentArchive, installAgent, logIn, type RemoteAgent } from './agent.ts';
 import type { Cloud } from './cloud.ts';
 import { ensureRepository } from './host-repository.ts';
 
-export interface ProtectRequest {
+/** What is saved of a host, and how. Everything but `targets`, or `stream` instead of them, may be left out. */
+export interface ProtectRequest
+  extends Partial<
+    Pick<
+      BackupJob,
+      | 'stream'
+      | 'excludes'
+      | 'iexcludes'
+      | 'excludeLargerThan'
+      | 'excludeCaches'
+      | 'excludeIfPresent'
+      | 'oneFileSystem'
+      | 'tags'
+      | 'hooks'
+      | 'freeze'
+      | 'rates'
+      | 'workers'
+    >
+  > {
+  /** Absolute paths on the host. */
   readonly targets: readonly string[];
-  readonly excludes?: readonly string[];
-  readonly tags?: readonly string[];
+  /** Of the agent and what it starts. */
+  readonly priority?: AgentPriority;
   /** Told before the key is added to the repository: it must be lost neither with a kill nor with a backup that fails. */
   readonly onRecoveryKey?: (key: string) => void;
 }
@@ -22,6 +42,8 @@ export interface ProtectReport {
   /** Requests that the agent sent to the bucket, by operation. */
   readonly requests: Readonly<Record<string, number>>;
   readonly bytesUploaded: number;
+  /** What was wrong with the command after the backup; null when there was none, or nothing was. */
+  readonly postFailure: string | null;
   /** A second password for the repository, only when this backup created it. To be shown once, then forgotten. */
   readonly recoveryKey: string | null;
 }
@@ -53,15 +75,43 @@ export async function runBackup(
 ): Promise<ProtectReport> {
   const access = await createAccess(cloud, storeOf(host));
   const recoveryKey = await ensureRepository(cloud, access, (key) => request.onRecoveryKey?.(key));
-  const job: BackupJob = {
-    schema: 1,
-    kind: 'backup',
-    repository: access,
-    targets: [...request.targets],
-    excludes: [...(request.excludes ?? [])],
-    tags: [...(request.tags ?? [])],
-    host: host.name,
-  };
-  const { result } = await agent.run(job, { onEvent: cloud.onEvent, signal: cloud.signal });
+  const { result } = await agent.run(backupJob(access, host, request), runOptions(cloud, request));
   return { ...(result as unknown as Omit<ProtectReport, 'recoveryKey'>), recoveryKey };
 }
+
+/** What a backup would save, found by the agent without writing anything: the summary of a run that is not made. */
+export type RehearsalReport = Pick<ProtectReport, 'errorCount' | 'summary'>;
+
+/** Has the agent read everything and write nothing. No command before or after runs, and nothing is frozen. */
+export async function rehearseBackup(
+  cloud: Cloud,
+  agent: RemoteAgent,
+  host: Host,
+  request: ProtectRequest,
+  access: RepositoryAccess | null,
+): Promise<RehearsalReport> {
+  const job = backupJob(access ?? { location: 'memory', password: newPassword() }, host, request);
+  const rehearsal = { ...job, dryRun: true, noRepository: access === null };
+  const { result } = await agent.run(rehearsal, runOptions(cloud, request));
+  const { errorCount, summary } = result as unknown as RehearsalReport;
+  return { errorCount, summary };
+}
+
+function backupJob(repository: RepositoryAccess, host: Host, request: ProtectRequest): BackupJob {
+  const { targets, priority: _here, onRecoveryKey: _too, ...more } = request;
+  return { schema: 1, kind: 'backup', repository, targets: [...targets], host: host.name, ...more };
+}
+
+/** A stop waits for the command after the backup: what was halted before must be started again. */
+function runOptions(cloud: Cloud, { hooks, priority }: ProtectRequest): AgentRunOptions {
+  const postMs = hooks?.post === undefined ? 0 : hooks.timeoutSeconds * 1000;
+  return {
+    onEvent: cloud.onEvent,
+    signal: cloud.signal,
+    graceMs: GRACE_MS + postMs,
+    ...(priority === undefined ? {} : { nice: priority }),
+  };
+}
+
+/** An agent that is asked to stop uploads what it has read so far. */
+const GRACE_MS = 30_000;

@@ -3,19 +3,52 @@ import { type Command, Option } from 'commander';
 import { addCommand, collect, type Runner } from './command.ts';
 import { cloudFlags, launchFlags } from './flags.ts';
 
+const PROTECT_HELP = `
+Commands run as root by bash, else sh. --post finds in its environment: HOSTARK_STATUS (ok, incomplete, failed,
+interrupted, pre-failed), HOSTARK_SNAPSHOT (the id, if there is one), HOSTARK_ERROR (a code), HOSTARK_HOST.
+They travel encrypted and are no arguments on the host, but they are on this machine: let them read passwords from
+files of the host, such as ~/.pgpass or /etc/mysql/debian.cnf. --limit-upload and --limit-download hold for the agent.
+
+Examples:
+  $ hostark protect web /etc /home --exclude '*.tmp' --tag nightly
+  $ hostark protect db --stdin-from-command 'pg_dumpall -h /run/postgresql' --stdin-filename db.sql
+  $ hostark protect app /srv --pre 'systemctl stop app' --post 'systemctl start app' --hook-timeout 2m`;
+
 /** Adds `protect` and `recover`. */
 export function addRecoveryCommands(program: Command, runner: Runner): void {
-  cloudFlags(
+  const protect = cloudFlags(
     addCommand(
       program,
       runner,
-      'protect <host> <paths...>',
-      'back up paths of a host, on the host, over SSH',
+      'protect <host> [paths...]',
+      'back up paths of a host, or what a command there prints, on the host',
       async () => (await import('../commands/protect.ts')).protect,
     ),
-  )
-    .option('-e, --exclude <pattern>', 'leave out what matches (repeatable)', collect)
-    .option('--tag <tag,...>', 'tag the snapshot (repeatable)', collect);
+  );
+  excludeFlags(protect)
+    .option('--exclude-larger-than <size>', 'leave out files larger than this, e.g. 100M')
+    .option('--exclude-caches', 'leave out folders with a CACHEDIR.TAG')
+    .option('--exclude-if-present <file[:header]>', 'leave out folders that hold this file (repeatable)', collect)
+    .option('-x, --one-file-system', 'stay on the file systems of the given paths')
+    .option('--tag <tag,...>', 'tag the snapshot (repeatable)', collect)
+    .option('--pre <command>', 'run this on the host first; no backup if it fails')
+    .option('--post <command>', 'run this on the host afterwards, whatever happened')
+    .option('--hook-timeout <duration>', 'end --pre and --post after this long', '5m')
+    .option('--stdin-from-command <command>', 'save what this prints on the host, instead of paths')
+    .option('--stdin-filename <name>', 'file name of what it prints', 'stdin')
+    .option('--freeze <mount>', 'freeze this file system while its files are read: writers wait (repeatable)', collect)
+    .option('--freeze-timeout <duration>', 'thaw after this long, come what may', '1m')
+    .option('--nice <n>', 'CPU priority of the agent, 0 to 19 (default: 10)')
+    .addOption(
+      new Option('--ionice <class>', 'disk priority of the agent (default: best-effort)').choices([
+        'none',
+        'best-effort',
+        'idle',
+      ]),
+    )
+    .option('--read-concurrency <n>', 'worker threads (default: one a core of the host)')
+    .option('-n, --dry-run', 'write nothing, say what would be done; the host is asked what would be saved')
+    .addHelpText('after', PROTECT_HELP);
   launchFlags(
     cloudFlags(
       addCommand(
@@ -39,4 +72,12 @@ export function addRecoveryCommands(program: Command, runner: Runner): void {
         .default('always'),
     )
     .option('-n, --dry-run', 'print the plan only');
+}
+
+function excludeFlags(command: Command): Command {
+  return command
+    .option('-e, --exclude <pattern>', 'leave out what matches (repeatable)', collect)
+    .option('--iexclude <pattern>', 'the same, ignoring case (repeatable)', collect)
+    .option('--exclude-file <file>', 'read --exclude patterns from a file (repeatable)', collect)
+    .option('--iexclude-file <file>', 'read --iexclude patterns from a file (repeatable)', collect);
 }
