@@ -7,11 +7,12 @@ import { expectBucket } from './bucket.ts';
 import type { AwsClients } from './clients.ts';
 import { type CloudPlace, placeOf } from './cloud-place.ts';
 import { consoleHostKeys } from './console-keys.ts';
+import { portOf } from './host.ts';
 import { checkHostName } from './host-name.ts';
 import { listHosts } from './hosts.ts';
 import { describeIdentity, type IdentityPlan, planIdentity } from './identity.ts';
 import { defaultUser } from './images.ts';
-import { describeInstance } from './instance.ts';
+import { addressOf, describeInstance } from './instance.ts';
 import type { Ledger } from './ledger.ts';
 import { checkCidr } from './network.ts';
 import { type AskOptions, callOptions } from './run.ts';
@@ -48,6 +49,9 @@ export interface AdoptPlan {
   readonly instanceType: string;
   readonly zone: string;
   readonly vpc: string;
+  /** Where SSH answers; null when it has no address. */
+  readonly address: string | null;
+  readonly port: number;
   readonly user: string;
   readonly identityFile: string | null;
   readonly via: 'ssh' | 'ssm';
@@ -90,6 +94,8 @@ export async function planAdopt(
     instanceType: instance.InstanceType ?? '',
     zone: instance.Placement?.AvailabilityZone ?? '',
     vpc: instance.VpcId ?? '',
+    address: addressOf(instance),
+    port: portOf(readTags(instance.Tags)),
     user,
     identityFile: request.identityFile ?? null,
     via,

@@ -2,7 +2,7 @@
 import type { Instance } from '@aws-sdk/client-ec2';
 import { type HostRecord, loginKeyFile } from './host-record.ts';
 import { addressOf } from './instance.ts';
-import { readTags, TAG_ADOPTED, TAG_BUCKET, TAG_HOST, TAG_PREFIX, TAG_USER } from './tags.ts';
+import { readTags, TAG_ADOPTED, TAG_BUCKET, TAG_HOST, TAG_PREFIX, TAG_USER, type Tags } from './tags.ts';
 
 export interface Host {
   readonly name: string;
@@ -27,6 +27,10 @@ export interface Host {
   readonly prefix: string | null;
   /** Whether this state directory launched or adopted it. */
   readonly known: boolean;
+  /** Whether it has an address on the internet, elastic or not; those are charged for. */
+  readonly publicAddress: boolean;
+  /** Whether EC2 may end it when it needs the machine. */
+  readonly spot: boolean;
   /** Whether Hostark made the instance, or was told to look after one that ran already. */
   readonly origin: 'launched' | 'adopted';
   /** How it is reached when nothing else is said. */
@@ -43,8 +47,7 @@ export function joinHost(instance: Instance, record: HostRecord | null, region: 
     instanceId: instance.InstanceId ?? '',
     state: instance.State?.Name ?? 'unknown',
     address: addressOf(instance),
-    // A sandbox host shares its address with its neighbours and tells its own port; on AWS nobody sets this tag.
-    port: Number(tags['sandbox:ssh-port'] ?? 22),
+    port: portOf(tags),
     user: own?.user ?? tags[TAG_USER] ?? 'ec2-user',
     privateKeyFile: own === null ? null : (own.identityFile ?? loginKeyFile(stateDirectory, name)),
     hostKeys: own?.hostKeys ?? [],
@@ -56,7 +59,14 @@ export function joinHost(instance: Instance, record: HostRecord | null, region: 
     bucket: own?.bucket ?? tags[TAG_BUCKET] ?? null,
     prefix: own?.prefix ?? tags[TAG_PREFIX] ?? null,
     known: own !== null,
+    publicAddress: instance.PublicIpAddress !== undefined,
+    spot: instance.InstanceLifecycle === 'spot',
     origin: tags[TAG_ADOPTED] === undefined ? 'launched' : 'adopted',
     via: own?.via ?? 'ssh',
   };
+}
+
+/** A sandbox host shares its address with its neighbours and tells its own port; on AWS nobody sets this tag. */
+export function portOf(tags: Tags): number {
+  return Number(tags['sandbox:ssh-port'] ?? 22);
 }

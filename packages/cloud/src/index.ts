@@ -24,6 +24,7 @@ export * from './download.ts';
 export { isLoopback } from './endpoint.ts';
 export * from './events.ts';
 export type { Host } from './host.ts';
+export type { HostRecord } from './host-record.ts';
 export { checkHostName } from './host-name.ts';
 export * from './hosts.ts';
 export { createIdentity, type Identity, type IdentityPlan, type IdentityRequest, planIdentity } from './identity.ts';

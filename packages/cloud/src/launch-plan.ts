@@ -86,7 +86,12 @@ export async function planLaunch(
   const sizeGiB = volumeSize(request.volumeGiB, image);
   const user = request.user ?? (alias === null ? defaultUser(image.Name ?? '') : IMAGE_ALIASES[alias]!.user);
   await rehearseLaunch(clients, { imageId: image.ImageId!, instanceType, subnet: network.subnet }, options);
-  const price = hostPrice({ region: clients.region, instanceType, volumeGiB: sizeGiB });
+  const price = hostPrice({
+    region: clients.region,
+    instanceType,
+    volumes: [{ sizeGiB, type: 'gp3' }],
+    addresses: 1,
+  });
   return {
     kind: 'launch',
     name: request.name,

@@ -7,28 +7,69 @@ import table from './prices.json' with { type: 'json' };
 export const STORAGE_CLASSES = ['STANDARD', 'STANDARD_IA', 'GLACIER_IR', 'DEEP_ARCHIVE'] as const;
 export type StorageClass = (typeof STORAGE_CLASSES)[number];
 
+/** Hours in a month, as AWS's own calculators count: 365 days in 12 parts. */
+const MONTH_HOURS = 730;
+
+/** One thing that a host is charged for, in dollars; null when the price file does not know the type or the region. */
+export interface PricePart {
+  readonly what: string;
+  readonly hourly: number | null;
+  readonly monthly: number | null;
+}
+
 export interface HostPrice {
-  /** Dollars; null when the price file does not know the type or the region. */
-  readonly instanceHourly: number | null;
-  readonly volumeMonthly: number | null;
-  readonly addressHourly: number | null;
+  readonly parts: readonly PricePart[];
+  /** Of the parts that are known; `complete` says whether that is all of them. */
+  readonly hourly: number;
+  readonly monthly: number;
+  readonly complete: boolean;
   readonly asOf: string;
   readonly source: string;
 }
 
-export function hostPrice(host: {
+export interface PricedHost {
   readonly region: string;
   readonly instanceType: string;
-  readonly volumeGiB: number;
-}): HostPrice {
+  readonly volumes: readonly { readonly sizeGiB: number; readonly type: string }[];
+  /** Public IPv4 addresses, elastic or not: they cost the same while they are in use. */
+  readonly addresses: number;
+  /** Spot prices change by the hour: not known. */
+  readonly spot?: boolean;
+}
+
+/** What a host costs while it runs; without traffic, requests, and what it stores in the bucket. */
+export function hostPrice(host: PricedHost): HostPrice {
   const known = host.region === table.region;
-  const hourly = (table.instanceHourly as Readonly<Record<string, number>>)[host.instanceType];
+  const lookup = (rates: Readonly<Record<string, number>>, name: string): number | null =>
+    known ? (rates[name] ?? null) : null;
+  const byHour = (what: string, hourly: number | null): PricePart => ({
+    what,
+    hourly,
+    monthly: hourly === null ? null : hourly * MONTH_HOURS,
+  });
+  const byMonth = (what: string, monthly: number | null): PricePart => ({
+    what,
+    hourly: monthly === null ? null : monthly / MONTH_HOURS,
+    monthly,
+  });
+  const { instanceType, spot = false } = host;
+  const parts = [
+    byHour(
+      spot ? `instance ${instanceType}, spot` : `instance ${instanceType}`,
+      spot ? null : lookup(table.instanceHourly, instanceType),
+    ),
+    ...host.volumes.map(({ sizeGiB, type }) => {
+      const rate = lookup(table.volumeGibMonth, type);
+      return byMonth(`volume ${sizeGiB} GiB ${type}`, rate === null ? null : rate * sizeGiB);
+    }),
+    ...Array.from({ length: host.addresses }, () => byHour('public address', known ? table.publicAddressHourly : null)),
+  ];
   return {
-    instanceHourly: known ? (hourly ?? null) : null,
-    volumeMonthly: known ? table.volumeGibMonth.gp3 * host.volumeGiB : null,
-    addressHourly: known ? table.publicAddressHourly : null,
-    asOf: table.asOf,
-    source: table.source,
+    parts,
+    hourly: parts.reduce((sum, part) => sum + (part.hourly ?? 0), 0),
+    monthly: parts.reduce((sum, part) => sum + (part.monthly ?? 0), 0),
+    complete: parts.every((part) => part.monthly !== null),
+    ...priceSource(),
   };
 }
 

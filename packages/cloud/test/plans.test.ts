@@ -313,12 +313,19 @@ describe('keys of a repository in a bucket', () => {
 
 describe('prices', () => {
   it('are known for the region of the file and null elsewhere', () => {
-    expect(hostPrice({ region: 'us-east-1', instanceType: 't3.small', volumeGiB: 10 })).toMatchObject({
-      instanceHourly: expect.any(Number),
-      volumeMonthly: 0.8,
-    });
-    expect(hostPrice({ region: 'eu-west-1', instanceType: 't3.small', volumeGiB: 10 }).instanceHourly).toBeNull();
-    expect(hostPrice({ region: 'us-east-1', instanceType: 'u-12tb1.metal', volumeGiB: 10 }).instanceHourly).toBeNull();
+    const host = { instanceType: 't3.small', volumes: [{ sizeGiB: 10, type: 'gp3' }], addresses: 1 };
+    const here = hostPrice({ ...host, region: 'us-east-1' });
+    expect(here).toMatchObject({ complete: true, asOf: expect.stringMatching(/^\d{4}-\d\d$/) });
+    expect(here.parts.map(({ what, monthly }) => [what, Number(monthly?.toFixed(2))])).toEqual([
+      ['instance t3.small', 15.18],
+      ['volume 10 GiB gp3', 0.8],
+      ['public address', 3.65],
+    ]);
+    expect(here.monthly).toBeCloseTo(19.63, 2);
+    expect(hostPrice({ ...host, region: 'eu-west-1' })).toMatchObject({ complete: false, monthly: 0 });
+    const odd = hostPrice({ ...host, region: 'us-east-1', instanceType: 'u-12tb1.metal' });
+    expect([odd.parts[0]?.hourly, odd.complete, odd.monthly]).toEqual([null, false, expect.closeTo(4.45)]);
+    expect(hostPrice({ ...host, region: 'us-east-1', spot: true }).complete).toBe(false);
     expect(storageMonthly('us-east-1', 'STANDARD', 100 * 2 ** 30)).toBeCloseTo(2.3);
     expect(downloadCost('us-east-1', 'STANDARD', 2 ** 30, 1_000)).toBeCloseTo(0.0904);
     expect(downloadCost('mars-1', 'STANDARD', 1, 1)).toBeNull();

@@ -1,5 +1,5 @@
 /** What a user may choose about a new host: the same flags for `host launch` and `recover --to new`. */
-import type { LaunchPlan, LaunchRequest } from '@hostark/cloud';
+import type { HostPrice, LaunchPlan, LaunchRequest } from '@hostark/cloud';
 
 export interface LaunchFlags {
   readonly image: string;
@@ -24,11 +24,17 @@ export function launchChoices(
 
 /** The plan for people: what is created, then what it costs. */
 export function launchLines(plan: LaunchPlan): string[] {
-  return [...plan.steps, priceLine(plan)];
+  return [...plan.steps, ...priceLines(plan.price)];
 }
 
-/** What the new host costs, as far as it is known. */
-export function priceLine(plan: LaunchPlan): string {
-  const price = plan.price.instanceHourly;
-  return `${plan.instanceType} in ${plan.network.zone}: ${price === null ? 'price not known' : `$${price} an hour`} (as of ${plan.price.asOf})`;
+/** What a host costs, part by part, as far as it is known. */
+export function priceLines({ parts, hourly, monthly, complete, asOf }: HostPrice): string[] {
+  const line = (what: string, hour: number | null, month: number | null): string =>
+    hour === null || month === null
+      ? `  price not known                      ${what}`
+      : `  $${hour.toFixed(4)} an hour, ${`$${month.toFixed(2)}`.padStart(8)} a month  ${what}`;
+  return [
+    ...parts.map((part) => line(part.what, part.hourly, part.monthly)),
+    line(complete ? `in all (prices of ${asOf})` : `and what is not known (prices of ${asOf})`, hourly, monthly),
+  ];
 }

@@ -1,7 +1,7 @@
 /** `hostark host launch NAME --bucket BUCKET`. */
 import { launchHost, planLaunch } from '@hostark/cloud';
 import { type CloudFlags, withCloud } from '../../hosts/cloud.ts';
-import { type LaunchFlags, launchChoices, launchLines, priceLine } from '../../hosts/launch-flags.ts';
+import { type LaunchFlags, launchChoices, launchLines } from '../../hosts/launch-flags.ts';
 import { publicFacts } from '../../hosts/public-facts.ts';
 import type { CommandCode } from '../../tree/command.ts';
 
@@ -18,7 +18,7 @@ export const launch: CommandCode<CloudFlags & LaunchFlags & { readonly bucket: s
       for (const line of launchLines(plan)) out.print(line);
       return 0;
     }
-    out.say(priceLine(plan));
+    for (const line of launchLines(plan)) out.say(line);
     const host = await launchHost(cloud.clients, plan, cloud);
     out.data({ message_type: 'summary', host: publicFacts(host) });
     out.print(`host ${host.name} runs as ${host.instanceId} at ${host.address}:${host.port}`);
