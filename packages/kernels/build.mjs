@@ -1,5 +1,5 @@
 /**
- * Compiles the modules of assembly/ to WebAssembly and writes src/generated/scan-wasm.ts, one base64 constant each.
+ * Compiles the modules of assembly/ to WebAssembly and writes src/generated/wasm.ts, one base64 constant each.
  * Does nothing when that file is newer than its sources. Run as a program or call `buildKernels`.
  */
 
@@ -9,13 +9,14 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = path.dirname(fileURLToPath(import.meta.url));
 const SOURCES = path.join(ROOT, 'assembly');
-const OUTPUT = path.join(ROOT, 'src/generated/scan-wasm.ts');
+const OUTPUT = path.join(ROOT, 'src/generated/wasm.ts');
 
 /** Constant, source and WebAssembly features of each module. */
 const MODULES = [
   { constant: 'SCALAR_WASM', entry: 'scan.ts', features: [] },
   { constant: 'SIMD_WASM', entry: 'scan-simd.ts', features: ['simd'] },
   { constant: 'RELAXED_SIMD_WASM', entry: 'scan-simd.ts', features: ['simd', 'relaxed-simd'] },
+  { constant: 'SCRYPT_WASM', entry: 'scrypt.ts', features: ['simd'] },
 ];
 
 /** Makes the generated module; returns true when it had to. */

@@ -6,7 +6,7 @@ import { NativeSealer } from './crypto/native-sealer.ts';
 import { NativeSha256 } from './crypto/native-sha256.ts';
 import { PortableSealer } from './crypto/portable-sealer.ts';
 import { PortableSha256, portableSha256 } from './crypto/portable-sha256.ts';
-import { deriveKey } from './crypto/scrypt.ts';
+import { deriveKey, opensslKey } from './crypto/scrypt.ts';
 import type { Sealer, SealingKey } from './crypto/sealer.ts';
 import type { Platform, Sha256 } from './platform.ts';
 import { chooseZstd } from './zstd/zstd.ts';
@@ -35,7 +35,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     sealer: newSealer ?? ((key) => new PortableSealer(key)),
     zstdCompress: (data, level, into) => zstd.compress(data, level, into),
     zstdDecompress: (data, maxSize, into) => zstd.decompress(data, maxSize, into),
-    scrypt: deriveKey,
+    scrypt: native ? deriveKey : opensslKey,
   };
 }
 

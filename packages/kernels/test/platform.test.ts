@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, scryptSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nodePlatform } from '../src/index.ts';
@@ -50,6 +50,24 @@ describe.each([
     expect(platform.randomBytes(33)).toHaveLength(33);
     expect(platform.randomBytes(0)).toHaveLength(0);
     expect(Buffer.compare(platform.randomBytes(16), platform.randomBytes(16))).not.toBe(0);
+  });
+
+  test('derives keys as OpenSSL does, whatever the parameters', async () => {
+    const parameters = fc.record({
+      n: fc.integer({ min: 1, max: 8 }).map((log) => 2 ** log),
+      r: fc.integer({ min: 1, max: 9 }),
+      p: fc.integer({ min: 1, max: 5 }),
+      length: fc.integer({ min: 1, max: 80 }),
+      password: fc.uint8Array({ maxLength: 100 }),
+      salt: fc.uint8Array({ maxLength: 70 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(parameters, async ({ n, r, p, length, password, salt }) => {
+        const key = await platform.scrypt(password, salt, n, r, p, length);
+        expect(Buffer.compare(key, scryptSync(password, salt, length, { N: n, r, p }))).toBe(0);
+      }),
+      { seed: SEED, numRuns: 60 },
+    );
   });
 
   test('derives keys as RFC 7914 section 12 does', async () => {

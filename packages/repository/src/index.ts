@@ -74,7 +74,7 @@ export { type InitOptions, initRepository } from './init.ts';
 export { addKey, type KeyRing, type ListedKey, listKeys, type NewKeyOptions, removeKey } from './keys/add-key.ts';
 export type { KeyFile, ScryptCost } from './keys/key-file.ts';
 export { MAX_KEYS } from './keys/open-key.ts';
-export { calibrateScrypt, type Password } from './keys/password.ts';
+export { KEY_COST, type Password } from './keys/password.ts';
 export { type OpenOptions, openRepository } from './open.ts';
 export { decodeHeader, type PackEntry, readHeader } from './pack/header.ts';
 export { openBlob } from './pack/open-blob.ts';

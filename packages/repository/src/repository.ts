@@ -49,6 +49,12 @@ export class Repository {
     this.sealer = parts.platform.sealer(parts.opened.master);
   }
 
+  /** Returns the same repository behind another backend, with nothing loaded. */
+  through(backend: Backend): Repository {
+    const { platform, config, key, keyId } = this;
+    return new Repository({ backend, platform, config, opened: { id: keyId, master: key } });
+  }
+
   get version(): FormatVersion {
     return this.config.version;
   }

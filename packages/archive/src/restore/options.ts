@@ -30,6 +30,8 @@ export interface RestoreOptions extends FilterPatterns {
   readonly workers?: number | undefined;
   /** Send an 'item' event for every file, folder and deletion. */
   readonly verbose?: boolean | undefined;
+  /** Nothing is written or told before this resolves; if it rejects, the restore ends with its reason. Default: at once. */
+  readonly mayWrite?: Promise<void> | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: EventSink | undefined;
 }

@@ -51,7 +51,6 @@ export async function restore(
   const reader = new TreeReader(repository, { cacheBytes: TREE_CACHE_BYTES });
   const { signal } = options;
   throwIfInterrupted(signal);
-  const root = TargetFolder.root(path, prepareTarget(system, path, dryRun));
   const actor = currentActor();
   const crew: Crew = startCrew({ key: repository.key, actor }, options.workers ?? defaultThreads());
   const context: RestoreContext = {
@@ -71,6 +70,11 @@ export async function restore(
     loadTree: (id) => reader.load(id, signal),
   };
   try {
+    if (options.mayWrite !== undefined) {
+      reader.load(tree, signal).catch(() => {}); // fetched meanwhile; whether it is good is for the walk to say
+      await options.mayWrite;
+    }
+    const root = TargetFolder.root(path, prepareTarget(system, path, dryRun));
     await new RestoreWalk(context).run(tree, root, filter.root);
   } catch (error) {
     throwIfInterrupted(signal);

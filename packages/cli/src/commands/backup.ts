@@ -10,9 +10,10 @@ import {
   parseTagFile,
   type StorageOptions,
 } from '@hostark/archive';
-import { HostarkError } from '@hostark/protocol';
+import { HostarkError, type OperationEvent } from '@hostark/protocol';
 import type { Repository, SnapshotId } from '@hostark/repository';
 import type { CommandContext } from '../context.ts';
+import { afterwards } from '../repository/attempts.ts';
 import { type Maker, maker } from '../repository/maker.ts';
 import { withRepository } from '../repository/open.ts';
 import { type ExcludeFlags, excludePatterns } from '../repository/patterns.ts';
@@ -58,8 +59,9 @@ export const backup: CommandCode<BackupFlags> = async (context, flags, args) => 
   const patterns = await excludePatterns(flags, context.io);
   const excludes = compileSelector(patterns); // refuses bad patterns before anything is touched
   const targets = streaming ? [] : await readTargets(flags, args, context);
-  const usage = { lock: flags.dryRun ? 'none' : 'shared' } as const;
-  return withRepository(context, flags, usage, async ({ repository, signal }) => {
+  // A stream can be read but once.
+  const usage = { lock: flags.dryRun ? 'none' : 'shared', beginsEarly: !streaming } as const;
+  return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     const parent = await parentSnapshot(repository, flags);
     // Order matters: a parent found before the index is loaded has all its blobs in it (prune removes snapshots first).
     await repository.loadIndex({ signal });
@@ -69,7 +71,7 @@ export const backup: CommandCode<BackupFlags> = async (context, flags, args) => 
       parent,
       skipIfUnchanged: flags.skipIfUnchanged ?? false,
       signal,
-      onEvent: context.out.event.bind(context.out),
+      onEvent: afterwards(confirmed, (event: OperationEvent) => context.out.event(event)),
     };
     const result = streaming
       ? await saveStream(context, repository, flags, args, common)

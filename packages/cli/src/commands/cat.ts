@@ -16,8 +16,11 @@ export const cat: CommandCode<object> = async (context, flags, [kindText, id]) =
     throw new HostarkError('usage', `expected ${KINDS.join(', ')}, got ${JSON.stringify(kindText)}`);
   if (id === undefined && kind !== 'config' && kind !== 'masterkey')
     throw new HostarkError('usage', `cat ${kind}: expected an id`);
-  return withRepository(context, flags, { lock: 'shared', mayGoUnlocked: true }, async ({ repository }) => {
-    await write(context.io.stdout, await content(repository, kind, id ?? ''));
+  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
+  return withRepository(context, flags, usage, async ({ repository, confirmed }) => {
+    const bytes = await content(repository, kind, id ?? '');
+    await confirmed;
+    await write(context.io.stdout, bytes);
     return 0;
   });
 };

@@ -16,8 +16,10 @@ interface DumpFlags extends FilterFlags {
 
 export const dump: CommandCode<DumpFlags> = async (context, flags, [spec, path]) => {
   const { io } = context;
-  return withRepository(context, flags, { lock: 'shared', mayGoUnlocked: true }, async ({ repository, signal }) => {
+  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
+  return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     const { tree } = await openSnapshot(repository, spec!, snapshotFilter(flags), signal);
+    await confirmed;
     const format = flags.archive;
     if (flags.target !== undefined) {
       await intoFile(flags.target, (sink) => write(repository, tree, path!, sink, { format, signal }));

@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import { nodePlatform } from '@hostark/kernels';
 import { HostarkError } from '@hostark/protocol';
 import { initRepository, localInstant, systemZone } from '@hostark/repository';
-import { openBackendOf, userName } from '../repository/open.ts';
+import { userName } from '../repository/maker.ts';
+import { openBackendOf } from '../repository/open.ts';
 import { readPassword } from '../repository/password.ts';
 import type { CommandCode } from '../tree/command.ts';
 

@@ -17,8 +17,10 @@ interface LsFlags extends FilterFlags {
 
 export const ls: CommandCode<LsFlags> = async (context, flags, [spec, ...paths]) => {
   const { out, io } = context;
-  return withRepository(context, flags, { lock: 'shared', mayGoUnlocked: true }, async ({ repository, signal }) => {
+  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
+  return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     const { snapshot, tree } = await openSnapshot(repository, spec!, snapshotFilter(flags), signal);
+    await confirmed;
     out.data({ ...snapshotJson(snapshot), message_type: 'snapshot', struct_type: 'snapshot' });
     out.say(`snapshot ${snapshot.id.slice(0, 8)} of ${snapshot.paths.join(' ')}`);
     const lines = new LineWriter(io.stdout);

@@ -25,9 +25,13 @@ export const restore: CommandCode<RestoreFlags> = async (context, flags, [spec])
   if (selects && patterns.exclude.length + patterns.iexclude.length > 0) {
     throw new HostarkError('usage', 'expected either include or exclude patterns, got both');
   }
-  return withRepository(context, flags, { lock: 'shared', mayGoUnlocked: true }, async ({ repository, signal }) => {
+  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
+  return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     const { snapshot: found, tree } = await openSnapshot(repository, spec!, snapshotFilter(flags), signal);
-    out.say(`restoring snapshot ${found.id.slice(0, 8)} of ${found.hostname} to ${flags.target}`);
+    confirmed.then(
+      () => out.say(`restoring snapshot ${found.id.slice(0, 8)} of ${found.hostname} to ${flags.target}`),
+      () => {},
+    );
     const result = await writeBack(repository, tree, flags.target, {
       ...patterns,
       overwrite: flags.overwrite,
@@ -37,6 +41,7 @@ export const restore: CommandCode<RestoreFlags> = async (context, flags, [spec])
       dryRun: flags.dryRun ?? false,
       ownershipByName: flags.ownershipByName ?? false,
       verbose: out.verbose > 0,
+      mayWrite: confirmed,
       signal,
       onEvent: (event) => out.event(event),
     });

@@ -16,11 +16,13 @@ interface SnapshotsFlags extends FilterFlags {
 export const snapshots: CommandCode<SnapshotsFlags> = async (context, flags, ids) => {
   const { out } = context;
   const latest = flags.latest === undefined ? null : wholeNumber(flags.latest, '--latest', { min: 1, max: 1e6 });
-  return withRepository(context, flags, { lock: 'shared', mayGoUnlocked: true }, async ({ repository }) => {
+  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
+  return withRepository(context, flags, usage, async ({ repository, confirmed }) => {
     const store = repository.snapshots();
     const filter = snapshotFilter(flags);
     const all =
       ids.length === 0 ? await store.list(filter) : await Promise.all(ids.map((id) => store.find(id, filter)));
+    await confirmed;
     const chosen = latest === null ? all : newestOfEach(all, latest);
     out.data(chosen.map(snapshotJson));
     if (chosen.length === 0) out.say('no snapshots');

@@ -14,7 +14,7 @@ import {
   openRepository,
   systemZone,
 } from '@hostark/repository';
-import { userName } from '../repository/open.ts';
+import { userName } from '../repository/maker.ts';
 import { newPassword } from './access.ts';
 import type { Cloud } from './cloud.ts';
 

@@ -3,7 +3,7 @@ import { restore } from '@hostark/archive';
 import { nodePlatform } from '@hostark/kernels';
 import { acquireLock, counting, openRepository, type StoredSnapshot } from '@hostark/repository';
 import type { CommandContext } from '../context.ts';
-import { lockHolder } from '../repository/open.ts';
+import { lockHolder } from '../repository/maker.ts';
 import { openSnapshot } from '../repository/snapshot-tree.ts';
 import { existingAccess, type HostStore } from './access.ts';
 import type { Cloud } from './cloud.ts';

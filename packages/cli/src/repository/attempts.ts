@@ -3,6 +3,23 @@
  * meanwhile; only the work of the attempt that got the lock goes on to its end.
  */
 
+/** Returns a sink that keeps what it is told until `confirmed`, and forgets it when that rejects. */
+export function afterwards<T>(confirmed: Promise<void>, tell: (event: T) => void): (event: T) => void {
+  let held: T[] | null = [];
+  confirmed.then(
+    () => {
+      const kept = held ?? [];
+      held = null;
+      for (const event of kept) tell(event);
+    },
+    () => {},
+  );
+  return (event) => {
+    if (held === null) tell(event);
+    else held.push(event);
+  };
+}
+
 /** `signal` ends the work; `confirmed` resolves when it belongs to the lock that is held, and rejects when it does not. */
 export type EarlyWork<T> = (signal: AbortSignal, confirmed: Promise<void>) => Promise<T>;
 

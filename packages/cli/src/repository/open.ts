@@ -1,20 +1,10 @@
 /** Opens the repository that a command's flags name: backend, password, lock, index; and closes all of it. */
-import { hostname, userInfo } from 'node:os';
 import { nodePlatform } from '@hostark/kernels';
-import { type HostarkError, isHostarkError } from '@hostark/protocol';
-import {
-  acquireLock,
-  type CachingBackend,
-  type Lock,
-  type LockOptions,
-  type OpenBackendOptions,
-  openBackend,
-  openRepository,
-  type Repository,
-} from '@hostark/repository';
+import type { HostarkError } from '@hostark/protocol';
+import { type CachingBackend, type OpenBackendOptions, openBackend, openRepository } from '@hostark/repository';
 import type { CommandContext } from '../context.ts';
 import { cacheDirectory } from '../terminal/io.ts';
-import { Attempts } from './attempts.ts';
+import { type OpenedRepository, withLock } from './locked.ts';
 import { readPassword } from './password.ts';
 import { durationMs, environment, type GlobalFlags, repositoryLocation, wholeNumber } from './settings.ts';
 
@@ -24,18 +14,10 @@ export interface Usage {
   readonly lock: 'none' | 'shared' | 'exclusive';
   /** Whether --no-lock is honoured. */
   readonly mayGoUnlocked?: boolean;
-  /** The work only reads, and tells nothing before `confirmed`: it begins while the lock settles. */
+  /** See withLock(). */
   readonly beginsEarly?: boolean;
   readonly create?: boolean;
   readonly useCache?: boolean;
-}
-
-/** An open, locked repository. `signal` aborts on Ctrl-C and when the lock is lost. */
-export interface OpenedRepository {
-  readonly repository: Repository;
-  readonly signal: AbortSignal;
-  /** Resolves once the lock is held for certain; what was read is worth nothing before. Rejects if it is not to be had. */
-  readonly confirmed: Promise<void>;
 }
 
 /** Runs `work` on the open repository; the lock is released and connections are closed whatever happens. */
@@ -56,62 +38,20 @@ export async function withRepository<T>(
       ...(keyHint === undefined ? {} : { keyHint }),
     });
     backend.useRepository(repository.config.id);
-    return await withLock(context, flags, usage, repository, work);
+    if (usage.lock === 'none' || (usage.mayGoUnlocked && flags.lock === false))
+      return await work({ repository, signal: context.signal, confirmed: Promise.resolve() });
+    const retryMs = flags.retryLock === undefined ? 0 : durationMs(flags.retryLock, '--retry-lock');
+    const onWait = (conflict: HostarkError, delayMs: number): void =>
+      context.out.say(`${conflict.message}; trying again in ${Math.ceil(delayMs / 1000)} s`);
+    const { signal } = context;
+    const { beginsEarly = false } = usage;
+    return await withLock(
+      repository,
+      { exclusive: usage.lock === 'exclusive', retryMs, beginsEarly, signal, onWait },
+      work,
+    );
   } finally {
     await backend.close();
-  }
-}
-
-async function withLock<T>(
-  context: CommandContext,
-  flags: GlobalFlags,
-  usage: Usage,
-  repository: Repository,
-  work: (opened: OpenedRepository) => Promise<T>,
-): Promise<T> {
-  if (usage.lock === 'none' || (usage.mayGoUnlocked && flags.lock === false))
-    return work({ repository, signal: context.signal, confirmed: Promise.resolve() });
-  const retryMs = flags.retryLock === undefined ? 0 : durationMs(flags.retryLock, '--retry-lock');
-  const attempts = new Attempts((signal, confirmed) =>
-    work({ repository, signal: AbortSignal.any([context.signal, signal]), confirmed }),
-  );
-  const lock: Lock = await acquireLock(repository, {
-    ...lockHolder(),
-    exclusive: usage.lock === 'exclusive',
-    retryMs,
-    signal: context.signal,
-    ...(usage.beginsEarly ? { onWritten: () => attempts.begin() } : {}),
-    onWait: (conflict: HostarkError, delayMs: number) => {
-      attempts.giveUp(conflict);
-      context.out.say(`${conflict.message}; trying again in ${Math.ceil(delayMs / 1000)} s`);
-    },
-  }).catch(async (error: unknown) => {
-    await attempts.drop(error);
-    throw error;
-  });
-  try {
-    return await attempts.settle(lock.lost);
-  } catch (error) {
-    // What failed because the lock was lost is told as that.
-    if (lock.lost.aborted && !isHostarkError(error, 'lock-lost')) throw lock.lost.reason;
-    throw error;
-  } finally {
-    await lock.release();
-  }
-}
-
-/** Who holds the locks of this process. */
-export function lockHolder(): Pick<LockOptions, 'host' | 'user' | 'pid' | 'uid' | 'gid'> {
-  const { uid, gid } = userInfo();
-  return { host: hostname(), user: userName(), pid: process.pid, uid, gid };
-}
-
-/** The login name, or the number where the system knows no name. */
-export function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? '');
   }
 }
 

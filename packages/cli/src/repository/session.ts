@@ -3,9 +3,8 @@
  * happens. The agent on a host and the commands on this machine use the same one.
  */
 import { nodePlatform } from '@hostark/kernels';
-import { isHostarkError } from '@hostark/protocol';
-import { acquireLock, type Backend, counting, openRepository, type Repository } from '@hostark/repository';
-import { lockHolder } from './maker.ts';
+import { type Backend, counting, openRepository, type Repository } from '@hostark/repository';
+import { withLock } from './locked.ts';
 
 /** Requests by operation and bytes both ways, for reports. */
 export interface Traffic {
@@ -34,27 +33,15 @@ export async function withSession<T>(
   try {
     const repository = await openRepository(counted, { password, platform: nodePlatform() });
     backend.useRepository?.(repository.config.id);
-    const value = kind === 'none' ? await work(repository, signal) : await locked(repository, kind, signal, work);
+    const value =
+      kind === 'none'
+        ? await work(repository, signal)
+        : await withLock(repository, { exclusive: kind === 'exclusive', signal }, (opened) =>
+            work(opened.repository, opened.signal),
+          );
     return { value, traffic: trafficOf(counted) };
   } finally {
     await counted.close();
-  }
-}
-
-async function locked<T>(
-  repository: Repository,
-  kind: 'shared' | 'exclusive',
-  signal: AbortSignal,
-  work: (repository: Repository, signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const lock = await acquireLock(repository, { ...lockHolder(), exclusive: kind === 'exclusive', signal });
-  try {
-    return await work(repository, AbortSignal.any([signal, lock.lost]));
-  } catch (error) {
-    if (lock.lost.aborted && !isHostarkError(error, 'lock-lost')) throw lock.lost.reason;
-    throw error;
-  } finally {
-    await lock.release();
   }
 }
 

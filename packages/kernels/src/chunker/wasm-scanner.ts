@@ -1,6 +1,6 @@
 /** The chunk scanner over WebAssembly: one instance and one memory a scanner, the arena being part of that memory. */
 
-import { RELAXED_SIMD_WASM, SCALAR_WASM, SIMD_WASM } from '../generated/scan-wasm.ts';
+import { RELAXED_SIMD_WASM, SCALAR_WASM, SIMD_WASM } from '../generated/wasm.ts';
 import { chunkEnd } from './chunk-end.ts';
 import { expectContext } from './plain-scanner.ts';
 import type { ChunkScanner } from './scanner.ts';

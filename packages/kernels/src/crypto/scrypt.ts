@@ -1,16 +1,43 @@
-/** scrypt through `node:crypto`, in the thread pool. */
+/** scrypt (RFC 7914): through our own kernel where it runs, else through `node:crypto` in the thread pool. Same keys. */
 
-import { scrypt } from 'node:crypto';
+import { pbkdf2Sync, scrypt } from 'node:crypto';
+import { laneMixer } from './scrypt-lanes.ts';
 
-/** The contract of `Platform.scrypt`. Throws RangeError for parameters that scrypt does not allow. */
-export function deriveKey(
+/** Above this the kernel's memory would be more than a backup takes; OpenSSL gets such keys. 64 MiB: r = 8, n = 65536. */
+const MAX_LANE_BYTES = 64 * 1024 * 1024;
+
+/** Derives a key of `length` bytes; the contract of `Platform.scrypt`. */
+export type DeriveKey = (
   password: Uint8Array,
   salt: Uint8Array,
   n: number,
   r: number,
   p: number,
   length: number,
-): Promise<Uint8Array> {
+) => Promise<Uint8Array>;
+
+/** On this thread, two lanes at a time; lets other work have its turn between them. */
+export const deriveKey: DeriveKey = async (password, salt, n, r, p, length) => {
+  const laneBytes = 128 * r;
+  const mixer = laneBytes * n > MAX_LANE_BYTES || !isUsual(n, r, p) ? null : laneMixer(n, r);
+  if (mixer === null) return opensslKey(password, salt, n, r, p, length);
+  const lanes = pbkdf2Sync(password, salt, 1, p * laneBytes, 'sha256');
+  const lane = (i: number): Uint8Array => lanes.subarray(i * laneBytes, (i + 1) * laneBytes);
+  for (let i = 0; i < p; i += 2) {
+    mixer.mix(lane(i), i + 1 < p ? lane(i + 1) : null);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return pbkdf2Sync(password, lanes, 1, length, 'sha256');
+};
+
+/** Parameters that the kernel can work with; whether others are valid is for OpenSSL to say. */
+function isUsual(n: number, r: number, p: number): boolean {
+  const counts = [n, r, p].every((count) => Number.isSafeInteger(count) && count >= 1);
+  return counts && n >= 2 && n <= 2 ** 26 && (n & (n - 1)) === 0 && r <= 64 && p <= 1024;
+}
+
+/** Throws RangeError for parameters that scrypt does not allow. */
+export const opensslKey: DeriveKey = (password, salt, n, r, p, length) => {
   // Node's default of 32 MiB refuses restic's usual N = 32768, r = 8: ask for what scrypt needs and some slack.
   const maxmem = 128 * r * (n + p) + 1024 * 1024;
   return new Promise((resolve, reject) => {
@@ -20,4 +47,4 @@ export function deriveKey(
       reject(new RangeError(`scrypt: N=${n}, r=${r}, p=${p} are not valid together`, { cause }));
     }
   });
-}
+};

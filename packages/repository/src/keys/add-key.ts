@@ -7,9 +7,9 @@ import { type KeyId, objectId, toHex } from '../ids.ts';
 import { sealBytes } from '../unpacked.ts';
 import { encodeKeyFile, encodeMasterKey, type KeyFile, SALT_BYTES, type ScryptCost } from './key-file.ts';
 import { listKeyIds, loadKeyFile, openKey } from './open-key.ts';
-import { calibrateScrypt, type Password, passwordSealer } from './password.ts';
+import { KEY_COST, type Password, passwordSealer } from './password.ts';
 
-/** Who makes a key, and how dear it is to try. Without `cost` the machine is measured. */
+/** Who makes a key, and how dear it is to try. Without `cost` it is KEY_COST. */
 export interface NewKeyOptions {
   readonly password: Password;
   readonly username: string;
@@ -34,7 +34,7 @@ export async function storeKey(
   options: NewKeyOptions,
 ): Promise<KeyId> {
   const { username, hostname, created } = options;
-  const cost = options.cost ?? (await calibrateScrypt(platform));
+  const cost = options.cost ?? KEY_COST;
   const salt = platform.randomBytes(SALT_BYTES);
   const sealer = await passwordSealer(platform, options.password, salt, cost);
   const file: KeyFile = { created, username, hostname, cost, salt, data: sealBytes(sealer, encodeMasterKey(master)) };

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Backend } from '../../src/backend.ts';
 import { counting } from '../../src/backends/counting.ts';
+import { heldBack } from '../../src/backends/held-back.ts';
 import { limited } from '../../src/backends/limited.ts';
 import { localBackend } from '../../src/backends/local.ts';
 import { memoryBackend } from '../../src/backends/memory.ts';
@@ -45,6 +46,10 @@ describeBackend(
 describeBackend(
   'counting',
   inMemory((inner) => counting(inner)),
+);
+describeBackend(
+  'heldBack',
+  inMemory((inner) => heldBack(inner, Promise.resolve())),
 );
 describeBackend(
   'rateLimited',

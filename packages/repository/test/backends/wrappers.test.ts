@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Backend } from '../../src/backend.ts';
 import { counting } from '../../src/backends/counting.ts';
 import { dryRun } from '../../src/backends/dry-run.ts';
+import { heldBack } from '../../src/backends/held-back.ts';
 import { limited } from '../../src/backends/limited.ts';
 import { memoryBackend } from '../../src/backends/memory.ts';
 import { rateLimited } from '../../src/backends/rate-limited.ts';
@@ -16,6 +17,33 @@ const later = (): HostarkError => new HostarkError('backend-unavailable', 'down'
 const content = patternBytes(100, 1);
 const pack = handleOf('data', content);
 const lock = handleOf('locks', content);
+
+describe('heldBack', () => {
+  test('reads at once, and changes wait until they may', async () => {
+    const inner = memoryBackend();
+    await inner.save(lock, content);
+    let allow = (): void => {};
+    const backend = heldBack(inner, new Promise<void>((resolve) => (allow = resolve)));
+    expect(await backend.load(lock)).toEqual(content);
+    const saved = backend.save(pack, content);
+    const removed = backend.remove(lock);
+    await settle();
+    expect(await inner.exists(pack)).toBe(false);
+    expect(await inner.exists(lock)).toBe(true);
+    allow();
+    await Promise.all([saved, removed]);
+    expect(await inner.exists(pack)).toBe(true);
+    expect(await inner.exists(lock)).toBe(false);
+  });
+
+  test('changes that may not be made fail with the reason and change nothing', async () => {
+    const inner = memoryBackend();
+    const refused = Promise.reject(new Error('somebody else has the lock'));
+    refused.catch(() => {});
+    await expect(heldBack(inner, refused).save(pack, content)).rejects.toThrow('somebody else has the lock');
+    expect(await inner.exists(pack)).toBe(false);
+  });
+});
 
 describe('retrying', () => {
   test('tries again with waits that double from one second, and tells each', async () => {

@@ -7,7 +7,6 @@ import { textOf, utf8 } from '../../src/encoding/bytes.ts';
 import { packId } from '../../src/ids.ts';
 import { initRepository } from '../../src/init.ts';
 import { addKey, listKeys, removeKey } from '../../src/keys/add-key.ts';
-import { calibrateScrypt } from '../../src/keys/password.ts';
 import { openRepository } from '../../src/open.ts';
 import type { Repository } from '../../src/repository.ts';
 import { sealBytes } from '../../src/unpacked.ts';
@@ -126,17 +125,13 @@ describe('keys', () => {
   });
 });
 
-test('scrypt is measured: about half a second, never less than one round', async () => {
-  const clock = (roundMs: number): (() => number) => {
-    let now = 0;
-    return () => {
-      now += roundMs;
-      return now;
-    };
-  };
-  const quick = { ...platform, scrypt: async () => new Uint8Array(64) };
-  expect(await calibrateScrypt(quick, clock(90))).toEqual({ n: 32768, r: 8, p: 5 });
-  expect(await calibrateScrypt(quick, clock(5000))).toEqual({ n: 32768, r: 8, p: 1 });
+test('a new key costs four rounds of 32 MiB, on every machine', async () => {
+  const backend = memoryBackend();
+  await initRepository(backend, { password, platform });
+  for await (const { name } of backend.list('keys')) {
+    const file = JSON.parse(Buffer.from(await backend.load({ type: 'keys', name })).toString());
+    expect(file).toMatchObject({ kdf: 'scrypt', N: 32768, r: 8, p: 4 });
+  }
 });
 
 describe('the data subset', () => {

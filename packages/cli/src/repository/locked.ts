@@ -1,0 +1,85 @@
+/** Work under a lock, which is released whatever happens; if it wishes, it begins while the lock is still being settled. */
+import { type HostarkError, isHostarkError } from '@hostark/protocol';
+import { acquireLock, heldBack, type Repository } from '@hostark/repository';
+import { Attempts } from './attempts.ts';
+import { lockHolder } from './maker.ts';
+
+/** An open, locked repository. `signal` aborts on Ctrl-C and when the lock is lost. */
+export interface OpenedRepository {
+  readonly repository: Repository;
+  readonly signal: AbortSignal;
+  /** Resolves once the lock is held for certain; what was read is worth nothing before. Rejects if it is not to be had. */
+  readonly confirmed: Promise<void>;
+}
+
+export interface LockedOptions {
+  readonly exclusive: boolean;
+  /** Tries this long for a lock that others hold; default 0. */
+  readonly retryMs?: number;
+  /**
+   * The work begins while the lock settles, on a repository of its own whose changes wait for `confirmed`. Before that it
+   * must tell nothing and change nothing elsewhere.
+   */
+  readonly beginsEarly?: boolean;
+  readonly signal: AbortSignal;
+  readonly onWait?: (conflict: HostarkError, delayMs: number) => void;
+}
+
+/** Runs `work` while the lock is held. Throws what it throws, 'locked', and 'lock-lost' for what failed because of that. */
+export async function withLock<T>(
+  repository: Repository,
+  options: LockedOptions,
+  work: (opened: OpenedRepository) => Promise<T>,
+): Promise<T> {
+  const { exclusive, retryMs = 0, beginsEarly = false, signal } = options;
+  const attempts = new Attempts((stop, confirmed) =>
+    work({
+      repository: beginsEarly ? repository.through(heldBack(repository.backend, confirmed)) : repository,
+      signal: AbortSignal.any([signal, stop]),
+      confirmed,
+    }),
+  );
+  let indexBefore: Promise<ReadonlySet<string>> | null = null;
+  const beginEarly = (): void => {
+    indexBefore = indexNames(repository);
+    indexBefore.catch(() => {}); // whoever needs it asks again below
+    attempts.begin();
+  };
+  const onWait = (conflict: HostarkError, delayMs: number): void => {
+    attempts.giveUp(conflict);
+    options.onWait?.(conflict, delayMs);
+  };
+  const holding = { ...lockHolder(), exclusive, retryMs, signal, onWait };
+  const lock = await acquireLock(repository, beginsEarly ? { ...holding, onWritten: beginEarly } : holding).catch(
+    async (error: unknown) => {
+      await attempts.drop(error);
+      throw error;
+    },
+  );
+  try {
+    if (indexBefore !== null && (await lostNames(await indexBefore, repository))) attempts.begin();
+    return await attempts.settle(lock.lost);
+  } catch (error) {
+    await attempts.drop(error);
+    // What failed because the lock was lost is told as that.
+    if (lock.lost.aborted && !isHostarkError(error, 'lock-lost')) throw lock.lost.reason;
+    throw error;
+  } finally {
+    await lock.release();
+  }
+}
+
+/**
+ * A prune that ended while our lock settled leaves no lock to be seen, but it has replaced index files: what was read of
+ * them is not to be trusted.
+ */
+async function lostNames(before: ReadonlySet<string>, repository: Repository): Promise<boolean> {
+  const now = await indexNames(repository);
+  return [...before].some((name) => !now.has(name));
+}
+
+async function indexNames({ backend }: Repository): Promise<ReadonlySet<string>> {
+  const names = new Set<string>();
+  for await (const { name } of backend.list('index')) names.add(name);
+  return names;
+}
