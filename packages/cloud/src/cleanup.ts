@@ -6,6 +6,7 @@ import { findOurs, type Removal } from './inventory.ts';
 import type { Ledger } from './ledger.ts';
 import { expectNothingLeft, type RemovalReport, removeAll } from './remove.ts';
 import type { AskOptions, RunOptions } from './run.ts';
+import { findVolumeThings } from './volume-litter.ts';
 
 export interface CleanupPlan {
   readonly kind: 'cleanup';
@@ -13,7 +14,7 @@ export interface CleanupPlan {
   readonly account: string;
   /** Left behind by runs of this state directory, in the order of deletion. */
   readonly removals: readonly Removal[];
-  /** Belongs to a known host, or to a run that is still alive. */
+  /** Belongs to a known host, or to a run that is still alive, or is data. */
   readonly kept: readonly (Removal & { readonly reason: string })[];
   /** Has our tags but was made from another state directory; among `removals` only when the plan was asked to. */
   readonly foreign: readonly Removal[];
@@ -50,7 +51,15 @@ export async function planCleanup(
     } else if (record?.state === 'ready') kept.push({ ...resource, reason: `belongs to host ${record.name}` });
     else removals.push(resource);
   }
-  const present = new Set(found.map((resource) => resource.ledger));
+  const things = await findVolumeThings(clients, options);
+  for (const { data, ...thing } of things) {
+    const entry = thing.ledger === null ? undefined : byId.get(thing.ledger);
+    if (data !== null) kept.push({ ...thing, reason: data });
+    else if (entry === undefined) (options.includeForeign === true ? removals : foreign).push(thing);
+    else if (live.has(entry.run)) kept.push({ ...thing, reason: 'a run that is still alive works on it' });
+    else removals.push(thing);
+  }
+  const present = new Set([...found, ...things].map((resource) => resource.ledger));
   const settled = entries.filter(
     (entry) =>
       entry.state !== 'deleted' &&

@@ -21,6 +21,9 @@ export const RESOURCE_KINDS = [
   'security-group',
   'address',
   'instance',
+  'snapshot', // one of a copy; or a set, by its own id: EC2 takes it in one call
+  'volume',
+  'image', // stands between a root snapshot and the host that is made of it
   'spot-request', // comes with an instance; has no entry of its own
 ] as const;
 export type ResourceKind = (typeof RESOURCE_KINDS)[number];

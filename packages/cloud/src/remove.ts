@@ -7,6 +7,7 @@ import { terminate } from './instance.ts';
 import type { Removal } from './inventory.ts';
 import type { ResourceKind } from './ledger.ts';
 import { callOptions, type RunOptions } from './run.ts';
+import { deleteSnapshot } from './volume-sets.ts';
 import { checkAbort, eventually } from './wait.ts';
 
 export interface RemovalReport {
@@ -22,6 +23,18 @@ const NOT_FOUND = ['NoSuchEntity', 'NoSuchEntityException'];
 const REMOVE: Readonly<Record<Exclude<ResourceKind, 'bucket'>, Remove>> = {
   instance: terminate,
   adoption: undoAdoption,
+  async image(clients, ImageId, options) {
+    const { DeregisterImageCommand } = await import('@aws-sdk/client-ec2');
+    const ec2 = await clients.ec2();
+    const call = ec2.send(new DeregisterImageCommand({ ImageId }), callOptions(options));
+    await unless(call, 'InvalidAMIID.NotFound', 'InvalidAMIID.Unavailable');
+  },
+  async volume(clients, VolumeId, options) {
+    const { DeleteVolumeCommand } = await import('@aws-sdk/client-ec2');
+    const ec2 = await clients.ec2();
+    await unless(ec2.send(new DeleteVolumeCommand({ VolumeId }), callOptions(options)), 'InvalidVolume.NotFound');
+  },
+  snapshot: deleteSnapshot,
   async 'spot-request'(clients, id, options) {
     const { CancelSpotInstanceRequestsCommand } = await import('@aws-sdk/client-ec2');
     const ec2 = await clients.ec2();
