@@ -31,6 +31,7 @@ export function hostPolicy(options: HostPolicyOptions): PolicyDocument {
     'index/*',
     'snapshots/*',
     'locks/*',
+    'runs/*/out/*', // answers of the agent over SSM; sealed, and never part of the repository
     ...(options.initialize ? ['config', 'keys/*'] : []),
   ].map(below);
   return {
@@ -45,6 +46,7 @@ export function hostPolicy(options: HostPolicyOptions): PolicyDocument {
       },
       { Sid: 'FindRegion', Effect: 'Allow', Action: 's3:GetBucketLocation', Resource: bucket },
       { Sid: 'ReadOwn', Effect: 'Allow', Action: 's3:GetObject', Resource: below('*') },
+      { Sid: 'ReadAgents', Effect: 'Allow', Action: 's3:GetObject', Resource: `${bucket}/agents/*` },
       {
         // Allowed only with the header, so an endpoint that does not know the key refuses rather than permits.
         Sid: 'CreateOwn',
@@ -81,6 +83,13 @@ export function hostPolicy(options: HostPolicyOptions): PolicyDocument {
           's3:PutObjectVersionAcl',
         ],
         Resource: '*',
+      },
+      {
+        // Agents run as root on other hosts: none may put one there, whatever else its role comes to allow.
+        Sid: 'NeverAgents',
+        Effect: 'Deny',
+        Action: ['s3:PutObject', 's3:DeleteObject'],
+        Resource: `${bucket}/agents/*`,
       },
       {
         Sid: 'NeverBucket',

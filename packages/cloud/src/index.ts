@@ -38,3 +38,5 @@ export { encodeSshKey, generateSshKey, publicKeyOf, type SshKeyPair } from './op
 export * from './prices.ts';
 export type { RemovalReport } from './remove.ts';
 export * from './run.ts';
+export { hostRunStore, openRunStore, type RunStore } from './run-store.ts';
+export { type RunCommands, runCommands } from './ssm-commands.ts';

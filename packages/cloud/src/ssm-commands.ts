@@ -1,0 +1,99 @@
+/** Run Command of Systems Manager: scripts that run as root on instances whose SSM agent reports in. */
+import { awsCode, unless } from './aws-error.ts';
+import type { AwsClients } from './clients.ts';
+import { eventually } from './wait.ts';
+
+/** GetCommandInvocation's "Status". */
+export type RunStatus =
+  | 'Pending'
+  | 'InProgress'
+  | 'Delayed'
+  | 'Cancelling'
+  | 'Success'
+  | 'Failed'
+  | 'TimedOut'
+  | 'Cancelled';
+
+export interface RunInvocation {
+  readonly status: RunStatus;
+  readonly details: string;
+  /** -1 while it has not ended. */
+  readonly responseCode: number;
+  /** The first 24,000 characters. */
+  readonly stdout: string;
+  /** The first 8,000 characters. */
+  readonly stderr: string;
+}
+
+export interface RunScript {
+  /** Visible to everybody who may read the account's commands: never a secret. */
+  readonly script: string;
+  /** At most 100 characters. */
+  readonly comment: string;
+  readonly deliverySeconds: number;
+  readonly runSeconds: number;
+}
+
+export interface RunCommands {
+  /** Whether the instance's SSM agent reports in. */
+  online(instanceId: string, signal?: AbortSignal): Promise<boolean>;
+  /** Returns the command's id, or null when the instance takes no commands now. */
+  send(instanceId: string, command: RunScript, signal?: AbortSignal): Promise<string | null>;
+  /** Returns null while Systems Manager does not show it yet. */
+  invocation(instanceId: string, commandId: string, signal?: AbortSignal): Promise<RunInvocation | null>;
+  cancel(instanceId: string, commandId: string): Promise<void>;
+}
+
+/** Throttled calls are repeated for so long, beyond the SDK's own attempts: a session of hours must outlive a bad minute. */
+const WEATHER_MS = 60_000;
+
+export function runCommands(clients: AwsClients): RunCommands {
+  const abort = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { abortSignal: signal });
+  return {
+    async online(instanceId, signal) {
+      const { DescribeInstanceInformationCommand } = await import('@aws-sdk/client-ssm');
+      const ssm = await clients.ssm();
+      const Filters = [{ Key: 'InstanceIds', Values: [instanceId] }];
+      const answer = await ssm.send(new DescribeInstanceInformationCommand({ Filters }), abort(signal));
+      return answer.InstanceInformationList?.some((one) => one.PingStatus === 'Online') === true;
+    },
+    async send(instanceId, { script, comment, deliverySeconds, runSeconds }, signal) {
+      const { SendCommandCommand } = await import('@aws-sdk/client-ssm');
+      const ssm = await clients.ssm();
+      const input = {
+        DocumentName: 'AWS-RunShellScript',
+        InstanceIds: [instanceId],
+        Comment: comment,
+        TimeoutSeconds: deliverySeconds, // delivery; the run has its own below
+        Parameters: { commands: script.split('\n'), executionTimeout: [String(runSeconds)] },
+      };
+      const answer = await unless(ssm.send(new SendCommandCommand(input), abort(signal)), 'InvalidInstanceId');
+      return answer?.Command?.CommandId ?? null;
+    },
+    async invocation(instanceId, commandId, signal) {
+      const { GetCommandInvocationCommand } = await import('@aws-sdk/client-ssm');
+      const ssm = await clients.ssm();
+      const input = { InstanceId: instanceId, CommandId: commandId };
+      const ask = () =>
+        unless(ssm.send(new GetCommandInvocationCommand(input), abort(signal)), 'InvocationDoesNotExist');
+      const answer = await eventually(ask, (error) => awsCode(error).startsWith('Throttl'), {
+        what: `command ${commandId}`,
+        budgetMs: WEATHER_MS,
+        signal,
+      });
+      if (answer === null) return null;
+      return {
+        status: (answer.Status ?? 'Pending') as RunStatus,
+        details: answer.StatusDetails ?? '',
+        responseCode: answer.ResponseCode ?? -1,
+        stdout: answer.StandardOutputContent ?? '',
+        stderr: answer.StandardErrorContent ?? '',
+      };
+    },
+    async cancel(instanceId, commandId) {
+      const { CancelCommandCommand } = await import('@aws-sdk/client-ssm');
+      const input = { CommandId: commandId, InstanceIds: [instanceId] };
+      await (await clients.ssm()).send(new CancelCommandCommand(input));
+    },
+  };
+}

@@ -1,0 +1,170 @@
+/**
+ * Streams of frames through a bucket: each direction is a row of numbered objects below the run's place, `in/` for the
+ * host and `out/` for the operator. A part is created once; a reader takes parts in order and misses none.
+ */
+import { decodeFrames, encodeFrames, type Frame, frameBytes } from './relay-frames.ts';
+import type { SealedChannel } from './sealed-channel.ts';
+
+/** The objects of one run. Names are relative to its place in the bucket. */
+export interface RunObjects {
+  /** Creates an object. Success, too, when it is there already: only a repeated attempt of ours can have put it there. */
+  put(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
+  get(name: string, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Names that start with `prefix` and sort after `after` (bytewise), in order; at least one when there is one. */
+  list(prefix: string, after: string, signal?: AbortSignal): Promise<readonly string[]>;
+}
+
+export type Direction = 'in' | 'out';
+
+/** Small enough to be sealed in one go, large enough that a stream of many MB is few requests. */
+const PART_BYTES = 4_194_304;
+/** Frames that wait are held back here; who writes waits. */
+const QUEUE_BYTES = 16_777_216;
+
+/** Ten digits: bytewise order is numeric order for 10^10 parts. */
+function nameOf(direction: Direction, number: number): string {
+  return `${direction}/${String(number).padStart(10, '0')}`;
+}
+
+export interface PartWriter {
+  /** Queues a frame; resolves when the queue has room for more. Throws what a put has thrown. */
+  write(frame: Frame): Promise<void>;
+  /** Resolves when all that was written is in the bucket. Throws what a put has thrown. */
+  flush(): Promise<void>;
+  /** Milliseconds (performance.now) of the last write. */
+  readonly lastWriteAt: number;
+}
+
+export interface PartWriterOptions {
+  readonly objects: RunObjects;
+  readonly channel: SealedChannel;
+  readonly direction: Direction;
+  /** Collects for this long after a part, so that a chatty stream is few requests. */
+  readonly collectMs: number;
+}
+
+/** Writes parts one after the other; after a failed put every call throws that failure. */
+export function partWriter({ objects, channel, direction, collectMs }: PartWriterOptions): PartWriter {
+  let queue: Frame[] = [];
+  let queuedBytes = 0;
+  let number = 0;
+  let lastWriteAt = performance.now();
+  let lastPutAt = -Infinity;
+  let failure: { readonly error: unknown } | null = null;
+  let running: Promise<void> | null = null;
+  let hurry = false;
+  let wake: () => void = () => {};
+  const room: (() => void)[] = [];
+  const settleRoom = (): void => {
+    for (const resolve of room.splice(0)) resolve();
+  };
+  const take = (): Frame[] => {
+    let bytes = 0;
+    let count = 0;
+    while (count < queue.length && (count === 0 || bytes + frameBytes(queue[count]!) <= PART_BYTES))
+      bytes += frameBytes(queue[count++]!);
+    const taken = queue.slice(0, count);
+    queue = queue.slice(count);
+    queuedBytes -= bytes;
+    return taken;
+  };
+  const run = async (): Promise<void> => {
+    while (queue.length > 0 && failure === null) {
+      const pauseMs = lastPutAt + collectMs - performance.now();
+      if (pauseMs > 0 && !hurry && queuedBytes < PART_BYTES) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, pauseMs);
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      lastPutAt = performance.now();
+      const part = number++;
+      try {
+        await objects.put(nameOf(direction, part), channel.seal(part, encodeFrames(take())));
+      } catch (error) {
+        failure = { error };
+      }
+      settleRoom();
+    }
+    running = null;
+  };
+  const check = (): void => {
+    if (failure !== null) throw failure.error;
+  };
+  return {
+    get lastWriteAt() {
+      return lastWriteAt;
+    },
+    async write(frame) {
+      check();
+      lastWriteAt = performance.now();
+      queue.push(frame);
+      queuedBytes += frameBytes(frame);
+      running ??= run();
+      while (queuedBytes > QUEUE_BYTES && failure === null) await new Promise<void>((resolve) => room.push(resolve));
+      check();
+    },
+    async flush() {
+      hurry = true;
+      wake();
+      while (running !== null) await running;
+      hurry = false;
+      check();
+    },
+  };
+}
+
+export interface PartReaderOptions {
+  readonly objects: RunObjects;
+  readonly channel: SealedChannel;
+  readonly direction: Direction;
+  /** Longest pause between two looks, when nothing comes. */
+  readonly maxPauseMs: number;
+  readonly signal: AbortSignal;
+}
+
+const FIRST_PAUSE_MS = 50;
+
+/**
+ * Yields the frames of each look: an empty array when nothing new was there. Ends when the signal fires. Throws what
+ * the bucket throws, and 'agent-failed' for parts that the other side did not seal.
+ */
+export async function* readParts(options: PartReaderOptions): AsyncGenerator<readonly Frame[]> {
+  const { objects, channel, direction, signal } = options;
+  let next = 0;
+  let pauseMs = FIRST_PAUSE_MS;
+  while (!signal.aborted) {
+    const after = next === 0 ? '' : nameOf(direction, next - 1);
+    const names = await objects.list(`${direction}/`, after, signal);
+    const frames: Frame[] = [];
+    // Parts are created in order, so a gap means that the list is behind: the rest is taken at the next look.
+    for (const name of names) {
+      if (name !== nameOf(direction, next)) break;
+      frames.push(...decodeFrames(channel.open(next, await objects.get(name, signal))));
+      next++;
+    }
+    yield frames;
+    if (frames.length > 0) pauseMs = FIRST_PAUSE_MS;
+    else {
+      await pause(pauseMs, signal);
+      pauseMs = Math.min(pauseMs * 1.5, options.maxPauseMs);
+    }
+  }
+}
+
+/** Sleeps; resolves early when the signal fires. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
