@@ -54,7 +54,7 @@ export async function bootNamespace(options: MachineOptions): Promise<Machine> {
     const program = ['/bin/sh', '-c', script, 'volume', root.directory, ...args];
     await execute(nsenter, [...target, ...users, '--', ...program], { cwd: '/', env: { PATH: PROGRAM_PATH } });
   };
-  const login = (command: MachineCommand): ChildProcess => {
+  const enterAs = (command: MachineCommand): ChildProcess => {
     const id = String(LOGIN_USERS[command.user]?.id ?? 0);
     const identity = ownUsers ? [] : ['--setuid', id, '--setgid', id];
     return spawn(nsenter, [...enter, ...identity, '--', ...loginArguments(command)], {
@@ -64,9 +64,16 @@ export async function bootNamespace(options: MachineOptions): Promise<Machine> {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
   };
+  const logins = new Set<ChildProcess>();
+  const login = (command: MachineCommand): ChildProcess => {
+    const child = enterAs(command);
+    logins.add(child);
+    child.once('exit', () => logins.delete(child));
+    return child;
+  };
   // From within: the kernel sends it to every process of the process-id namespace but the first and the sender.
   const everyone = (name: 'STOP' | 'CONT'): Promise<void> =>
-    ended(login({ user: 'root', command: `kill -${name} -1`, terminal: null }));
+    ended(enterAs({ user: 'root', command: `kill -${name} -1`, terminal: null }));
   return {
     id: options.id,
     mode: options.mode,
@@ -83,8 +90,15 @@ export async function bootNamespace(options: MachineOptions): Promise<Machine> {
         throw error;
       }
     },
-    pause: () => everyone('STOP'),
-    resume: () => everyone('CONT'),
+    // nsenter stops itself when it sees its child stopped, and would not go on with it: it must not see that.
+    pause: async () => {
+      for (const child of logins) child.kill('SIGSTOP');
+      await everyone('STOP');
+    },
+    resume: async () => {
+      await everyone('CONT');
+      for (const child of logins) child.kill('SIGCONT');
+    },
     kill: () => {
       // The end of process 1 is, by the kernel, the end of its whole process-id namespace; unshare then reports it.
       signal(machine.pid, machine.child);

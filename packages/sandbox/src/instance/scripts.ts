@@ -234,7 +234,12 @@ if [ -n "\${SANDBOX_ROOT:-}" ]; then
   mount=\${mount#"$SANDBOX_ROOT"}
   mount=/$(echo "\${mount#/}" | grep -o '^mnt/[^/]*')
 else
-  mount=$(stat -c %m "$point")
+  # Volumes lie on one file system, so stat cannot tell them apart; the table of mounts can.
+  path=$(readlink -f "$point")
+  mount=/
+  while read -r _ _ _ _ at _; do
+    case $path/ in "$at"/*) [ \${#at} -lt \${#mount} ] || mount=$at ;; esac
+  done </proc/self/mountinfo
   case $(stat -f -c %T "$point") in
     tmpfs|proc|sysfs|devpts|cgroup*) fail "$point: $action failed: Operation not supported" ;;
   esac
