@@ -158,14 +158,19 @@ function checkDuration(minutes: number | undefined): number | null {
 
 /** Asked in the source's region, which answers: the target may be a slip of the pen. */
 async function checkRegion(source: AwsClients, region: string, options: AskOptions): Promise<void> {
-  const { DescribeRegionsCommand } = await import('@aws-sdk/client-ec2');
-  const ec2 = await source.ec2();
-  const { Regions = [] } = await ec2.send(new DescribeRegionsCommand({}), callOptions(options));
-  const names = Regions.map((one) => one.RegionName!).sort();
+  const names = await enabledRegions(source, options);
   if (names.includes(region)) return;
   throw new HostarkError('usage', `region ${region}: expected one that is enabled for this account`, {
     hint: names.join(', '),
   });
+}
+
+/** The regions that this account may use, by name. */
+export async function enabledRegions(clients: AwsClients, options: AskOptions = {}): Promise<readonly string[]> {
+  const { DescribeRegionsCommand } = await import('@aws-sdk/client-ec2');
+  const ec2 = await clients.ec2();
+  const { Regions = [] } = await ec2.send(new DescribeRegionsCommand({}), callOptions(options));
+  return Regions.map((one) => one.RegionName!).sort();
 }
 
 /** Runs the plan with clients of the target region. May be repeated. */

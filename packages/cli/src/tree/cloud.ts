@@ -1,10 +1,12 @@
 /** The commands around clouds as a whole: the demo, the sandbox, cleanup, and the agent's entry; and all nouns. */
 import type { Command } from 'commander';
+import { addAgentCommands } from './agent.ts';
 import { addBucketCommands } from './bucket.ts';
 import { addCommand, type Runner } from './command.ts';
 import { cloudFlags } from './flags.ts';
 import { addHostCommands } from './host.ts';
 import { addRecoveryCommands } from './recovery.ts';
+import { addVolumeCommands } from './volume.ts';
 
 /** Adds every command that is not about one repository. */
 export function addCloudCommands(program: Command, runner: Runner): void {
@@ -33,6 +35,7 @@ export function addCloudCommands(program: Command, runner: Runner): void {
   addBucketCommands(program, runner);
   addHostCommands(program, runner);
   addRecoveryCommands(program, runner);
+  addVolumeCommands(program, runner);
 
   cloudFlags(
     addCommand(
@@ -47,11 +50,5 @@ export function addCloudCommands(program: Command, runner: Runner): void {
     .option('-y, --yes', 'do not ask')
     .option('-n, --dry-run', 'print the plan only');
 
-  addCommand(
-    program,
-    runner,
-    'agent',
-    'run one job from stdin; started on hosts by protect and recover',
-    async () => (await import('../commands/agent.ts')).agent,
-  );
+  addAgentCommands(program, runner);
 }
