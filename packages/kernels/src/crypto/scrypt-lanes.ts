@@ -5,6 +5,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { type WasmMemory, wasmRuntime } from '../chunker/webassembly.ts';
 import { SCRYPT_WASM } from '../generated/wasm.ts';
+import { dropPages } from '../posix/pages.ts';
 
 interface Kernel {
   readonly memory: WasmMemory;
@@ -19,8 +20,8 @@ const STATE = 1024;
 /** Mixes lanes of `size` bytes, in place. `give` them back the memory when done. */
 export interface LaneMixer {
   mix(first: Uint8Array, second: Uint8Array | null): void;
-  /** The memory that was worked in, for whoever wants to return its pages. */
-  readonly memory: Uint8Array;
+  /** Gives the memory back, and with it what it holds. Nothing can be mixed after that. */
+  forget(): void;
 }
 
 /** Returns a mixer for lanes of 128 `r` bytes and cost `n` (a power of two), or null where there is no SIMD. */
@@ -32,10 +33,9 @@ export function laneMixer(n: number, r: number): LaneMixer | null {
   const table = scratch + 5 * size;
   const end = table + size * n;
   kernel.memory.grow(Math.ceil(Math.max(0, end - kernel.memory.buffer.byteLength) / PAGE));
-  const memory = new Uint8Array(kernel.memory.buffer);
   const words = new Uint32Array(kernel.memory.buffer, STATE, size / 2);
   return {
-    memory,
+    forget: () => dropPages(new Uint8Array(kernel.memory.buffer)),
     mix(first, second) {
       toDiagonals(first, words.subarray(0, size / 4));
       if (second !== null) toDiagonals(second, words.subarray(size / 4));

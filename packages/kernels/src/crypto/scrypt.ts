@@ -27,6 +27,7 @@ export const deriveKey: DeriveKey = async (password, salt, n, r, p, length) => {
     mixer.mix(lane(i), i + 1 < p ? lane(i + 1) : null);
     await new Promise((resolve) => setImmediate(resolve));
   }
+  mixer.forget();
   return pbkdf2Sync(password, lanes, 1, length, 'sha256');
 };
 

@@ -37,6 +37,8 @@ export interface Libc {
   linkat(fromFd: number, from: number, toFd: number, to: number, flags: number): number;
   symlink(target: number, path: number): number;
   fallocate(fd: number, mode: number, offset: number, size: number): number;
+  /** Takes the memory itself: pages of a buffer that lives outside the JavaScript heap. */
+  madvise(memory: Uint8Array, size: number, advice: number): number;
 }
 
 /** Numbers of system calls that older C libraries have no function for (getdents64: glibc 2.30, mknodat: 2.33). */
@@ -88,6 +90,7 @@ function bind(): Libc | null {
       linkat: library.func('int linkat(int fromFd, uintptr_t from, int toFd, uintptr_t to, int flags)'),
       symlink: library.func(`int symlink(uintptr_t target, ${path})`),
       fallocate: library.func('int fallocate(int fd, int mode, int64_t offset, int64_t size)'),
+      madvise: library.func('int madvise(void *memory, size_t size, int advice)'),
     };
   } catch {
     return null; // A C library without one of them: the fallback has all that can be had without.
