@@ -24,8 +24,8 @@ export * from './download.ts';
 export { isLoopback } from './endpoint.ts';
 export * from './events.ts';
 export type { Host } from './host.ts';
-export type { HostRecord } from './host-record.ts';
 export { checkHostName } from './host-name.ts';
+export type { HostRecord } from './host-record.ts';
 export * from './hosts.ts';
 export { createIdentity, type Identity, type IdentityPlan, type IdentityRequest, planIdentity } from './identity.ts';
 export { type Architecture, IMAGE_ALIASES, type ImageAlias } from './images.ts';
@@ -40,3 +40,20 @@ export type { RemovalReport } from './remove.ts';
 export * from './run.ts';
 export { hostRunStore, openRunStore, type RunStore } from './run-store.ts';
 export { type RunCommands, runCommands } from './ssm-commands.ts';
+export { finishHost, unfinishedHosts } from './unfinished.ts';
+export * from './volume-attach.ts';
+export * from './volume-copy.ts';
+export * from './volume-create.ts';
+export { snapshotMonthly, type VolumePrice } from './volume-prices.ts';
+export {
+  type PruneSet,
+  planVolumePrune,
+  runVolumePrune,
+  type VolumePrunePlan,
+  type VolumePruneReport,
+  type VolumePruneRequest,
+} from './volume-prune.ts';
+export * from './volume-recover.ts';
+export { findSet, isSetId, isSnapshotId, listVolumeSnapshots, type SnapshotSet, snapshotSets } from './volume-sets.ts';
+export * from './volume-snapshot.ts';
+export type { MachineFacts, VolumeSnapshot } from './volume-tags.ts';

@@ -22,7 +22,7 @@ import type { Cloud } from './cloud.ts';
 export function openHostBackend({ clients, credentials }: Cloud, access: RepositoryAccess): Promise<Backend> {
   return openBackend(access.location, {
     s3: {
-      region: clients.region,
+      region: access.region ?? clients.region,
       ...(credentials.profile === undefined ? {} : { profile: credentials.profile }),
       ...(credentials.credentials === undefined ? {} : { credentials: credentials.credentials }),
     },

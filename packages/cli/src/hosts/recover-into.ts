@@ -1,11 +1,10 @@
 /** A host's backups as this machine sees them: found in the bucket, and restored straight into a folder here. */
 import { restore } from '@hostark/archive';
-import { nodePlatform } from '@hostark/kernels';
-import { acquireLock, counting, openRepository, type StoredSnapshot } from '@hostark/repository';
+import type { RepositoryAccess } from '@hostark/protocol';
+import type { StoredSnapshot } from '@hostark/repository';
 import type { CommandContext } from '../context.ts';
-import { lockHolder } from '../repository/maker.ts';
+import { withSession } from '../repository/session.ts';
 import { openSnapshot } from '../repository/snapshot-tree.ts';
-import { existingAccess, type HostStore } from './access.ts';
 import type { Cloud } from './cloud.ts';
 import { openHostBackend } from './host-repository.ts';
 import type { RecoverReport, RecoverRequest } from './recover.ts';
@@ -17,52 +16,41 @@ export interface FoundBackup {
 }
 
 /** Looks a snapshot up. Throws 'wrong-password', 'no-repository', 'snapshot-not-found', 'path-not-found'. */
-export async function findBackup(cloud: Cloud, store: HostStore, spec: string): Promise<FoundBackup> {
-  const access = await existingAccess(cloud, store);
-  const backend = await openHostBackend(cloud, access);
-  try {
-    const repository = await openRepository(backend, { password: access.password, platform: nodePlatform() });
-    const { snapshot } = await openSnapshot(repository, spec, {}, cloud.signal);
+export async function findBackup(cloud: Cloud, access: RepositoryAccess, spec: string): Promise<FoundBackup> {
+  const options = { password: access.password, lock: 'none', signal: cloud.signal } as const;
+  const { value } = await withSession(await openHostBackend(cloud, access), options, async (repository, signal) => {
+    const { snapshot } = await openSnapshot(repository, spec, {}, signal);
     const [name = ''] = spec.split(':', 1);
     return { snapshot, spec: `${snapshot.id}${spec.slice(name.length)}` };
-  } finally {
-    await backend.close();
-  }
+  });
+  return value;
 }
 
+/** Restores into a folder of this machine; every written file is read back and compared. */
 export async function recoverInto(
   { out }: CommandContext,
   cloud: Cloud,
-  store: HostStore,
+  access: RepositoryAccess,
   request: RecoverRequest,
 ): Promise<RecoverReport> {
-  const access = await existingAccess(cloud, store);
-  const backend = counting(await openHostBackend(cloud, access));
-  try {
-    const repository = await openRepository(backend, { password: access.password, platform: nodePlatform() });
-    const lock = await acquireLock(repository, { ...lockHolder(), exclusive: false, signal: cloud.signal });
-    try {
-      const { tree } = await openSnapshot(repository, request.snapshot, {}, cloud.signal);
-      const result = await restore(repository, tree, request.target, {
-        include: request.includes ?? [],
-        overwrite: request.overwrite ?? 'always',
+  const { snapshot, target, includes = [], excludes = [], ...how } = request;
+  const options = { password: access.password, lock: how.dryRun ? 'none' : 'shared', signal: cloud.signal } as const;
+  const { value: result, traffic } = await withSession(
+    await openHostBackend(cloud, access),
+    options,
+    async (repository, signal) => {
+      const { tree } = await openSnapshot(repository, snapshot, {}, signal);
+      return restore(repository, tree, target, {
+        ...how,
+        include: includes,
+        exclude: excludes,
+        overwrite: how.overwrite ?? 'always',
         verify: true,
-        signal: AbortSignal.any([cloud.signal, lock.lost]),
+        signal,
         onEvent: (event) => out.event(event),
       });
-      return {
-        filesRestored: result.filesRestored,
-        bytesRestored: result.bytesRestored,
-        errorCount: result.errorCount,
-        requests: Object.fromEntries(
-          Object.entries(backend.counts).map(([operation, { requests }]) => [operation, requests]),
-        ),
-        bytesDownloaded: backend.counts.load.bytes,
-      };
-    } finally {
-      await lock.release();
-    }
-  } finally {
-    await backend.close();
-  }
+    },
+  );
+  const { durationMs: _, dryRun: __, ...counts } = result;
+  return { ...counts, ...traffic };
 }

@@ -14,6 +14,15 @@ Examples:
   $ hostark protect db --stdin-from-command 'pg_dumpall -h /run/postgresql' --stdin-filename db.sql
   $ hostark protect app /srv --pre 'systemctl stop app' --post 'systemctl start app' --hook-timeout 2m`;
 
+const RECOVER_HELP = `
+What is written is read back and compared. A recovery onto a new host that was cut off is continued by the same command,
+or removed by hostark cleanup.
+
+Examples:
+  $ hostark recover latest --from web --to ./back --include /etc/nginx
+  $ hostark recover 3f9a12e1:/srv/www --from web --to web --target /srv/www --delete --dry-run
+  $ hostark recover latest --from web --bucket my-backups --recovery-key-file key.txt --to new --to-region eu-west-1`;
+
 /** Adds `protect` and `recover`. */
 export function addRecoveryCommands(program: Command, runner: Runner): void {
   const protect = cloudFlags(
@@ -63,15 +72,22 @@ export function addRecoveryCommands(program: Command, runner: Runner): void {
   )
     .requiredOption('--to <new|host|dir>', 'a new host (new or new:NAME), a host by name, or a folder (./DIR, /DIR)')
     .requiredOption('--from <host>', 'the host whose backups are used, also when it is gone')
-    .option('--bucket <name>', 'bucket of the backups, when the host is gone')
+    .option('--bucket <name>', 'bucket of the backups, in any region, when the host is gone')
+    .option('--prefix <prefix>', 'where in the bucket they are (default: hosts/HOST)')
+    .option('--to-region <region>', 'with --to new: launch it in this region')
+    .option('--recovery-key-file <file>', 'open the backups with the recovery key: nothing else is needed')
     .option('-t, --target <dir>', 'folder on the host to write below', '/')
     .option('-i, --include <pattern>', 'only what matches (repeatable)', collect)
+    .option('-e, --exclude <pattern>', 'all but what matches (repeatable)', collect)
+    .option('--delete', 'remove what is below the target and not in the snapshot')
     .addOption(
       new Option('--overwrite <mode>', 'what to do with files that exist')
         .choices(['always', 'if-changed', 'if-newer', 'never'])
         .default('always'),
     )
-    .option('-n, --dry-run', 'print the plan only');
+    .option('-y, --yes', 'do not ask before --delete')
+    .option('-n, --dry-run', 'write nothing, say what would be done')
+    .addHelpText('after', RECOVER_HELP);
 }
 
 function excludeFlags(command: Command): Command {
