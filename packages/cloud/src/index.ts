@@ -40,7 +40,6 @@ export type { RemovalReport } from './remove.ts';
 export * from './run.ts';
 export { hostRunStore, openRunStore, type RunStore } from './run-store.ts';
 export { type RunCommands, runCommands } from './ssm-commands.ts';
-export { finishHost, unfinishedHosts } from './unfinished.ts';
 export * from './volume-attach.ts';
 export * from './volume-copy.ts';
 export * from './volume-create.ts';

@@ -66,6 +66,31 @@ async function kept(file: string, record: string): Promise<AgentArchive | null> 
   }
 }
 
+/** Archives kept on this machine for each architecture: the one in use and the one before it. */
+const KEEP_ARCHIVES = 2;
+
+/** Removes all but the newest archives of a folder; `current` counts as the newest. */
+export async function pruneAgentArchives(directory: string, current: AgentArchive): Promise<void> {
+  const files = (await readdir(directory)).filter((name) => /^agent-[0-9a-f]{64}\.tar\.gz$/.test(name));
+  const others = await Promise.all(
+    files
+      .map((name) => join(directory, name))
+      .filter((file) => file !== current.file)
+      .map(async (file) => ({
+        file,
+        mtimeMs: await stat(file).then(
+          ({ mtimeMs }) => mtimeMs,
+          () => 0,
+        ),
+      })),
+  );
+  others.sort((a, b) => b.mtimeMs - a.mtimeMs);
+  for (const { file } of others.slice(KEEP_ARCHIVES - 1)) {
+    await rm(file.replace(/\.tar\.gz$/, '.json'), { force: true });
+    await rm(file, { force: true });
+  }
+}
+
 async function build(members: readonly Member[], file: string, record: string): Promise<AgentArchive> {
   const temporary = `${file}-tmp-${process.pid}`;
   const hash = createHash('sha256');

@@ -28,6 +28,8 @@ export interface SshOptions {
   readonly timeoutMs?: number;
   /** How long to go on trying while the host refuses or does not answer (it may be booting). Default 0: one attempt. */
   readonly waitMs?: number;
+  /** Told before each further attempt: what the last one met, and for how many seconds it has been tried. */
+  readonly onWait?: (why: string, seconds: number) => void;
   /** A connection that stays silent for three intervals is lost. Default 15,000. */
   readonly keepaliveMs?: number;
   readonly signal?: AbortSignal;
@@ -35,24 +37,35 @@ export interface SshOptions {
 
 /** Throws 'host-key-unknown', 'host-key-changed', 'host-unreachable', 'interrupted'. TypeError for malformed host keys. */
 export async function connectSsh(options: SshOptions): Promise<Session> {
+  const { client, where } = await connectClient(options);
+  return sshSession(client, where);
+}
+
+/** A client that is logged in, for who needs more than commands. Throws as connectSsh. */
+export async function connectClient(options: SshOptions): Promise<{ readonly client: Client; readonly where: string }> {
   const expected = options.hostKeys.map(parsePublicKey);
-  const deadline = Date.now() + (options.waitMs ?? 0);
+  const since = Date.now();
+  const deadline = since + (options.waitMs ?? 0);
   for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 3_000)) {
     try {
       return await attempt(options, expected);
     } catch (error) {
       const again = error instanceof HostarkError && error.retry === 'later' && Date.now() + pauseMs < deadline;
       if (!again) throw error;
+      options.onWait?.(error.message, Math.round((Date.now() - since) / 1000));
       await pause(pauseMs, options.signal);
     }
   }
 }
 
-function attempt(options: SshOptions, expected: readonly PublicKey[]): Promise<Session> {
+function attempt(
+  options: SshOptions,
+  expected: readonly PublicKey[],
+): Promise<{ readonly client: Client; readonly where: string }> {
   const port = options.port ?? 22;
   const where = `${options.user}@${options.host}:${port}`;
   if (options.signal?.aborted === true) return Promise.reject(interrupted(where, options.signal));
-  return new Promise<Session>((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const client = new Client();
     let refused: HostarkError | null = null;
     const settle = (): void => {
@@ -68,7 +81,7 @@ function attempt(options: SshOptions, expected: readonly PublicKey[]): Promise<S
     options.signal?.addEventListener('abort', abort, { once: true });
     client.once('ready', () => {
       settle();
-      resolve(sshSession(client, where));
+      resolve({ client, where });
     });
     // Stays for the whole life of the client: an unhandled 'error' event would end the process.
     client.on('error', (error) => fail(refused ?? connectionError(where, error)));

@@ -176,4 +176,4 @@ if ! works; then
 fi
 touch "$agent" 2>/dev/null || :
 echo "hostark path $agent"
-echo "hostark key $("$agent/bin/node" "$agent/main.js" relay-key "$run")"`;
+echo "hostark key $("$agent/bin/node" "$agent/main.js" agent key "$run")"`;

@@ -2,7 +2,8 @@
 import { type Host, launchHost, planLaunch } from '@hostark/cloud';
 import { HostarkError } from '@hostark/protocol';
 import { BECOME_ROOT, quote, type Session } from '@hostark/remote';
-import { agentArchive, installAgent, logIn, type RemoteAgent } from '../hosts/agent.ts';
+import { installAgent, type RemoteAgent } from '../hosts/agent.ts';
+import { openSession } from '../hosts/session.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
 import type { DemoBucket } from './bucket-step.ts';
 import { streamTar } from './data.ts';
@@ -35,9 +36,9 @@ export async function launchWithAgent(
     `instance ${host.instanceId} (${host.image}, ${host.instanceType}) with role ${plan.identity?.roleName ?? 'none'}, key pair ${plan.keyName}, security group ${plan.network.securityGroupName}`,
   );
   say(`it is made of ${await isolationOf(state, host)}`);
-  const session = await logIn(host, cloud.signal);
+  const session = await openSession(cloud, host, 'ssh');
   say(`logged in over SSH at ${host.address}:${host.port}, host key verified`);
-  const agent = await installAgent(session, await agentArchive(cloud), { signal: cloud.signal });
+  const agent = await installAgent(cloud, session, { signal: cloud.signal });
   say(`agent at ${agent.path}${agent.bytesSent > 0 ? `, ${formatBytes(agent.bytesSent)} sent` : ''}`);
   return { host, session, agent };
 }

@@ -3,9 +3,10 @@ import { type Host, showHost } from '@hostark/cloud';
 import type { BackupJob, RepositoryAccess } from '@hostark/protocol';
 import type { AgentPriority, AgentRunOptions } from '@hostark/remote';
 import { createAccess, newPassword, storeOf } from './access.ts';
-import { agentArchive, installAgent, logIn, type RemoteAgent } from './agent.ts';
+import { installAgent, type RemoteAgent } from './agent.ts';
 import type { Cloud } from './cloud.ts';
 import { ensureRepository } from './host-repository.ts';
+import { openSession, type Via } from './session.ts';
 
 /** What is saved of a host, and how. Everything but `targets`, or `stream` instead of them, may be left out. */
 export interface ProtectRequest
@@ -28,6 +29,8 @@ export interface ProtectRequest
   > {
   /** Absolute paths on the host. */
   readonly targets: readonly string[];
+  /** How the host is reached; default 'auto'. */
+  readonly via?: Via;
   /** Of the agent and what it starts. */
   readonly priority?: AgentPriority;
   /** Told before the key is added to the repository: it must be lost neither with a kill nor with a backup that fails. */
@@ -49,11 +52,15 @@ export interface ProtectReport {
 }
 
 /** Runs `work` with an agent on the host, and hangs up afterwards. */
-export async function withAgent<T>(cloud: Cloud, host: Host, work: (agent: RemoteAgent) => Promise<T>): Promise<T> {
-  const archive = await agentArchive(cloud);
-  const session = await logIn(host, cloud.signal);
+export async function withAgent<T>(
+  cloud: Cloud,
+  host: Host,
+  work: (agent: RemoteAgent) => Promise<T>,
+  via: Via = 'auto',
+): Promise<T> {
+  const session = await openSession(cloud, host, via);
   try {
-    const agent = await installAgent(session, archive, { signal: cloud.signal });
+    const agent = await installAgent(cloud, session, { signal: cloud.signal });
     return await work(agent);
   } finally {
     await session.close();
@@ -63,7 +70,7 @@ export async function withAgent<T>(cloud: Cloud, host: Host, work: (agent: Remot
 /** Backs up paths of a host into its own repository, which is created at the first time. */
 export async function protectHost(cloud: Cloud, name: string, request: ProtectRequest): Promise<ProtectReport> {
   const host = await showHost(cloud.clients, cloud.ledger, name, { signal: cloud.signal });
-  return withAgent(cloud, host, (agent) => runBackup(cloud, agent, host, request));
+  return withAgent(cloud, host, (agent) => runBackup(cloud, agent, host, request), request.via);
 }
 
 /** Runs one backup with an agent that is there already. */
@@ -98,7 +105,7 @@ export async function rehearseBackup(
 }
 
 function backupJob(repository: RepositoryAccess, host: Host, request: ProtectRequest): BackupJob {
-  const { targets, priority: _here, onRecoveryKey: _too, ...more } = request;
+  const { targets, via: _way, priority: _here, onRecoveryKey: _too, ...more } = request;
   return { schema: 1, kind: 'backup', repository, targets: [...targets], host: host.name, ...more };
 }
 

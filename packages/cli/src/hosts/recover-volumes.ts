@@ -6,9 +6,9 @@ import {
   planHostRecovery,
   runHostRecovery,
 } from '@hostark/cloud';
-import { logIn } from './agent.ts';
 import type { Cloud } from './cloud.ts';
 import { inRegion, knownRegions } from './regions.ts';
+import { openSession } from './session.ts';
 
 /**
  * Plans the recovery in the cloud's region, from snapshots there; or from another region: the one named, else those
@@ -31,7 +31,7 @@ export async function planRecovery(
 /** Resolves when the new host runs and has let us in. */
 export async function recoverFromVolumes(cloud: Cloud, plan: HostRecoveryPlan): Promise<Host> {
   const host = await runHostRecovery(cloud.clients, plan, cloud);
-  const session = await logIn(host, cloud.signal);
+  const session = await openSession(cloud, host);
   await session.close();
   return host;
 }

@@ -1,13 +1,13 @@
 /** `hostark host …`. */
 import type { Command } from 'commander';
 import { addCommand, collect, type Runner } from './command.ts';
-import { cloudFlags, launchFlags } from './flags.ts';
+import { cloudFlags, launchFlags, viaFlag } from './flags.ts';
 
 /** Adds `host` with its verbs. */
 export function addHostCommands(program: Command, runner: Runner): void {
   const host = program
     .command('host')
-    .description('launch, adopt, list, show, detach and destroy hosts')
+    .description('launch, adopt, list, show, reach, detach and destroy hosts')
     .exitOverride();
   launchFlags(
     cloudFlags(
@@ -67,6 +67,33 @@ export function addHostCommands(program: Command, runner: Runner): void {
   cloudFlags(
     addCommand(host, runner, 'show <name>', 'show a host', async () => (await import('../commands/host/show.ts')).show),
   ).option('--no-backups', 'do not look for its newest backup');
+  viaFlag(
+    cloudFlags(
+      addCommand(
+        host,
+        runner,
+        'exec <name> [command...]',
+        'run a command on a host; put -- before it',
+        async () => (await import('../commands/host/exec.ts')).exec,
+      ),
+    ),
+  )
+    .option('--stdin', "pass this command's standard input on")
+    .addHelpText(
+      'after',
+      "\nIts output and exit status are passed through. One word is a line for the host's shell: -- 'df -h | head'.",
+    );
+  viaFlag(
+    cloudFlags(
+      addCommand(
+        host,
+        runner,
+        'ssh <name>',
+        'open a shell on a host',
+        async () => (await import('../commands/host/ssh.ts')).ssh,
+      ),
+    ),
+  );
   cloudFlags(
     addCommand(
       host,

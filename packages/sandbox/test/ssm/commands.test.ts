@@ -118,7 +118,9 @@ describe('a command', () => {
     await outcome(CommandId, ['InProgress']);
     await ssm.send(new CancelCommandCommand({ CommandId }));
     expect((await outcome(CommandId)).Status).toBe('Cancelled');
-    const left = await outcome(await send(['cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " " | grep -c "sleep 60[1]" || :']));
+    const left = await outcome(
+      await send(['cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " " | grep -c "sleep 60[1]" || :']),
+    );
     expect(left.StandardOutputContent).toBe('0\n');
   });
 

@@ -1,9 +1,9 @@
 /** `hostark volume snapshot HOST`: all volumes of a host at one moment. */
 import { planVolumeSnapshot, runVolumeSnapshot, showHost, type VolumeSnapshotPlan } from '@hostark/cloud';
 import { HostarkError } from '@hostark/protocol';
-import { logIn } from '../../hosts/agent.ts';
 import { type Cloud, type CloudFlags, withCloud } from '../../hosts/cloud.ts';
 import { mountsOfVolumes, whileFrozen } from '../../hosts/freeze.ts';
+import { openSession } from '../../hosts/session.ts';
 import { plural } from '../../terminal/format.ts';
 import type { Output } from '../../terminal/output.ts';
 import type { CommandCode } from '../../tree/command.ts';
@@ -57,7 +57,7 @@ async function takeFrozen(cloud: Cloud, plan: VolumeSnapshotPlan, flags: Snapsho
     });
   }
   const host = await showHost(cloud.clients, cloud.ledger, plan.host, cloud);
-  const session = await logIn(host, cloud.signal);
+  const session = await openSession(cloud, host);
   try {
     const mounts = await mountsOfVolumes(session, data, { signal: cloud.signal });
     if (mounts.length === 0) {
