@@ -1,7 +1,8 @@
 /** Files of a download: they appear whole, with their bytes on disk, or not at all. */
 import { createHash, randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { constants } from 'node:fs';
+import { access, chmod, mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { HostarkError } from '@hostark/protocol';
 import { LAYOUT_NAMES, layoutFolders } from './download-layout.ts';
 
@@ -10,21 +11,57 @@ export async function prepareFolder(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw diskError(directory, error);
   });
-  const strangers = (await readdir(directory)).filter((name) => !LAYOUT_NAMES.has(name) && !isHalf(name));
-  if (strangers.length > 0) {
-    throw new HostarkError(
-      'target-unusable',
-      `${directory}: expected an empty folder or a repository, found ${strangers[0]}`,
-      {
-        hint: 'name another folder',
-        context: { path: directory },
-      },
-    );
-  }
+  await expectOwnFolder(directory);
   await removeHalves(directory);
   const folders = layoutFolders();
   for (const folder of folders.filter((path) => !path.includes('/'))) await makeFolder(join(directory, folder));
   await Promise.all(folders.filter((path) => path.includes('/')).map((path) => makeFolder(join(directory, path))));
+}
+
+/**
+ * Says before anything is fetched that a folder cannot be used; creates nothing. Returns the free bytes of its disk.
+ * Throws 'target-unusable'.
+ */
+export async function inspectFolder(directory: string): Promise<number> {
+  try {
+    const there = await nearestExisting(resolve(directory));
+    await access(there, constants.W_OK | constants.X_OK);
+    if (there === resolve(directory)) await expectOwnFolder(directory);
+    const { bavail, bsize } = await statfs(there);
+    return bavail * bsize;
+  } catch (error) {
+    throw diskError(directory, error);
+  }
+}
+
+/** Throws 'disk-full' when so many bytes have no room: better now than after hours. */
+export async function expectRoom(directory: string, bytes: number): Promise<void> {
+  const free = await inspectFolder(directory);
+  if (bytes <= free) return;
+  throw new HostarkError('disk-full', `${directory}: expected room for ${bytes} bytes, the disk has ${free} free`, {
+    hint: 'name a folder on a larger disk, or fetch what one snapshot needs with --snapshot ID',
+    context: { path: directory, needed: bytes, free },
+  });
+}
+
+async function nearestExisting(path: string): Promise<string> {
+  try {
+    if ((await stat(path)).isDirectory()) return path;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return nearestExisting(dirname(path));
+  }
+  throw Object.assign(new Error(`${path} is not a folder`), { code: 'ENOTDIR' });
+}
+
+async function expectOwnFolder(directory: string): Promise<void> {
+  const strangers = (await readdir(directory)).filter((name) => !LAYOUT_NAMES.has(name) && !isHalf(name));
+  if (strangers.length === 0) return;
+  throw new HostarkError(
+    'target-unusable',
+    `${directory}: expected an empty folder or a repository, found ${strangers[0]}`,
+    { hint: 'name another folder', context: { path: directory } },
+  );
 }
 
 async function makeFolder(path: string): Promise<void> {

@@ -15,17 +15,24 @@ export interface RemoteObject {
   /** Relative to the repository, also on disk. */
   readonly path: string;
   readonly bytes: number;
+  /** As S3 names it; lists leave out nothing but STANDARD in some stores. */
+  readonly storageClass: string;
 }
 
 const OBJECT = /^(?:data\/([0-9a-f]{2})\/|(?:index|keys|snapshots)\/)([0-9a-f]{64})$/;
 
 /** Returns null for what is no object of a repository, as restic ignores it too. */
-export function parseKey(key: string, prefix: string, bytes: number): RemoteObject | null {
+export function parseKey(
+  key: string,
+  prefix: string,
+  bytes: number,
+  storageClass: string = 'STANDARD',
+): RemoteObject | null {
   if (!key.startsWith(prefix)) return null;
   const path = key.slice(prefix.length);
   const match = OBJECT.exec(path);
   if (match === null || (match[1] !== undefined && !match[2]!.startsWith(match[1]))) return null;
-  return { kind: path.slice(0, path.indexOf('/')) as FetchKind, name: match[2]!, key, path, bytes };
+  return { kind: path.slice(0, path.indexOf('/')) as FetchKind, name: match[2]!, key, path, bytes, storageClass };
 }
 
 /** All folders of the local layout, parents first. */

@@ -8,8 +8,9 @@ import { HostarkError } from '@hostark/protocol';
 import { awsStatus } from './aws-error.ts';
 import { clientForBucket } from './bucket-client.ts';
 import type { AwsClients } from './clients.ts';
-import { prepareFolder, readOrNull, sizeOf, syncFolders, writeWhole } from './download-files.ts';
-import { FETCH_ORDER, type FetchKind, parseKey, type RemoteObject } from './download-layout.ts';
+import { inspectFolder, prepareFolder, readOrNull, sizeOf, syncFolders, writeWhole } from './download-files.ts';
+import { FETCH_ORDER, type FetchKind, type RemoteObject } from './download-layout.ts';
+import { type DownloadSelection, listRepository } from './download-list.ts';
 import { type AskOptions, callOptions } from './run.ts';
 import { checkAbort, pause } from './wait.ts';
 
@@ -18,6 +19,8 @@ export interface DownloadSource {
   /** The repository's prefix in the bucket, e.g. 'hosts/web/'. */
   readonly prefix?: string;
   readonly directory: string;
+  /** Fetches these alone, with the keys and the config; default everything. Index files are then the caller's to write. */
+  readonly only?: DownloadSelection;
 }
 
 export interface DownloadReport {
@@ -33,6 +36,8 @@ export interface DownloadReport {
 export interface DownloadOptions extends AskOptions {
   /** Objects fetched at a time. Default 12. */
   readonly connections?: number;
+  /** Called when all packs are there, before the files that name them: a selection's index is written here. */
+  readonly afterPacks?: () => Promise<void>;
 }
 
 /** Attempts per object: the SDK repeats requests, not bodies that break off. */
@@ -49,21 +54,27 @@ export async function downloadRepository(
   source: DownloadSource,
   options: DownloadOptions = {},
 ): Promise<DownloadReport> {
-  const prefix = source.prefix === undefined || source.prefix === '' ? '' : `${source.prefix.replace(/\/+$/, '')}/`;
+  const prefix = repositoryPrefix(source.prefix);
   const download = new Download(await clientForBucket(clients, source.bucket), { ...source, prefix }, options);
   return await download.run();
 }
 
+/** The prefix of a repository's keys: empty, or with one slash at its end. */
+export function repositoryPrefix(prefix: string | undefined): string {
+  const bare = (prefix ?? '').replace(/^\/+|\/+$/g, '');
+  return bare === '' ? '' : `${bare}/`;
+}
+
 class Download {
   readonly #s3: S3Client;
-  readonly #source: Required<DownloadSource>;
+  readonly #source: DownloadSource & { readonly prefix: string };
   readonly #options: DownloadOptions;
   #requests = 0;
   #done = { objects: 0, bytes: 0, kept: 0, keptBytes: 0 };
   #total = { objects: 0, bytes: 0 };
   #lastEvent = 0;
 
-  constructor(s3: S3Client, source: Required<DownloadSource>, options: DownloadOptions) {
+  constructor(s3: S3Client, source: DownloadSource & { readonly prefix: string }, options: DownloadOptions) {
     this.#s3 = s3;
     this.#source = source;
     this.#options = options;
@@ -71,6 +82,7 @@ class Download {
 
   async run(): Promise<DownloadReport> {
     const { bucket, prefix, directory } = this.#source;
+    await inspectFolder(directory); // before anything is asked
     const config = await this.#fetchConfig();
     await prepareFolder(directory);
     const configFile = join(directory, 'config');
@@ -84,6 +96,7 @@ class Download {
     for (const kind of FETCH_ORDER) {
       // A barrier between kinds: a snapshot is never there without its index, nor an index without its packs.
       await this.#fetchAll(wanted.get(kind) ?? []);
+      if (kind === 'data') await this.#options.afterPacks?.();
     }
     if (existing === null) {
       await writeWhole(configFile, once(config), () => {});
@@ -111,22 +124,11 @@ class Download {
     }
   }
 
-  /** Snapshots are listed first: what they need is then in the later lists, even while backups go on. */
   async #list(): Promise<ReadonlyMap<FetchKind, readonly RemoteObject[]>> {
-    const { paginateListObjectsV2 } = await import('@aws-sdk/client-s3');
-    const { bucket, prefix } = this.#source;
-    const lists = new Map<FetchKind, RemoteObject[]>();
-    for (const kind of [...FETCH_ORDER].reverse()) {
-      const objects: RemoteObject[] = [];
-      const input = { Bucket: bucket, Prefix: `${prefix}${kind}/` };
-      for await (const page of paginateListObjectsV2({ client: this.#s3 }, input, callOptions(this.#options))) {
-        this.#requests += page.$metadata.attempts ?? 1;
-        for (const { Key, Size } of page.Contents ?? []) {
-          const object = parseKey(Key ?? '', prefix, Size ?? 0);
-          if (object !== null) objects.push(object);
-        }
-      }
-      lists.set(kind, objects);
+    const { bucket, prefix, only } = this.#source;
+    const { lists, requests } = await listRepository(this.#s3, { bucket, prefix, only }, this.#options);
+    this.#requests += requests;
+    for (const objects of lists.values()) {
       this.#total.objects += objects.length;
       this.#total.bytes += objects.reduce((sum, object) => sum + object.bytes, 0);
     }

@@ -21,6 +21,8 @@ export * from './clients.ts';
 export * from './destroy.ts';
 export * from './detach.ts';
 export * from './download.ts';
+export type { DownloadSelection } from './download-list.ts';
+export * from './download-plan.ts';
 export { isLoopback } from './endpoint.ts';
 export * from './events.ts';
 export type { Host } from './host.ts';

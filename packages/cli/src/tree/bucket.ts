@@ -54,11 +54,14 @@ export function addBucketCommands(program: Command, runner: Runner): void {
     addCommand(
       bucket,
       runner,
-      'download <name> <dir>',
+      'download <name> <places...>',
       'copy a repository to a local folder, verified and resumable',
       async () => (await import('../commands/bucket/download.ts')).download,
     ),
   )
-    .option('--prefix <prefix>', 'the repository within the bucket, e.g. hosts/web-1')
-    .option('-n, --dry-run', 'print size and number of requests only');
+    .usage('[options] <name> [prefix] <dir>')
+    .option('--prefix <prefix>', 'the repository within the bucket, e.g. hosts/web-1; may also stand before the folder')
+    .option('--snapshot <id>', 'only what this snapshot needs (latest, an id or its beginning)')
+    .option('-y, --yes', 'do not ask before downloads of 10 GiB and more on a terminal')
+    .option('-n, --dry-run', 'print size, requests and cost only');
 }
