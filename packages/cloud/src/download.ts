@@ -54,6 +54,7 @@ export async function downloadRepository(
   source: DownloadSource,
   options: DownloadOptions = {},
 ): Promise<DownloadReport> {
+  await inspectFolder(source.directory); // before anything is asked
   const prefix = repositoryPrefix(source.prefix);
   const download = new Download(await clientForBucket(clients, source.bucket), { ...source, prefix }, options);
   return await download.run();
@@ -82,7 +83,6 @@ class Download {
 
   async run(): Promise<DownloadReport> {
     const { bucket, prefix, directory } = this.#source;
-    await inspectFolder(directory); // before anything is asked
     const config = await this.#fetchConfig();
     await prepareFolder(directory);
     const configFile = join(directory, 'config');

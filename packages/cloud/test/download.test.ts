@@ -12,7 +12,8 @@ import {
 import { join } from 'node:path';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createBucket, type DownloadReport, downloadRepository, planBucket } from '../src/index.ts';
+import { expectRoom } from '../src/download-files.ts';
+import { createBucket, type DownloadReport, downloadRepository, planBucket, planDownload } from '../src/index.ts';
 import { startTestCloud, type TestCloud } from './sandbox.ts';
 
 let cloud: TestCloud;
@@ -154,5 +155,94 @@ describe('a downloaded repository', () => {
       { code: 'no-repository' },
     );
     expect(readdirSync(directory)).toEqual([]);
+  });
+});
+
+describe('a download plan', () => {
+  const source = { bucket, prefix: 'hosts/web' };
+
+  it('says what will be fetched, asked and paid before anything is written', async () => {
+    const target = join(directory, 'new', 'folder');
+    const plan = await planDownload(cloud.clients, { ...source, directory: target });
+    const bytes = own('hosts/web/').reduce((sum, [path, body]) => sum + (path === 'config' ? 0 : body.length), 0);
+    expect(plan).toMatchObject({ objects: 11, bytes, kept: 0, keptBytes: 0, requests: 15, region: 'us-east-1' });
+    expect(plan.price.dollars).toBeCloseTo((bytes / 2 ** 30) * 0.09 + (10 / 1000) * 0.0004, 9);
+    expect(existsSync(join(directory, 'new'))).toBe(false);
+    expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
+    await download();
+    expect(await planDownload(cloud.clients, { ...source, directory })).toMatchObject({
+      objects: 1,
+      bytes: 0,
+      kept: 10,
+    });
+  });
+
+  it('refuses a folder that cannot be used, before anything is asked', async () => {
+    writeFileSync(join(directory, 'file'), 'x');
+    const calls: string[] = [];
+    const clients = await cloud.connect({ observer: { before: (call) => calls.push(call.operation) } });
+    const refused = { code: 'target-unusable' };
+    for (const folder of ['file', 'file/below'].map((path) => join(directory, path))) {
+      await expect(planDownload(clients, { ...source, directory: folder })).rejects.toMatchObject(refused);
+      await expect(downloadRepository(clients, { ...source, directory: folder })).rejects.toMatchObject(refused);
+    }
+    expect(calls).toEqual([]);
+  });
+
+  it('refuses what has no room on the disk, and says how much is missing', async () => {
+    await expectRoom(join(directory, 'new'), 1);
+    await expect(expectRoom(directory, 2 ** 60)).rejects.toMatchObject({
+      code: 'disk-full',
+      context: expect.objectContaining({ needed: 2 ** 60, free: expect.any(Number) }),
+    });
+  });
+
+  it('refuses objects that S3 cannot read at once', async () => {
+    const s3 = await cloud.clients.s3();
+    const name = 'c'.repeat(64);
+    await s3.send(
+      new PutObjectCommand({
+        Bucket: bucket,
+        Key: `hosts/asleep/data/cc/${name}`,
+        Body: 'x',
+        StorageClass: 'GLACIER',
+        IfNoneMatch: '*',
+      }),
+    );
+    await expect(planDownload(cloud.clients, { bucket, prefix: 'hosts/asleep', directory })).rejects.toMatchObject({
+      code: 'cloud-refused',
+      message: expect.stringContaining('GLACIER'),
+    });
+  });
+});
+
+describe('a selection', () => {
+  const name = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
+  it('brings its packs and snapshots, no index of the bucket, and calls for one when the packs are there', async () => {
+    const [first, second] = own('hosts/web/').flatMap(([path]) => (path.startsWith('data/') ? [path] : []));
+    const [snapshot] = own('hosts/web/').flatMap(([path]) => (path.startsWith('snapshots/') ? [path] : []));
+    const only = { packs: [name(first!), name(second!)], snapshots: [name(snapshot!)] };
+    const seen: boolean[] = [];
+    const afterPacks = async (): Promise<void> => {
+      seen.push(...[first!, snapshot!, 'config'].map((path) => existsSync(join(directory, path))));
+    };
+    const report = await downloadRepository(
+      cloud.clients,
+      { bucket, prefix: 'hosts/web', directory, only },
+      { afterPacks },
+    );
+    expect(report).toMatchObject({ objects: 5 });
+    expect(seen).toEqual([true, false, false]);
+    expect(readdirSync(join(directory, 'index'))).toEqual([]);
+    expect(existsSync(join(directory, snapshot!))).toBe(true);
+  });
+
+  it('that names what is not there is refused', async () => {
+    const only = { packs: ['d'.repeat(64)], snapshots: [] };
+    await expect(
+      downloadRepository(cloud.clients, { bucket, prefix: 'hosts/web', directory, only }),
+    ).rejects.toMatchObject({ code: 'object-missing' });
+    expect(existsSync(join(directory, 'config'))).toBe(false);
   });
 });
