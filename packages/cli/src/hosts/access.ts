@@ -3,7 +3,7 @@
  * sealed on this machine; it reaches the host on the agent's stdin alone.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import type { Host } from '@hostark/cloud';
+import { type Host, locateBucket } from '@hostark/cloud';
 import { HostarkError, type RepositoryAccess } from '@hostark/protocol';
 import type { Cloud } from './cloud.ts';
 
@@ -39,6 +39,12 @@ export function repositoryLocation(cloud: Cloud, store: HostStore): string {
   return `s3:${endpoint.replace(/\/$/, '')}/${store.bucket}/${store.prefix.replace(/\/$/, '')}`;
 }
 
+/** Location and region of a repository: its bucket may be in another region than the host, so that it outlives that one. */
+async function placeOfStore(cloud: Cloud, store: HostStore): Promise<{ location: string; region: string }> {
+  const region = store.region ?? (await locateBucket(cloud.clients, store.bucket));
+  return { location: repositoryLocation(cloud, { ...store, region }), region };
+}
+
 /** A password belongs to a repository: a host launched to replace another one shares that one's place and password. */
 function secretName({ bucket, prefix }: HostStore): string {
   const host = /^hosts\/([a-z0-9-]+)\/$/.exec(prefix)?.[1];
@@ -50,15 +56,13 @@ function secretName({ bucket, prefix }: HostStore): string {
 export async function createAccess(cloud: Cloud, store: HostStore): Promise<RepositoryAccess> {
   const name = secretName(store);
   const password = (await cloud.secrets.read(name)) ?? (await cloud.secrets.keep(name, newPassword()));
-  return { location: repositoryLocation(cloud, store), password, region: store.region ?? cloud.clients.region };
+  return { ...(await placeOfStore(cloud, store)), password };
 }
 
 /** Returns access as this machine knows it, or null where it has made no repository. Creates nothing. */
 export async function knownAccess(cloud: Cloud, store: HostStore): Promise<RepositoryAccess | null> {
   const password = await cloud.secrets.read(secretName(store));
-  return password === null
-    ? null
-    : { location: repositoryLocation(cloud, store), password, region: store.region ?? cloud.clients.region };
+  return password === null ? null : { ...(await placeOfStore(cloud, store)), password };
 }
 
 /** Returns access to an existing repository. Throws 'wrong-password' if this machine has no password for it. */
