@@ -14,6 +14,8 @@ export interface HostRecord {
   /** Whether Hostark made the instance, or found it running: then it is never ended without an explicit word. */
   readonly origin: 'launched' | 'adopted';
   readonly run: string;
+  /** Which of a launch's attempts the last create call was; see launch-attempts.ts. */
+  readonly attempt?: number;
   readonly region: string;
   readonly account: string;
   readonly endpoint: string | null;
@@ -29,23 +31,19 @@ export interface HostRecord {
   readonly prefix: string | null;
 }
 
-export interface HostKeys {
-  /** Logs in to the host. */
-  readonly login: SshKeyPair;
-  /** Is given to the host as its own. */
-  readonly host: SshKeyPair;
-}
-
 /** Path of the key that logs in to a host. */
 export function loginKeyFile(stateDirectory: string, name: string): string {
   return join(stateDirectory, 'hosts', name, 'id_ed25519');
 }
 
-/** Returns the keys of a launch, made now or by the run before that was killed. Durable when resolved. */
-export async function hostKeys(stateDirectory: string, name: string): Promise<HostKeys> {
-  const login = await keyPair(loginKeyFile(stateDirectory, name), `hostark-${name}`);
-  const host = await keyPair(hostKeyFile(stateDirectory, name), `${name}-host-key`);
-  return { login, host };
+/** Returns the key that logs in to a host, made now or by the run before that was killed. Durable when resolved. */
+export function loginKey(stateDirectory: string, name: string): Promise<SshKeyPair> {
+  return keyPair(loginKeyFile(stateDirectory, name), `hostark-${name}`);
+}
+
+/** Returns the key that a host is given as its own, made now or by the run before that was killed. Durable when resolved. */
+export function ownHostKey(stateDirectory: string, name: string): Promise<SshKeyPair> {
+  return keyPair(hostKeyFile(stateDirectory, name), `${name}-host-key`);
 }
 
 /** Forgets the private half of the host's own key: after its launch only the host needs it. */

@@ -10,7 +10,7 @@ import { type AskOptions, callOptions } from './run.ts';
 import { TAG_ADOPTED, TAG_MANAGED } from './tags.ts';
 
 /** One EBS volume of a host. */
-export interface HostVolume {
+export interface AttachedVolume {
   readonly id: string;
   readonly sizeGiB: number;
   readonly type: string;
@@ -64,8 +64,8 @@ export async function hostVolumes(
   clients: AwsClients,
   hosts: readonly Host[],
   options: AskOptions = {},
-): Promise<ReadonlyMap<string, readonly HostVolume[]>> {
-  const volumes = new Map<string, HostVolume[]>();
+): Promise<ReadonlyMap<string, readonly AttachedVolume[]>> {
+  const volumes = new Map<string, AttachedVolume[]>();
   if (hosts.length === 0) return volumes;
   const { paginateDescribeVolumes } = await import('@aws-sdk/client-ec2');
   const client = await clients.ec2();

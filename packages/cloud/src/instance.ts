@@ -1,9 +1,17 @@
 /** One EC2 instance: launched, found, waited for. */
-import type { _InstanceType, Instance, RunInstancesCommandInput, RunInstancesCommandOutput } from '@aws-sdk/client-ec2';
+import type {
+  _InstanceType,
+  Instance,
+  InstanceMarketOptionsRequest,
+  RunInstancesCommandInput,
+  RunInstancesCommandOutput,
+  VolumeType,
+} from '@aws-sdk/client-ec2';
 import { HostarkError, isHostarkError } from '@hostark/protocol';
 import { awsCode, awsMessage, unless } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
 import type { Wanted } from './ensure.ts';
+import type { LaunchAttempt } from './launch-attempts.ts';
 import type { LaunchPlan } from './launch-plan.ts';
 import { type AskOptions, callOptions } from './run.ts';
 import { awsTags, TAG_BUCKET, TAG_LEDGER, TAG_MANAGED, TAG_PREFIX, TAG_USER, type Tags } from './tags.ts';
@@ -16,10 +24,22 @@ export interface InstanceParts {
   readonly userData: string;
 }
 
+/** Ended for good when EC2 needs the machine: its backups are what remains. */
+const SPOT: InstanceMarketOptionsRequest = {
+  MarketType: 'spot',
+  SpotOptions: { SpotInstanceType: 'one-time', InstanceInterruptionBehavior: 'terminate' },
+};
+
 /** States of an instance that will never run again. */
 const ENDED = ['shutting-down', 'terminated'];
 
-export function instanceOf(clients: AwsClients, plan: LaunchPlan, parts: InstanceParts, options: AskOptions): Wanted {
+export function instanceOf(
+  clients: AwsClients,
+  plan: LaunchPlan,
+  parts: InstanceParts,
+  attempt: number,
+  options: AskOptions,
+): Wanted {
   return {
     kind: 'instance',
     name: plan.name,
@@ -28,7 +48,9 @@ export function instanceOf(clients: AwsClients, plan: LaunchPlan, parts: Instanc
     async create(entry) {
       const { RunInstancesCommand } = await import('@aws-sdk/client-ec2');
       const ec2 = await clients.ec2();
-      const input = runInput(plan, parts, entry.token, entry.tags);
+      // Each attempt has parameters of its own, and so needs a token of its own.
+      const token = attempt === 0 ? entry.token : `${entry.token}-${attempt}`;
+      const input = runInput(plan, parts, plan.attempts[attempt]!, token, entry.tags);
       const run = (): Promise<RunInstancesCommandOutput | null> =>
         // Mismatch: an earlier run did create it, from a plan that differed; then it is found by its tag below.
         unless(ec2.send(new RunInstancesCommand(input), callOptions(options)), 'IdempotentParameterMismatch');
@@ -56,23 +78,30 @@ function isPending(error: unknown): boolean {
   return code === 'InvalidGroup.NotFound' || code === 'InvalidKeyPair.NotFound';
 }
 
-function runInput(plan: LaunchPlan, parts: InstanceParts, token: string, tags: Tags): RunInstancesCommandInput {
+function runInput(
+  plan: LaunchPlan,
+  parts: InstanceParts,
+  attempt: LaunchAttempt,
+  token: string,
+  tags: Tags,
+): RunInstancesCommandInput {
   const marks =
     plan.identity === null ? {} : { [TAG_BUCKET]: plan.identity.bucket, [TAG_PREFIX]: plan.identity.prefix };
   const Tags = awsTags({ ...tags, ...marks, [TAG_USER]: plan.image.user }, plan.name);
   return {
     ImageId: plan.image.id,
-    InstanceType: plan.instanceType as _InstanceType,
+    InstanceType: attempt.instanceType as _InstanceType,
     MinCount: 1,
     MaxCount: 1,
     ClientToken: token,
-    KeyName: plan.keyName,
+    ...(plan.key === null ? {} : { KeyName: plan.key.keyName }),
+    ...(plan.spot ? { InstanceMarketOptions: SPOT } : {}),
     UserData: Buffer.from(parts.userData).toString('base64'),
     ...(parts.profileArn === null ? {} : { IamInstanceProfile: { Arn: parts.profileArn } }),
     NetworkInterfaces: [
       {
         DeviceIndex: 0,
-        SubnetId: plan.network.subnet,
+        SubnetId: attempt.subnet,
         Groups: [parts.securityGroup],
         AssociatePublicIpAddress: true,
         DeleteOnTermination: true,
@@ -90,8 +119,13 @@ function runInput(plan: LaunchPlan, parts: InstanceParts, token: string, tags: T
           DeleteOnTermination: true,
         },
       },
+      ...plan.volumes.map(({ device, sizeGiB, type }) => ({
+        DeviceName: device,
+        Ebs: { VolumeSize: sizeGiB, VolumeType: type as VolumeType, Encrypted: true, DeleteOnTermination: true },
+      })),
     ],
     TagSpecifications: [
+      ...(plan.spot ? [{ ResourceType: 'spot-instances-request' as const, Tags }] : []),
       { ResourceType: 'instance', Tags },
       { ResourceType: 'volume', Tags },
       { ResourceType: 'network-interface', Tags },

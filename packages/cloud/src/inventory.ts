@@ -46,7 +46,9 @@ export async function findOurs(
 }
 
 async function ec2Resources(clients: AwsClients, host: string | null, options: AskOptions): Promise<Removal[]> {
-  const { DescribeKeyPairsCommand, paginateDescribeSecurityGroups } = await import('@aws-sdk/client-ec2');
+  const { DescribeAddressesCommand, DescribeKeyPairsCommand, paginateDescribeSecurityGroups } = await import(
+    '@aws-sdk/client-ec2'
+  );
   const client = await clients.ec2();
   const Filters = [
     { Name: `tag:${TAG_MANAGED}`, Values: ['true'] },
@@ -69,6 +71,9 @@ async function ec2Resources(clients: AwsClients, host: string | null, options: A
     }
   }
   const { KeyPairs = [] } = await client.send(new DescribeKeyPairsCommand({ Filters }), callOptions(options));
+  const { Addresses = [] } = await client.send(new DescribeAddressesCommand({ Filters }), callOptions(options));
+  for (const address of Addresses)
+    found.push(removal('address', address.AllocationId!, address.PublicIp!, readTags(address.Tags)));
   for (const pair of KeyPairs) found.push(removal('key-pair', pair.KeyPairId!, pair.KeyName!, readTags(pair.Tags)));
   return found;
 }

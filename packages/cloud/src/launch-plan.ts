@@ -2,13 +2,16 @@
 import type { Image } from '@aws-sdk/client-ec2';
 import { HostarkError } from '@hostark/protocol';
 import { unless } from './aws-error.ts';
-import { expectBucket } from './bucket.ts';
+import { regionOfBucket } from './bucket-client.ts';
 import type { AwsClients } from './clients.ts';
 import { placeOf } from './cloud-place.ts';
+import { planVolumes, type VolumePlan, type VolumeRequest } from './extra-volumes.ts';
 import { checkHostName } from './host-name.ts';
 import { describeIdentity, type IdentityPlan, planIdentity } from './identity.ts';
 import { ARCHITECTURES, type Architecture, defaultUser, IMAGE_ALIASES } from './images.ts';
 import { rehearseLaunch } from './instance.ts';
+import { type LaunchAttempt, planAttempts } from './launch-attempts.ts';
+import { type LoginKeyPlan, type OwnKey, planLoginKey } from './login-key.ts';
 import { type NetworkPlan, planNetwork } from './network.ts';
 import { type HostPrice, hostPrice } from './prices.ts';
 import { type AskOptions, callOptions } from './run.ts';
@@ -33,10 +36,32 @@ export interface LaunchRequest {
   readonly zone?: string;
   /** CIDR blocks that may reach SSH. Required except on a loopback endpoint, where it is 127.0.0.1/32. */
   readonly sshFrom?: readonly string[];
+  /** False: nobody is let in over SSH, and no key pair is made; needs `ssm`. Default true. */
+  readonly ssh?: boolean;
+  /** Lets the host's SSM agent talk to Systems Manager; needs a bucket, with which the host gets a role. */
+  readonly ssm?: boolean;
+  /** A security group that exists, used as it is instead of one of our own. */
+  readonly securityGroup?: string;
+  /** The user's own key instead of one that is made for this host. */
+  readonly ownKey?: OwnKey;
+  readonly elasticIp?: boolean;
+  /** Cheaper, and EC2 may end it when it needs the machine. */
+  readonly spot?: boolean;
   /** Size of the root volume; default the image's, at least 8. */
   readonly volumeGiB?: number;
+  /** Besides the root volume; encrypted, and gone with the host. */
+  readonly volumes?: readonly VolumeRequest[];
   /** Login user; default: the image's. */
   readonly user?: string;
+  /** Instead of `image`: one of our own that is registered between plan and run, which then gives its id. */
+  readonly ownImage?: OwnImage;
+}
+
+/** An image that does not exist yet: what a launch must know of it beforehand. */
+export interface OwnImage {
+  readonly name: string;
+  readonly rootDevice: string;
+  readonly rootGiB: number;
 }
 
 export interface LaunchPlan {
@@ -56,7 +81,15 @@ export interface LaunchPlan {
   readonly instanceType: string;
   readonly network: NetworkPlan;
   readonly volume: { readonly sizeGiB: number; readonly type: 'gp3'; readonly encrypted: true };
-  readonly keyName: string;
+  /** Besides the root volume. */
+  readonly volumes: readonly VolumePlan[];
+  /** Null for a host that is reached through Systems Manager alone. */
+  readonly key: LoginKeyPlan | null;
+  readonly via: 'ssh' | 'ssm';
+  readonly elasticIp: boolean;
+  readonly spot: boolean;
+  /** In order, this plan's own type and zone first; the next one is tried when EC2 has no machine left. */
+  readonly attempts: readonly LaunchAttempt[];
   readonly identity: IdentityPlan | null;
   readonly price: HostPrice;
   /** One line each, for people. */
@@ -73,25 +106,36 @@ export async function planLaunch(
   options: AskOptions = {},
 ): Promise<LaunchPlan> {
   checkHostName(request.name);
-  const architecture = checkArchitecture(request);
+  checkWay(request);
+  const { found, alias, architecture } = await chooseImage(clients, request, options);
   const identity =
     request.bucket === undefined
       ? null
       : planIdentity(clients, { ...request, host: request.name, bucket: request.bucket });
   const place = await placeOf(clients);
-  if (request.bucket !== undefined) await expectBucket(clients, request.bucket, options);
-  const network = await planNetwork(clients, { ...request, host: request.name }, options);
-  const { image, alias } = await resolveImage(clients, request.image ?? 'al2023', architecture, options);
+  // In another region it costs more to reach, and outlives the host's own: that is a choice.
+  const bucketRegion =
+    request.bucket === undefined ? place.region : await regionOfBucket(clients, request.bucket, options);
+  const { plan: network, others } = await planNetwork(clients, { ...request, host: request.name }, options);
+  const image = request.ownImage === undefined ? found : describeOwn(request.ownImage);
   const instanceType = request.instanceType ?? (architecture === 'arm64' ? 't4g.small' : 't3.small');
   const sizeGiB = volumeSize(request.volumeGiB, image);
+  const volumes = planVolumes(request.volumes ?? [], devicesOf(image));
+  const key = request.ssh === false ? null : await planLoginKey(clients, request.name, request.ownKey, options);
   const user = request.user ?? (alias === null ? defaultUser(image.Name ?? '') : IMAGE_ALIASES[alias]!.user);
-  await rehearseLaunch(clients, { imageId: image.ImageId!, instanceType, subnet: network.subnet }, options);
+  // An image that does not exist yet cannot be rehearsed with; the type, the network and our rights can.
+  await rehearseLaunch(clients, { imageId: found.ImageId!, instanceType, subnet: network.subnet }, options);
+  const wanted = { instanceType, subnet: network.subnet, zone: network.zone };
+  const attempts = checkOffered(wanted, await planAttempts(clients, wanted, others, options));
+  const spot = request.spot ?? false;
   const price = hostPrice({
     region: clients.region,
     instanceType,
-    volumes: [{ sizeGiB, type: 'gp3' }],
+    volumes: [{ sizeGiB, type: 'gp3' }, ...volumes],
     addresses: 1,
+    spot,
   });
+  const chosen = { network, volumes, key, elasticIp: request.elasticIp ?? false, spot, attempts };
   return {
     kind: 'launch',
     name: request.name,
@@ -99,27 +143,107 @@ export async function planLaunch(
     image: { id: image.ImageId!, alias, name: image.Name ?? '', rootDevice: image.RootDeviceName ?? '/dev/xvda', user },
     architecture,
     instanceType,
-    network,
+    ...chosen,
+    via: key === null ? 'ssm' : 'ssh',
     volume: { sizeGiB, type: 'gp3', encrypted: true },
-    keyName: `hostark-${request.name}`,
     identity,
     price,
     steps: [
       ...(identity === null ? [] : [describeIdentity(identity, place)]),
-      `key pair hostark-${request.name}: made on this machine, its private half stays here`,
-      `security group ${network.securityGroupName} in ${network.vpc}: SSH from ${network.sshFrom.join(', ')}`,
-      `instance ${instanceType} in ${network.zone} from ${image.Name ?? image.ImageId}: IMDSv2 only, ${sizeGiB} GiB gp3, encrypted`,
+      ...(bucketRegion === place.region
+        ? []
+        : [`backups cross from ${place.region} to ${bucketRegion}, where the bucket is: AWS charges for that`]),
+      ...keyLines(key),
+      groupLine(network),
+      `instance ${instanceType}${spot ? ', spot,' : ''} in ${network.zone} from ${image.Name ?? image.ImageId}: IMDSv2 only, ${sizeGiB} GiB gp3, encrypted`,
+      ...volumes.map(
+        (one) => `volume ${one.device}: ${one.sizeGiB} GiB ${one.type}, encrypted, empty, gone with the host`,
+      ),
+      ...(chosen.elasticIp ? ['elastic address: kept while the host lives, released with it'] : []),
+      ...fallbackLines(attempts),
     ],
   };
 }
 
-function checkArchitecture(request: LaunchRequest): Architecture {
+function keyLines(key: LoginKeyPlan | null): string[] {
+  if (key === null) return ['no key pair: it is reached through Systems Manager alone'];
+  if (key.kind === 'made') return [`key pair ${key.keyName}: made on this machine, its private half stays here`];
+  if (key.kind === 'found') return [`key pair ${key.keyName}: EC2 has the public half of ${key.file} already`];
+  return [`key pair ${key.keyName}: the public half of ${key.file}`];
+}
+
+function groupLine({ securityGroup, securityGroupName, vpc, sshFrom }: NetworkPlan): string {
+  if (securityGroup !== null) return `security group ${securityGroup} (${securityGroupName}): used as it is`;
+  return `security group ${securityGroupName} in ${vpc}: ${sshFrom.length === 0 ? 'lets nobody in' : `SSH from ${sshFrom.join(', ')}`}`;
+}
+
+function fallbackLines([first, ...others]: readonly LaunchAttempt[]): string[] {
+  const zones = [...new Set(others.map(({ zone }) => zone))].filter((zone) => zone !== first?.zone);
+  const types = [...new Set(others.map(({ instanceType }) => instanceType))].filter(
+    (one) => one !== first?.instanceType,
+  );
+  if (zones.length + types.length === 0) return [];
+  const tried = [zones.join(', '), types.join(', ')].filter((list) => list !== '');
+  return [`when EC2 has no such machine left, the next of these is tried: ${tried.join('; then as ')}`];
+}
+
+/** Throws 'usage' when nobody could reach the host. */
+function checkWay(request: LaunchRequest): void {
+  if (request.ssh === false && request.ssm !== true) {
+    throw new HostarkError('usage', 'expected a way to the host: neither SSH nor Systems Manager is left', {
+      hint: 'add --ssm, or leave --no-ssh out',
+    });
+  }
+  if (request.ssm === true && request.bucket === undefined) {
+    throw new HostarkError('usage', 'Systems Manager: expected a bucket as well, with which the host gets a role', {
+      hint: 'give --bucket',
+    });
+  }
+}
+
+/** Throws 'usage' when EC2 says that the zone does not have the type at all. */
+function checkOffered(wanted: LaunchAttempt, attempts: readonly LaunchAttempt[]): readonly LaunchAttempt[] {
+  const [first] = attempts;
+  if (first?.instanceType === wanted.instanceType && first.zone === wanted.zone) return attempts;
+  const zones = attempts.filter((one) => one.instanceType === wanted.instanceType).map(({ zone }) => zone);
+  throw new HostarkError(
+    'usage',
+    `instance type ${wanted.instanceType}: expected in ${wanted.zone}, EC2 offers it in ${zones.join(', ') || 'no zone of this VPC that may be used'}`,
+    { hint: zones.length > 0 ? `give --zone ${zones[0]}` : 'choose another --type, --zone or --subnet' },
+  );
+}
+
+function devicesOf(image: Image): string[] {
+  const mapped = (image.BlockDeviceMappings ?? []).flatMap(({ DeviceName }) =>
+    DeviceName === undefined ? [] : [DeviceName],
+  );
+  return [...new Set([image.RootDeviceName ?? '/dev/xvda', ...mapped])];
+}
+
+/** The image, and the architecture that type, image and request agree on: an AMI that is named brings its own. */
+async function chooseImage(
+  clients: AwsClients,
+  request: LaunchRequest,
+  options: AskOptions,
+): Promise<{ readonly found: Image; readonly alias: string | null; readonly architecture: Architecture }> {
+  const told = checkArchitecture(request);
+  const { image, alias } = await resolveImage(clients, request.image ?? 'al2023', told, options);
+  return { found: image, alias, architecture: told ?? (image.Architecture === 'arm64' ? 'arm64' : 'x86_64') };
+}
+
+function describeOwn({ name, rootDevice, rootGiB }: OwnImage): Image {
+  const root = { DeviceName: rootDevice, Ebs: { VolumeSize: rootGiB } };
+  return { ImageId: '', Name: name, RootDeviceName: rootDevice, BlockDeviceMappings: [root] };
+}
+
+/** Null when neither the type nor the request says. */
+function checkArchitecture(request: LaunchRequest): Architecture | null {
   const type = request.instanceType;
   // EC2 "Instance type naming": a 'g' after the generation marks Graviton (arm64); a1 is its first generation.
   const ofType: Architecture | null =
     type === undefined ? null : /^(a1|[a-z]+\d+g[a-z]*|[a-z]+\d+g)\./.test(type) ? 'arm64' : 'x86_64';
-  const wanted = request.architecture ?? ofType ?? 'x86_64';
-  if (!ARCHITECTURES.includes(wanted)) {
+  const wanted = request.architecture ?? ofType;
+  if (wanted !== null && !ARCHITECTURES.includes(wanted)) {
     throw new HostarkError('usage', `architecture ${JSON.stringify(wanted)}: expected ${ARCHITECTURES.join(' or ')}`, {
       hint: 'leave it out for x86_64',
     });
@@ -135,7 +259,7 @@ function checkArchitecture(request: LaunchRequest): Architecture {
 async function resolveImage(
   clients: AwsClients,
   name: string,
-  architecture: Architecture,
+  architecture: Architecture | null,
   options: AskOptions,
 ): Promise<{ image: Image; alias: string | null }> {
   const alias = IMAGE_ALIASES[name];
@@ -148,7 +272,7 @@ async function resolveImage(
       },
     );
   }
-  const id = alias === undefined ? name : await parameter(clients, alias.parameter[architecture], options);
+  const id = alias === undefined ? name : await parameter(clients, alias.parameter[architecture ?? 'x86_64'], options);
   const { DescribeImagesCommand } = await import('@aws-sdk/client-ec2');
   const ec2 = await clients.ec2();
   const call = ec2.send(new DescribeImagesCommand({ ImageIds: [id] }), callOptions(options));
@@ -159,7 +283,7 @@ async function resolveImage(
       hint: `AMI ids differ by region: use an alias (${Object.keys(IMAGE_ALIASES).join(', ')}) or an id of this region`,
     });
   }
-  if (image.Architecture !== undefined && image.Architecture !== architecture) {
+  if (architecture !== null && image.Architecture !== undefined && image.Architecture !== architecture) {
     throw new HostarkError('usage', `image ${id} is ${image.Architecture}, expected ${architecture}`, {
       hint: 'name an instance type of the same architecture',
     });

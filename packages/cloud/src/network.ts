@@ -15,15 +15,28 @@ export interface NetworkRequest {
   readonly vpc?: string;
   readonly zone?: string;
   readonly sshFrom?: readonly string[];
+  /** False: nobody is let in; the host is reached through Systems Manager. Default true. */
+  readonly ssh?: boolean;
+  /** A group that exists: used as it is, instead of one of our own. */
+  readonly securityGroup?: string;
 }
 
 export interface NetworkPlan {
   readonly vpc: string;
   readonly subnet: string;
   readonly zone: string;
-  /** CIDR blocks that may reach SSH. */
+  /** CIDR blocks that our group lets reach SSH; none when it is the user's group, or nobody is let in. */
   readonly sshFrom: readonly string[];
+  /** Name of our own group, or of the given one. */
   readonly securityGroupName: string;
+  /** Id of a group that the user gave; null: one of our own is made. */
+  readonly securityGroup: string | null;
+}
+
+/** Where a launch may go: the plan, and the other subnets of its VPC, one for each other zone. */
+export interface NetworkChoice {
+  readonly plan: NetworkPlan;
+  readonly others: readonly Subnet[];
 }
 
 /** Reads only. Throws 'usage' for what contradicts itself or does not exist, with what there is instead. */
@@ -31,19 +44,52 @@ export async function planNetwork(
   clients: AwsClients,
   request: NetworkRequest,
   options: AskOptions = {},
-): Promise<NetworkPlan> {
-  const sshFrom = sshSources(request.sshFrom, clients.endpoint);
-  const chosen =
+): Promise<NetworkChoice> {
+  const ours = request.ssh !== false && request.securityGroup === undefined;
+  const sshFrom = ours ? sshSources(request.sshFrom, clients.endpoint) : [];
+  if (!ours && (request.sshFrom ?? []).length > 0) {
+    throw new HostarkError('usage', 'SSH sources: expected none where no group of ours is opened', {
+      hint: 'leave --ssh-from out, or leave out --security-group and --no-ssh',
+    });
+  }
+  const group = request.securityGroup === undefined ? null : await namedGroup(clients, request.securityGroup, options);
+  if (group !== null && request.vpc !== undefined && group.VpcId !== request.vpc) throw otherVpc(group, request.vpc);
+  const [chosen, ...others] =
     request.subnet === undefined
-      ? await anySubnet(clients, request, options)
-      : await namedSubnet(clients, request, options);
-  return {
-    vpc: chosen.VpcId ?? '',
-    subnet: chosen.SubnetId ?? '',
-    zone: chosen.AvailabilityZone ?? '',
+      ? await subnetsOfVpc(clients, group === null ? request : { ...request, vpc: group.VpcId! }, options)
+      : [await namedSubnet(clients, request, options)];
+  if (group !== null && group.VpcId !== chosen?.VpcId) throw otherVpc(group, chosen?.VpcId ?? '');
+  const plan = {
+    vpc: chosen?.VpcId ?? '',
+    subnet: chosen?.SubnetId ?? '',
+    zone: chosen?.AvailabilityZone ?? '',
     sshFrom,
-    securityGroupName: `hostark-${request.host}`,
+    securityGroupName: group?.GroupName ?? `hostark-${request.host}`,
+    securityGroup: group?.GroupId ?? null,
   };
+  const zones = new Set([plan.zone]);
+  const elsewhere = others.filter(
+    ({ AvailabilityZone = '' }) => !zones.has(AvailabilityZone) && zones.add(AvailabilityZone),
+  );
+  return { plan, others: elsewhere };
+}
+
+async function namedGroup(clients: AwsClients, id: string, options: AskOptions): Promise<SecurityGroup> {
+  const { DescribeSecurityGroupsCommand } = await import('@aws-sdk/client-ec2');
+  const ec2 = await clients.ec2();
+  const call = ec2.send(new DescribeSecurityGroupsCommand({ GroupIds: [id] }), callOptions(options));
+  const answer = await unless(call, 'InvalidGroup.NotFound', 'InvalidGroupId.Malformed', 'InvalidGroupId.NotFound');
+  const group = answer?.SecurityGroups?.[0];
+  if (group !== undefined) return group;
+  throw new HostarkError('usage', `security group ${id}: there is none in ${clients.region}`, {
+    hint: 'aws ec2 describe-security-groups lists them; leave it out for one of our own',
+  });
+}
+
+function otherVpc(group: SecurityGroup, vpc: string): HostarkError {
+  return new HostarkError('usage', `security group ${group.GroupId}: expected in ${vpc}, found in ${group.VpcId}`, {
+    hint: 'name a group, a subnet and a VPC that belong together',
+  });
 }
 
 /** Pure. On loopback, the only address that can reach a host is loopback itself. */
@@ -106,7 +152,8 @@ async function namedSubnet(clients: AwsClients, request: NetworkRequest, options
   return subnet;
 }
 
-async function anySubnet(clients: AwsClients, request: NetworkRequest, options: AskOptions): Promise<Subnet> {
+/** At least one, the best first. */
+async function subnetsOfVpc(clients: AwsClients, request: NetworkRequest, options: AskOptions): Promise<Subnet[]> {
   const { DescribeSubnetsCommand } = await import('@aws-sdk/client-ec2');
   const ec2 = await clients.ec2();
   const vpc = request.vpc ?? (await defaultVpc(clients, options));
@@ -116,8 +163,7 @@ async function anySubnet(clients: AwsClients, request: NetworkRequest, options: 
   // A subnet that gives public addresses can be reached by SSH from outside; by zone name, so that plans repeat.
   const order = (subnet: Subnet): string =>
     `${subnet.MapPublicIpOnLaunch === true ? 0 : 1} ${subnet.AvailabilityZone} ${subnet.SubnetId}`;
-  const [first] = fitting.sort((a, b) => (order(a) < order(b) ? -1 : 1));
-  if (first !== undefined) return first;
+  if (fitting.length > 0) return fitting.sort((a, b) => (order(a) < order(b) ? -1 : 1));
   const zones = [...new Set(Subnets.map((subnet) => subnet.AvailabilityZone))].join(', ');
   throw new HostarkError(
     'usage',
@@ -158,7 +204,7 @@ export function securityGroupOf(
       const input = {
         GroupName: plan.securityGroupName,
         VpcId: plan.vpc,
-        Description: `Hostark host ${host}: SSH from named addresses`,
+        Description: `Hostark host ${host}: SSH from named addresses or none`,
         TagSpecifications: [
           { ResourceType: 'security-group' as const, Tags: awsTags(entry.tags, plan.securityGroupName) },
         ],

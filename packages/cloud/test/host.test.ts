@@ -43,7 +43,8 @@ describe('a host', () => {
       volume: { encrypted: true },
       identity: { prefix: 'hosts/web/' },
     });
-    expect(plan.steps.length).toBe(4);
+    expect(plan.steps.length).toBe(5);
+    expect(plan.steps.at(-1)).toMatch(/no such machine left.*us-east-1b, us-east-1c/);
     expect(JSON.stringify(plan)).not.toContain('PRIVATE KEY');
     expect(await cloud.sandbox.inventory()).toEqual(before);
   });

@@ -33,7 +33,7 @@ export async function launchWithAgent(
   const plan = await planLaunch(cloud.clients, { name, bucket: bucket.name, prefix }, quiet);
   const host = await launchHost(cloud.clients, plan, quiet);
   say(
-    `instance ${host.instanceId} (${host.image}, ${host.instanceType}) with role ${plan.identity?.roleName ?? 'none'}, key pair ${plan.keyName}, security group ${plan.network.securityGroupName}`,
+    `instance ${host.instanceId} (${host.image}, ${host.instanceType}) with role ${plan.identity?.roleName ?? 'none'}, key pair ${plan.key?.keyName ?? 'none'}, security group ${plan.network.securityGroupName}`,
   );
   say(`it is made of ${await isolationOf(state, host)}`);
   const session = await openSession(cloud, host, 'ssh');

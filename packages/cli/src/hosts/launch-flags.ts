@@ -1,25 +1,76 @@
 /** What a user may choose about a new host: the same flags for `host launch` and `recover --to new`. */
-import type { HostPrice, LaunchPlan, LaunchRequest } from '@hostark/cloud';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import {
+  type Architecture,
+  type HostPrice,
+  type LaunchPlan,
+  type LaunchRequest,
+  type OwnKey,
+  parseVolume,
+  publicKeyOf,
+} from '@hostark/cloud';
+import { HostarkError } from '@hostark/protocol';
+import { wholeNumber } from '../repository/settings.ts';
 
 export interface LaunchFlags {
   readonly image: string;
-  readonly type: string;
+  readonly arch?: Architecture;
+  readonly type?: string;
   readonly subnet?: string;
+  readonly vpc?: string;
   readonly zone?: string;
-  readonly sshFrom?: string;
+  readonly securityGroup?: string;
+  readonly sshFrom?: string[];
+  readonly keyFile?: string;
+  readonly ssm?: boolean;
+  /** False with --no-ssh. */
+  readonly ssh?: boolean;
+  readonly elasticIp?: boolean;
+  readonly rootSize?: string;
+  readonly volume?: string[];
+  readonly spot?: boolean;
 }
 
-/** Returns the flags as parts of a launch request. */
-export function launchChoices(
-  flags: LaunchFlags,
-): Pick<LaunchRequest, 'image' | 'instanceType' | 'subnet' | 'zone' | 'sshFrom'> {
+/** Returns the flags as parts of a launch request. Throws 'usage' for a key that cannot be read, and malformed sizes. */
+export function launchChoices(flags: LaunchFlags): Omit<LaunchRequest, 'name'> {
   return {
     image: flags.image,
-    instanceType: flags.type,
-    ...(flags.subnet === undefined ? {} : { subnet: flags.subnet }),
-    ...(flags.zone === undefined ? {} : { zone: flags.zone }),
-    ...(flags.sshFrom === undefined ? {} : { sshFrom: [flags.sshFrom] }),
+    ...given('architecture', flags.arch),
+    ...given('instanceType', flags.type),
+    ...given('subnet', flags.subnet),
+    ...given('vpc', flags.vpc),
+    ...given('zone', flags.zone),
+    ...given('securityGroup', flags.securityGroup),
+    ...given('sshFrom', flags.sshFrom),
+    ...given('ownKey', flags.keyFile === undefined ? undefined : ownKey(flags.keyFile)),
+    ...given('ssm', flags.ssm),
+    ...given('ssh', flags.ssh),
+    ...given('elasticIp', flags.elasticIp),
+    ...given('volumeGiB', flags.rootSize === undefined ? undefined : gibibytes(flags.rootSize)),
+    ...given('volumes', flags.volume?.map(parseVolume)),
+    ...given('spot', flags.spot),
   };
+}
+
+function given<K extends string, V>(key: K, value: V | undefined): { readonly [key in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [key in K]: V });
+}
+
+function gibibytes(text: string): number {
+  return wholeNumber(text, '--root-size', { min: 1, max: 65_536 });
+}
+
+function ownKey(file: string): OwnKey {
+  const privateKeyFile = resolve(file);
+  try {
+    return { privateKeyFile, publicKey: publicKeyOf(readFileSync(privateKeyFile, 'utf8'), 'hostark') };
+  } catch (cause) {
+    throw new HostarkError('usage', `--key-file ${file}: ${(cause as Error).message}`, {
+      hint: 'give the private half of a key, OpenSSH or PEM, without a passphrase; its public half is imported into EC2',
+      cause,
+    });
+  }
 }
 
 /** The plan for people: what is created, then what it costs. */

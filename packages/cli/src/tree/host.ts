@@ -21,6 +21,8 @@ export function addHostCommands(program: Command, runner: Runner): void {
     ),
   )
     .requiredOption('--bucket <name>', 'bucket that the host backs up into')
+    .option('--wait', 'end when it can be logged into (the default)', true)
+    .option('--no-wait', 'end as soon as the instance runs')
     .option('-n, --dry-run', 'print the plan only');
   cloudFlags(
     addCommand(
