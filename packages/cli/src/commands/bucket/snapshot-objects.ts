@@ -25,7 +25,7 @@ import {
 import type { CommandContext } from '../../context.ts';
 import { existingAccess, repositoryLocation } from '../../hosts/access.ts';
 import type { Cloud } from '../../hosts/cloud.ts';
-import { lockHolder } from '../../repository/open.ts';
+import { lockHolder } from '../../repository/maker.ts';
 import { readPassword } from '../../repository/password.ts';
 import { environment, type GlobalFlags } from '../../repository/settings.ts';
 import { openSnapshot } from '../../repository/snapshot-tree.ts';
