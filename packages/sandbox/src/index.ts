@@ -4,16 +4,22 @@
  */
 import { mkdirSync } from 'node:fs';
 import { IdentityStore } from './auth/identities.ts';
+import { type CapacitySwitch, capacityOf } from './ec2/capacity.ts';
 import { type ConsistencySwitch, consistencyOf } from './ec2/consistency.ts';
+import { type Interruption, interruptOf } from './ec2/spot-interruption.ts';
 import { FaultPlan, type FaultRule, type FaultSwitch } from './http/faults.ts';
+import { type RegionSwitch, Regions } from './http/regions.ts';
 import { type RequestLogEntry, SandboxServer } from './http/server.ts';
 import type { InventoryEntry, Service } from './http/service.ts';
 import { Authorizer } from './policy/authorizer.ts';
 import { SERVICES } from './services.ts';
 import { lockDirectory } from './store/directory-lock.ts';
 
+export type { CapacitySwitch, Shortage } from './ec2/capacity.ts';
 export type { ConsistencySwitch, Lag, LaggingKind } from './ec2/consistency.ts';
+export type { Interruption } from './ec2/spot-interruption.ts';
 export type { FaultKind, FaultRule, FaultSwitch } from './http/faults.ts';
+export type { RegionSwitch } from './http/regions.ts';
 export type { RequestLogEntry } from './http/server.ts';
 export type { InventoryEntry } from './http/service.ts';
 
@@ -53,6 +59,15 @@ export interface Sandbox {
   readonly faults: FaultSwitch;
   /** Makes new instances, instance profiles and console output appear late, as on AWS; off by default. */
   readonly consistency: ConsistencySwitch;
+  /** Lets instance types run out in chosen zones. */
+  readonly capacity: CapacitySwitch;
+  /** Loses whole regions and brings them back. */
+  readonly regions: RegionSwitch;
+  /**
+   * Announces the end of a running spot instance in its metadata, and ends it after the notice. Throws RangeError when
+   * there is no running spot instance of that id.
+   */
+  interrupt(instanceId: string, interruption?: Interruption): void;
   inventory(): Promise<Inventory>;
   /** Requests answered so far by `service:Operation`. */
   counts(): Readonly<Record<string, number>>;
@@ -74,8 +89,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const authorizer = new Authorizer({ identities, secureTransport: options.secureTransport ?? true, region, now });
   const faults = new FaultPlan();
   for (const rule of options.faults ?? []) faults.add(rule);
-  const server = new SandboxServer({ region, identities, faults, now, log: options.log ?? (() => undefined) });
   const services: Service[] = [];
+  const regions = new Regions(() => services);
+  const server = new SandboxServer({ region, identities, faults, regions, now, log: options.log ?? (() => undefined) });
   const stop = once(async () => {
     await server.close();
     for (const service of services.toReversed()) await service.stop?.();
@@ -93,6 +109,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
         durable: options.durable ?? true,
         etags: options.etags ?? 'md5',
         now,
+        lost: (name) => regions.lost().includes(name),
         decide: (request, question) => authorizer.decide(request, question),
         serviceMayAssume: (role, principal) => authorizer.serviceMayAssume(role, principal),
       });
@@ -101,7 +118,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     }
     const endpoint = `http://127.0.0.1:${await server.listen(options.port ?? 0)}`;
     for (const service of services) await service.start?.({ endpoint });
-    return sandboxOf({ endpoint, region, identities, faults, server, services, stop });
+    return sandboxOf({ endpoint, region, identities, faults, regions, server, services, stop });
   } catch (cause) {
     await stop();
     throw cause;
@@ -113,12 +130,13 @@ interface Parts {
   readonly region: string;
   readonly identities: IdentityStore;
   readonly faults: FaultPlan;
+  readonly regions: Regions;
   readonly server: SandboxServer;
   readonly services: readonly Service[];
   readonly stop: () => Promise<void>;
 }
 
-function sandboxOf({ endpoint, region, identities, faults, server, services, stop }: Parts): Sandbox {
+function sandboxOf({ endpoint, region, identities, faults, regions, server, services, stop }: Parts): Sandbox {
   const adminCredentials = identities.adminCredentials();
   return {
     endpoint,
@@ -127,6 +145,9 @@ function sandboxOf({ endpoint, region, identities, faults, server, services, sto
     adminCredentials,
     faults,
     consistency: consistencyOf(identities),
+    capacity: capacityOf(identities),
+    regions,
+    interrupt: interruptOf(identities),
     inventory: async () => {
       const lists = await Promise.all(services.map((service) => service.inventory()));
       const place = (entry: InventoryEntry): string => `${entry.kind} ${entry.id}`;

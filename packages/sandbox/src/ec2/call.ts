@@ -3,6 +3,7 @@ import type { SandboxRequest, ServiceContext } from '../http/service.ts';
 import { ServiceError } from '../http/service-error.ts';
 import type { ProfileStore } from '../iam/profiles.ts';
 import type { XmlValue } from '../xml/write.ts';
+import type { Capacity } from './capacity.ts';
 import type { Network } from './catalog.ts';
 import type { Consistency } from './consistency.ts';
 import type { Lifecycle } from './lifecycle.ts';
@@ -28,6 +29,7 @@ export interface Ec2Services {
   readonly profiles: ProfileStore;
   readonly lifecycle: Lifecycle;
   readonly consistency: Consistency;
+  readonly capacity: Capacity;
 }
 
 export interface Call extends Ec2Services {

@@ -12,16 +12,19 @@ const ZONE_LETTERS = ['a', 'b', 'c'] as const;
 
 export interface Subnet {
   readonly id: string;
+  readonly vpcId: string;
   readonly zone: string;
   readonly zoneId: string;
   readonly cidr: string;
-  /** First two and a half octets, to which addresses are counted up. */
-  readonly base: string;
+  /** Whether instances get a public address unless they ask not to. */
+  readonly mapPublicIp: boolean;
+  readonly tags: Readonly<Record<string, string>>;
 }
 
 export interface Network {
   readonly vpcId: string;
   readonly cidr: string;
+  readonly gatewayId: string;
   readonly subnets: readonly Subnet[];
 }
 
@@ -29,15 +32,14 @@ export interface Network {
 export function defaultNetwork(accountId: string, region: string): Network {
   const id = (prefix: string, part: string): string =>
     `${prefix}-0${createHash('sha256').update(`${accountId} ${region} ${part}`).digest('hex').slice(0, 16)}`;
+  const vpcId = id('vpc', 'vpc');
   return {
-    vpcId: id('vpc', 'vpc'),
+    vpcId,
     cidr: '172.31.0.0/16',
+    gatewayId: id('igw', 'igw'),
     subnets: ZONE_LETTERS.map((letter, i) => ({
-      id: id('subnet', letter),
-      zone: `${region}${letter}`,
-      zoneId: `${zoneIdPrefix(region)}-az${i + 1}`,
-      cidr: `172.31.${i * 16}.0/20`,
-      base: `172.31.${i * 16}`,
+      ...{ id: id('subnet', letter), vpcId, zone: `${region}${letter}`, cidr: `172.31.${i * 16}.0/20` },
+      ...{ zoneId: `${zoneIdPrefix(region)}-az${i + 1}`, mapPublicIp: true, tags: {} },
     })),
   };
 }
@@ -138,22 +140,27 @@ const type = (name: string, vcpus: number, gib: number, network: string): Instan
   network,
 });
 
+/** The sizes of a family; every step doubles. `gib` is memory for each virtual CPU. */
+const sizes = (family: string, gib: number): InstanceType[] =>
+  (['large', 'xlarge', '2xlarge', '4xlarge'] as const).map((size, n) =>
+    type(`${family}.${size}`, 2 ** (n + 1), gib * 2 ** (n + 1), n < 3 ? 'Up to 12.5 Gigabit' : 'Up to 15 Gigabit'),
+  );
+
 export const INSTANCE_TYPES: readonly InstanceType[] = [
   type('t3.micro', 2, 1, 'Up to 5 Gigabit'),
   type('t3.small', 2, 2, 'Up to 5 Gigabit'),
   type('t3.medium', 2, 4, 'Up to 5 Gigabit'),
   type('t3.large', 2, 8, 'Up to 5 Gigabit'),
+  type('t3.xlarge', 4, 16, 'Up to 5 Gigabit'),
+  type('t4g.nano', 2, 0.5, 'Up to 5 Gigabit'),
   type('t4g.micro', 2, 1, 'Up to 5 Gigabit'),
   type('t4g.small', 2, 2, 'Up to 5 Gigabit'),
   type('t4g.medium', 2, 4, 'Up to 5 Gigabit'),
-  type('m7i.large', 2, 8, 'Up to 12.5 Gigabit'),
-  type('m7i.xlarge', 4, 16, 'Up to 12.5 Gigabit'),
-  type('m7g.large', 2, 8, 'Up to 12.5 Gigabit'),
-  type('m7g.xlarge', 4, 16, 'Up to 12.5 Gigabit'),
-  type('c7i.large', 2, 4, 'Up to 12.5 Gigabit'),
-  type('c7i.xlarge', 4, 8, 'Up to 12.5 Gigabit'),
-  type('c7i.2xlarge', 8, 16, 'Up to 12.5 Gigabit'),
-  type('c7g.large', 2, 4, 'Up to 12.5 Gigabit'),
-  type('c7g.xlarge', 4, 8, 'Up to 12.5 Gigabit'),
-  type('r7i.large', 2, 16, 'Up to 12.5 Gigabit'),
+  type('t4g.large', 2, 8, 'Up to 5 Gigabit'),
+  ...sizes('m7i', 4),
+  ...sizes('m7g', 4),
+  ...sizes('c7i', 2),
+  ...sizes('c7g', 2),
+  ...sizes('r7i', 8),
+  ...sizes('r7g', 8),
 ];

@@ -47,6 +47,8 @@ function keyFor(call: Call, sourceRegion: string, source: SnapshotRecord): strin
 }
 
 function sourceOf(call: Call, regionName: string, id: string): SnapshotRecord {
+  if (call.context.lost(regionName))
+    throw new ServiceError(503, 'Unavailable', `The region ${regionName} cannot be reached. Please try again shortly.`);
   const records = call.store.regions().find(([name]) => name === regionName)?.[1];
   const source = records === undefined ? null : own(records.snapshots, id);
   if (source === null) throw new ServiceError(400, 'InvalidSnapshot.NotFound', `The snapshot '${id}' does not exist.`);

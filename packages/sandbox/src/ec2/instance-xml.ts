@@ -2,8 +2,10 @@
 
 import { privateName } from '../imds/content.ts';
 import type { XmlValue } from '../xml/write.ts';
+import { elasticOf, publicIpOf } from './addresses.ts';
 import { type Call, iso, list, tagSet } from './call.ts';
 import { INSTANCE_STATES, type InstanceRecord, type InstanceState, type Tags } from './model.ts';
+import { vpcIdOf } from './networks.ts';
 
 /** The tag that tells the loopback port of the instance's SSH server while it runs. */
 export const SSH_PORT_TAG = 'sandbox:ssh-port';
@@ -25,13 +27,13 @@ export function stateXml(state: InstanceState): XmlValue {
 
 export function instanceXml(call: Call, instance: InstanceRecord): XmlValue {
   const present = instance.state !== 'terminated';
-  const running = instance.state === 'running';
+  const publicIp = publicIpOf(call.region, instance);
   return {
     instanceId: instance.id,
     imageId: instance.imageId,
     instanceState: stateXml(instance.state),
     privateDnsName: present ? privateName(instance, call.regionName) : '',
-    dnsName: running ? 'localhost' : '',
+    dnsName: publicIp === null ? '' : publicName(publicIp),
     reason: instance.stateReason?.message ?? '',
     keyName: instance.keyName ?? undefined,
     amiLaunchIndex: instance.launchIndex,
@@ -41,9 +43,9 @@ export function instanceXml(call: Call, instance: InstanceRecord): XmlValue {
     placement: { availabilityZone: instance.zone, groupName: '', tenancy: 'default' },
     monitoring: { state: 'disabled' },
     subnetId: present ? instance.subnetId : undefined,
-    vpcId: present ? call.network.vpcId : undefined,
+    vpcId: present ? vpcIdOf(call, instance.subnetId) : undefined,
     privateIpAddress: present ? instance.privateIp : undefined,
-    ipAddress: running ? '127.0.0.1' : undefined,
+    ipAddress: publicIp ?? undefined,
     sourceDestCheck: present ? true : undefined,
     groupSet: list(present ? groupItems(call, instance.groupIds) : []),
     stateReason: instance.stateReason ?? undefined,
@@ -55,13 +57,15 @@ export function instanceXml(call: Call, instance: InstanceRecord): XmlValue {
         deviceName: attachment.device,
         ebs: {
           volumeId: attachment.volumeId,
-          status: 'attached',
+          status: attachment.busy ? 'detaching' : 'attached',
           attachTime: iso(attachment.attachTime),
           deleteOnTermination: attachment.deleteOnTermination,
         },
       })),
     ),
     virtualizationType: 'hvm',
+    instanceLifecycle: instance.spotRequestId === undefined ? undefined : 'spot',
+    spotInstanceRequestId: instance.spotRequestId,
     clientToken: instance.clientToken,
     tagSet: tagSet(visibleTags(instance)),
     hypervisor: 'xen',
@@ -90,10 +94,12 @@ export function groupItems(call: Call, ids: readonly string[]): XmlValue[] {
 }
 
 function interfaceOf(call: Call, instance: InstanceRecord): XmlValue {
+  const publicIp = publicIpOf(call.region, instance);
+  const elastic = elasticOf(call.region, instance.id);
   return {
     networkInterfaceId: instance.interfaceId,
     subnetId: instance.subnetId,
-    vpcId: call.network.vpcId,
+    vpcId: vpcIdOf(call, instance.subnetId),
     ownerId: call.context.accountId,
     status: 'in-use',
     macAddress: call.region.interfaces[instance.interfaceId]?.mac,
@@ -108,12 +114,21 @@ function interfaceOf(call: Call, instance: InstanceRecord): XmlValue {
       deleteOnTermination: true,
     },
     association:
-      instance.state === 'running'
-        ? { publicIp: '127.0.0.1', publicDnsName: 'localhost', ipOwnerId: 'amazon' }
-        : undefined,
+      publicIp === null
+        ? undefined
+        : {
+            publicIp,
+            publicDnsName: publicName(publicIp),
+            ipOwnerId: elastic === null ? 'amazon' : call.context.accountId,
+          },
     privateIpAddressesSet: list([{ privateIpAddress: instance.privateIp, primary: true }]),
     interfaceType: 'interface',
   };
+}
+
+/** Only 127.0.0.1 has a name here. */
+function publicName(publicIp: string): string {
+  return publicIp === '127.0.0.1' ? 'localhost' : publicIp;
 }
 
 /** Reservations: instances of one launch stand together. */

@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs';
 import { ServiceError } from '../http/service-error.ts';
 import { sha256Fingerprint } from '../ssh/keys.ts';
 import type { XmlValue } from '../xml/write.ts';
+import { publicIpOf } from './addresses.ts';
 import { authorize, type Call, iso, list, type Operation } from './call.ts';
 import { type FilterTable, filtered, page } from './filters.ts';
 import { groupItems, reservationsXml, stateXml, visibleTags } from './instance-xml.ts';
 import { groupById, instanceById, instancesById } from './lookup.ts';
 import { INSTANCE_STATES, type InstanceRecord } from './model.ts';
+import { vpcIdOf } from './networks.ts';
 import { invalid } from './parameters.ts';
 import { instanceTouched } from './profile-associations.ts';
 
@@ -19,7 +21,7 @@ function filtersOf(call: Call): FilterTable<InstanceRecord> {
     architecture: (i) => i.architecture,
     'availability-zone': (i) => i.zone,
     'client-token': (i) => i.clientToken,
-    'dns-name': () => 'localhost',
+    'dns-name': (i) => (publicIpOf(call.region, i) === '127.0.0.1' ? 'localhost' : []),
     'iam-instance-profile.arn': (i) => i.association?.arn ?? [],
     'iam-instance-profile.id': (i) => i.association?.id ?? [],
     'image-id': (i) => i.imageId,
@@ -29,13 +31,17 @@ function filtersOf(call: Call): FilterTable<InstanceRecord> {
     'instance-type': (i) => i.instanceType,
     'instance.group-id': (i) => i.groupIds,
     'instance.group-name': (i) => i.groupIds.map((id) => call.region.groups[id]?.name ?? ''),
-    'ip-address': () => '127.0.0.1',
+    'instance-lifecycle': (i) => (i.spotRequestId === undefined ? [] : 'spot'),
+    'ip-address': (i) => publicIpOf(call.region, i) ?? [],
     'key-name': (i) => i.keyName ?? [],
     'network-interface.network-interface-id': (i) => i.interfaceId,
     'private-ip-address': (i) => i.privateIp,
     'reservation-id': (i) => i.reservationId,
+    'spot-instance-request-id': (i) => i.spotRequestId ?? [],
     'subnet-id': (i) => i.subnetId,
-    'vpc-id': () => call.network.vpcId,
+    'vpc-id': (i) => vpcIdOf(call, i.subnetId),
+    'block-device-mapping.volume-id': (i) => i.attachments.map((one) => one.volumeId),
+    'block-device-mapping.device-name': (i) => i.attachments.map((one) => one.device),
   };
 }
 
@@ -121,6 +127,13 @@ export const stopInstances: Operation = (call) => {
   for (const [instance] of before)
     if (instance.state === 'terminated' || instance.state === 'shutting-down')
       throw incorrectState(instance, 'stopped');
+  for (const [{ id, spotRequestId = '' }] of before)
+    if (call.region.spotRequests[spotRequestId]?.type === 'one-time')
+      throw new ServiceError(
+        400,
+        'UnsupportedOperation',
+        `You can't stop the Spot Instance '${id}' because it is associated with a one-time Spot Instance request. You can only stop Spot Instances associated with persistent Spot Instance requests.`,
+      );
   for (const [instance] of before)
     if (instance.state === 'running' || instance.state === 'pending')
       void call.lifecycle.stop(instance, 'Client.UserInitiatedShutdown');
@@ -131,6 +144,16 @@ export const startInstances: Operation = (call) => {
   const before = changed(call);
   for (const [instance] of before)
     if (!['stopped', 'running', 'pending'].includes(instance.state)) throw incorrectState(instance, 'started');
+  for (const [instance] of before) {
+    if (instance.state !== 'stopped') continue;
+    call.capacity.demand(instance.instanceType, instance.zone, []);
+    if (!instance.attachments.some((one) => one.device === instance.rootDevice))
+      throw new ServiceError(
+        400,
+        'InvalidParameterValue',
+        `Invalid value '${instance.id}' for instanceId. Instance does not have a volume attached at root (${instance.rootDevice})`,
+      );
+  }
   for (const [instance] of before) {
     if (instance.state !== 'stopped') continue;
     instance.state = 'pending';

@@ -6,6 +6,7 @@ import { filtered, page } from './filters.ts';
 import { groupItems } from './instance-xml.ts';
 import { own } from './lookup.ts';
 import type { InterfaceRecord } from './model.ts';
+import { vpcIdOf } from './networks.ts';
 
 function interfaceById(call: Call, id: string): InterfaceRecord {
   const found = own(call.region.interfaces, id);
@@ -26,7 +27,7 @@ export const describeNetworkInterfaces: Operation = (call) => {
       'attachment.instance-id': (one) => one.instanceId,
       'group-id': (one) => one.groupIds,
       'subnet-id': (one) => one.subnetId,
-      'vpc-id': () => call.network.vpcId,
+      'vpc-id': (one) => vpcIdOf(call, one.subnetId),
       'availability-zone': (one) => one.zone,
       'private-ip-address': (one) => one.privateIp,
       status: () => 'in-use',
@@ -41,7 +42,7 @@ function interfaceXml(call: Call, one: InterfaceRecord): XmlValue {
   return {
     networkInterfaceId: one.id,
     subnetId: one.subnetId,
-    vpcId: call.network.vpcId,
+    vpcId: vpcIdOf(call, one.subnetId),
     availabilityZone: one.zone,
     description: '',
     ownerId: call.context.accountId,

@@ -24,6 +24,29 @@ export function inventoryOf(store: Ec2Store, lifecycle: Lifecycle): InventoryEnt
       ...{ kind: 'ec2:network-interface', id, region, tags },
       detail: { instanceId },
     })),
+    ...Object.values(records.addresses).map(({ id, tags, publicIp }) => ({
+      ...{ kind: 'ec2:elastic-ip', id, region, tags },
+      detail: { publicIp },
+    })),
+    ...Object.values(records.vpcs).map(({ id, tags, cidr }) => ({
+      ...{ kind: 'ec2:vpc', id, region, tags },
+      detail: { cidr },
+    })),
+    ...Object.values(records.subnets).map(({ id, tags, zone, cidr }) => ({
+      ...{ kind: 'ec2:subnet', id, region, tags },
+      detail: { zone, cidr },
+    })),
+    ...Object.values(records.gateways).map(({ id, tags }) => ({ kind: 'ec2:internet-gateway', id, region, tags })),
+    ...Object.values(records.endpoints).map(({ id, tags, serviceName }) => ({
+      ...{ kind: 'ec2:vpc-endpoint', id, region, tags },
+      detail: { serviceName },
+    })),
+    ...Object.values(records.spotRequests)
+      .filter((request) => request.state === 'active')
+      .map(({ id, tags, instanceId }) => ({
+        ...{ kind: 'ec2:spot-instances-request', id, region, tags },
+        detail: { instanceId },
+      })),
     ...Object.values(records.keyPairs).map(({ id, tags, name }) => ({
       ...{ kind: 'ec2:key-pair', id, region, tags },
       detail: { name },

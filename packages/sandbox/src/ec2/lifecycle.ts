@@ -11,8 +11,10 @@ import { type MetadataServer, startMetadataServer } from '../imds/server.ts';
 import { boot, detectMode, isLoginUser } from '../instance/boot.ts';
 import type { Machine, MachineMode, MachineVolume } from '../instance/machine.ts';
 import { removeTree } from '../instance/remove.ts';
+import { type Forward, startForward } from '../ssh/forward.ts';
 import { type SshServer, startSshServer } from '../ssh/server.ts';
 import { offerFleet } from '../ssm/fleet.ts';
+import { elasticOf, publicIpOf } from './addresses.ts';
 import { prepareRoot } from './first-boot.ts';
 import { fleet, hostnameOf } from './fleet.ts';
 import type { Attachment, Ec2Store, InstanceRecord, RegionRecord } from './model.ts';
@@ -28,6 +30,8 @@ interface Running {
   readonly machine: Machine;
   readonly metadata: MetadataServer;
   readonly ssh: SshServer;
+  /** The SSH server's second address, when the instance has an elastic one. */
+  elastic: Forward | null;
 }
 
 /** A launch with this tag and value 'folder' gets a folder machine even where namespaces work. */
@@ -148,6 +152,7 @@ export class Lifecycle {
         delete records.volumes[attachment.volumeId];
       }
       instance.attachments.length = 0;
+      releaseOthers(records, instance, this.#context.now());
       delete records.interfaces[instance.interfaceId];
       await removeTree(this.#directory(instance.id));
       instance.association = null;
@@ -179,6 +184,43 @@ export class Lifecycle {
       } else instance.attachments.splice(at, 1);
       this.#store.save();
     });
+  }
+
+  /** Opens and closes the SSH server's elastic address as the records say now. */
+  async listen(region: string, id: string): Promise<void> {
+    const instance = this.#regionRecord(region).instances[id];
+    if (instance !== undefined) await this.#inTurn(id, () => this.#followElastic(region, instance));
+  }
+
+  async #followElastic(region: string, instance: InstanceRecord): Promise<void> {
+    const running = this.#running.get(instance.id);
+    if (running === undefined) return;
+    await running.elastic?.close();
+    const address = elasticOf(this.#regionRecord(region), instance.id);
+    running.elastic = address === null ? null : await startForward(address.publicIp, running.ssh.port);
+  }
+
+  /** The power of a region fails: machines end, records stay as they are. */
+  async regionLost(region: string): Promise<void> {
+    const instances = Object.values(this.#regionOrNone(region)?.instances ?? {});
+    await Promise.all(instances.map((one) => this.#inTurn(one.id, () => this.#end(one.id))));
+  }
+
+  /** It comes back: what was running boots again. */
+  async regionRestored(region: string): Promise<void> {
+    const instances = Object.values(this.#regionOrNone(region)?.instances ?? {});
+    await Promise.all(
+      instances
+        .filter((one) => one.state === 'running')
+        .map((one) => {
+          one.state = 'pending';
+          return this.launch(region, one);
+        }),
+    );
+  }
+
+  #regionOrNone(region: string): RegionRecord | undefined {
+    return this.#store.regions().find(([name]) => name === region)?.[1];
   }
 
   /** Does something while no process of these instances runs, so that all their volumes are of one moment. */
@@ -255,6 +297,7 @@ export class Lifecycle {
       enabled: () => instance.metadata.endpoint === 'enabled',
       source: metadataContent({
         ...{ instance, region, accountId, identities, profiles: this.#profiles, now },
+        publicIp: () => publicIpOf(this.#regionRecord(region), instance),
         mayAssume: (role) => serviceMayAssume(role, 'ec2.amazonaws.com'),
       }),
       now,
@@ -287,10 +330,11 @@ export class Lifecycle {
       await metadata.close();
       throw error;
     }
-    this.#running.set(instance.id, { machine, metadata, ssh });
+    this.#running.set(instance.id, { machine, metadata, ssh, elastic: null });
     instance.metadataPort = metadata.port;
     instance.sshPort = ssh.port;
     instance.mode = mode;
+    await this.#followElastic(region, instance);
     void machine.exited.then(() => this.#ended(region, instance, machine));
   }
 
@@ -324,7 +368,12 @@ export class Lifecycle {
     if (running === undefined) return;
     this.#running.delete(id); // first: the exit that follows is meant
     running.machine.kill();
-    await Promise.all([running.machine.exited, running.ssh.close(), running.metadata.close()]);
+    await Promise.all([
+      running.machine.exited,
+      running.ssh.close(),
+      running.metadata.close(),
+      running.elastic?.close(),
+    ]);
   }
 
   /** The machine ended by itself or was killed from outside: as on AWS, a shutdown from within. */
@@ -336,10 +385,21 @@ export class Lifecycle {
   }
 }
 
+/** A terminated instance gives its elastic address back and closes its spot request. */
+function releaseOthers(records: RegionRecord, instance: InstanceRecord, now: number): void {
+  const address = elasticOf(records, instance.id);
+  if (address !== null) address.association = null;
+  const request = records.spotRequests[instance.spotRequestId ?? ''];
+  if (request?.state === 'active')
+    Object.assign(request, { state: 'closed', status: 'instance-terminated-by-user', updatedAt: now });
+}
+
 function stateReason(code: string): { code: string; message: string } {
   const text: Record<string, string> = {
     'Client.UserInitiatedShutdown': 'User initiated shutdown',
     'Client.InstanceInitiatedShutdown': 'Instance initiated shutdown',
+    'Server.SpotInstanceTermination': 'Spot instance termination',
+    'Server.SpotInstanceShutdown': 'Spot instance shutdown',
   };
   return { code, message: `${code}: ${text[code] ?? code}` };
 }

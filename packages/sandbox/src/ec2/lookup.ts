@@ -3,6 +3,7 @@ import { ServiceError } from '../http/service-error.ts';
 import type { Call } from './call.ts';
 import { IMAGES, type Image, type Subnet } from './catalog.ts';
 import type { GroupRecord, ImageRecord, InstanceRecord, SnapshotRecord, VolumeRecord } from './model.ts';
+import { subnetsOf } from './networks.ts';
 
 /** Throws InvalidInstanceID.Malformed or .NotFound; the latter also while a new instance is not yet consistent. */
 export function instanceById(call: Call, id: string): InstanceRecord {
@@ -28,13 +29,14 @@ export function groupById(call: Call, id: string): GroupRecord {
   return group;
 }
 
-export function groupByName(call: Call, name: string): GroupRecord {
-  const group = Object.values(call.region.groups).find((one) => one.name === name);
+/** Throws InvalidGroup.NotFound. Names are those of the default network unless another is named. */
+export function groupByName(call: Call, name: string, vpcId: string = call.network.vpcId): GroupRecord {
+  const group = Object.values(call.region.groups).find((one) => one.name === name && one.vpcId === vpcId);
   if (group === undefined)
     throw new ServiceError(
       400,
       'InvalidGroup.NotFound',
-      `The security group '${name}' does not exist in default VPC '${call.network.vpcId}'`,
+      `The security group '${name}' does not exist in ${vpcId === call.network.vpcId ? 'default ' : ''}VPC '${vpcId}'`,
     );
   return group;
 }
@@ -78,7 +80,7 @@ export function completedSnapshot(call: Call, id: string): SnapshotRecord {
 }
 
 export function subnetById(call: Call, id: string): Subnet {
-  const subnet = call.network.subnets.find((one) => one.id === id);
+  const subnet = subnetsOf(call).find((one) => one.id === id);
   if (subnet === undefined) throw notFound('InvalidSubnetID.NotFound', 'subnet ID', id);
   return subnet;
 }

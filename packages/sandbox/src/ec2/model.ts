@@ -66,6 +66,12 @@ export interface InstanceRecord {
   metadataPort: number;
   /** How it is isolated; null before the first boot. */
   mode: string | null;
+  /** False where its subnet gave it no public address. Missing in what earlier versions wrote: true. */
+  readonly autoPublicIp?: boolean;
+  /** Missing for on-demand instances. */
+  readonly spotRequestId?: string;
+  /** Announced end of a spot instance. */
+  interruption?: { readonly action: 'terminate' | 'stop' | 'hibernate'; readonly at: number };
 }
 
 export interface VolumeRecord {
@@ -126,6 +132,60 @@ export interface ImageRecord {
   readonly tags: Tags;
 }
 
+/** An elastic address. */
+export interface AddressRecord {
+  readonly id: string;
+  readonly publicIp: string;
+  readonly tags: Tags;
+  association: { readonly id: string; readonly instanceId: string } | null;
+}
+
+/** A network beside the default one, which has no record. */
+export interface VpcRecord {
+  readonly id: string;
+  readonly cidr: string;
+  readonly tags: Tags;
+}
+
+export interface SubnetRecord {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly zone: string;
+  readonly cidr: string;
+  readonly tags: Tags;
+  mapPublicIp: boolean;
+}
+
+export interface GatewayRecord {
+  readonly id: string;
+  readonly tags: Tags;
+  vpcId: string | null;
+}
+
+/** A gateway endpoint of a network. */
+export interface EndpointRecord {
+  readonly id: string;
+  readonly vpcId: string;
+  readonly serviceName: string;
+  readonly routeTableIds: readonly string[];
+  readonly createdAt: number;
+  readonly tags: Tags;
+}
+
+export interface SpotRequestRecord {
+  readonly id: string;
+  readonly instanceId: string;
+  readonly type: 'one-time' | 'persistent';
+  readonly interruption: 'terminate' | 'stop' | 'hibernate';
+  /** US dollars an hour. */
+  readonly maxPrice: string;
+  readonly createdAt: number;
+  readonly tags: Tags;
+  state: 'active' | 'closed' | 'cancelled';
+  status: string;
+  updatedAt: number;
+}
+
 export interface InterfaceRecord {
   readonly id: string;
   readonly subnetId: string;
@@ -180,13 +240,20 @@ export interface RegionRecord {
   readonly clientTokens: Record<string, { readonly fingerprint: string; readonly reservationId: string }>;
   readonly snapshots: Record<string, SnapshotRecord>;
   readonly images: Record<string, ImageRecord>;
+  readonly addresses: Record<string, AddressRecord>;
+  readonly vpcs: Record<string, VpcRecord>;
+  readonly subnets: Record<string, SubnetRecord>;
+  readonly gateways: Record<string, GatewayRecord>;
+  readonly endpoints: Record<string, EndpointRecord>;
+  readonly spotRequests: Record<string, SpotRequestRecord>;
 }
 
 /** What a new region has of everything that nobody is given. */
 export function noRecords(): Omit<RegionRecord, 'groups'> {
   return {
     ...{ instances: {}, volumes: {}, interfaces: {}, keyPairs: {}, clientTokens: {} },
-    ...{ snapshots: {}, images: {} },
+    ...{ snapshots: {}, images: {}, addresses: {}, spotRequests: {} },
+    ...{ vpcs: {}, subnets: {}, gateways: {}, endpoints: {} },
   };
 }
 

@@ -5,6 +5,7 @@ import type { ProfileRecord } from '../iam/profiles.ts';
 import { makeKeyPair, publicHalf, type SshKeyPair } from '../ssh/keys.ts';
 import { authorize, type Call, checkTagTypes, type Operation, type Touched, tagsFor } from './call.ts';
 import { type Image, INSTANCE_TYPES, type InstanceType, type Subnet } from './catalog.ts';
+import { addressIn, readCidr } from './cidr.ts';
 import { type EbsSettings, ebsSettings } from './ebs-settings.ts';
 import { checkFits, mappingsOf } from './images.ts';
 import { reservationXml } from './instance-xml.ts';
@@ -17,8 +18,10 @@ import {
   type ProfileAssociation,
   type Tags,
 } from './model.ts';
+import { vpcIdOf } from './networks.ts';
 import { invalid, Parameters } from './parameters.ts';
 import { passableProfile } from './profile-associations.ts';
+import { keepRequest, type SpotWish, spotWish } from './spot.ts';
 import { readUserData } from './user-data.ts';
 import { fillVolume } from './volumes.ts';
 
@@ -29,6 +32,8 @@ interface Plan {
   readonly image: Image;
   readonly type: InstanceType;
   readonly subnet: Subnet;
+  readonly publicIp: boolean;
+  readonly spot: SpotWish | null;
   readonly groupIds: readonly string[];
   readonly keyName: string | null;
   readonly publicKeys: readonly string[];
@@ -55,6 +60,8 @@ export const runInstances: Operation = async (call) => {
   const fingerprint = parameters.fingerprint(NOT_IDENTITY);
   const earlier = token === '' ? null : own(region.clientTokens, token);
   if (earlier !== null) return repeated(call, earlier, fingerprint);
+  const zones = call.network.subnets.map((subnet) => subnet.zone);
+  call.capacity.demand(plan.type.name, plan.subnet.zone, zones);
   const wanted = parameters.integer('MaxCount', 1, 1, 100);
   if (parameters.integer('MinCount', 1, 1, 100) > wanted)
     throw new ServiceError(400, 'InvalidParameterCombination', 'MinCount is larger than MaxCount');
@@ -81,17 +88,14 @@ function repeated(call: Call, earlier: { fingerprint: string; reservationId: str
 
 function planLaunch(call: Call): Plan {
   const { parameters } = call;
-  for (const name of [
-    'LaunchTemplate.LaunchTemplateId',
-    'LaunchTemplate.LaunchTemplateName',
-    'InstanceMarketOptions.MarketType',
-  ])
+  for (const name of ['LaunchTemplate.LaunchTemplateId', 'LaunchTemplate.LaunchTemplateName'])
     if (parameters.get(name) !== undefined)
       throw new ServiceError(400, 'UnsupportedOperation', `The sandbox does not support the parameter ${name}`);
-  checkTagTypes(parameters, ['instance', 'volume', 'network-interface']);
+  checkTagTypes(parameters, ['instance', 'volume', 'network-interface', 'spot-instances-request']);
   const image = imageById(call, parameters.required('ImageId'));
   const type = typeFor(parameters.get('InstanceType') ?? 't3.micro', image);
   const nic = parameters.structures('NetworkInterface')[0] ?? new Parameters([]);
+  const subnet = subnetFor(call, nic, type);
   const userData = userDataOf(parameters);
   const keyName = parameters.get('KeyName') ?? null;
   const keyPair = keyName === null ? null : Object.values(call.region.keyPairs).find((pair) => pair.name === keyName);
@@ -100,8 +104,10 @@ function planLaunch(call: Call): Plan {
   return {
     image,
     type,
-    subnet: subnetFor(call, nic),
-    groupIds: groupsFor(call, nic),
+    subnet,
+    publicIp: nic.flag('AssociatePublicIpAddress', subnet.mapPublicIp),
+    spot: spotWish(call, type),
+    groupIds: groupsFor(call, nic, subnet),
     keyName,
     publicKeys: [...(keyPair === null ? [] : [keyPair.publicKey]), ...readUserData(userData).authorizedKeys],
     profile: passableProfile(call, parameters.structure('IamInstanceProfile')),
@@ -126,12 +132,14 @@ function touchedBy(call: Call, plan: Plan): Touched[] {
       newTags: plan.instanceTags,
       context: {
         'ec2:InstanceType': plan.type.name,
+        'ec2:InstanceMarketType': plan.spot === null ? 'on-demand' : 'spot',
         'ec2:MetadataHttpTokens': call.parameters.get('MetadataOptions.HttpTokens') ?? 'required',
         ...profileArn,
       },
     },
     { resource: `image/${plan.image.id}`, owner: '' },
-    { resource: `subnet/${plan.subnet.id}` },
+    { resource: `subnet/${plan.subnet.id}`, tags: plan.subnet.tags },
+    ...(plan.spot === null ? [] : [{ resource: 'spot-instances-request/*', newTags: plan.spot.tags }]),
     { resource: 'network-interface/*', newTags: plan.interfaceTags },
     ...plan.devices.map((device) => ({
       resource: 'volume/*',
@@ -156,22 +164,42 @@ function typeFor(name: string, image: Image): InstanceType {
   return type;
 }
 
-function subnetFor(call: Call, nic: Parameters): Subnet {
+/** The subnet asked for, that of the zone asked for, or the first default one whose zone has the type. */
+function subnetFor(call: Call, nic: Parameters, type: InstanceType): Subnet {
   const { parameters, network } = call;
   const id = parameters.get('SubnetId') ?? nic.get('SubnetId');
   const zone = parameters.get('Placement.AvailabilityZone');
-  if (id !== undefined) return subnetById(call, id);
-  const subnet = zone === undefined ? network.subnets[0] : network.subnets.find((one) => one.zone === zone);
+  if (id !== undefined) {
+    const subnet = subnetById(call, id);
+    if (zone !== undefined && zone !== subnet.zone)
+      throw new ServiceError(
+        400,
+        'InvalidParameterValue',
+        `The specified availability zone '${zone}' does not match the zone of the subnet '${id}'`,
+      );
+    return subnet;
+  }
+  const free = network.subnets.find((one) => call.capacity.against(type.name, one.zone) === null) ?? network.subnets[0];
+  const subnet = zone === undefined ? free : network.subnets.find((one) => one.zone === zone);
   if (subnet === undefined)
     throw new ServiceError(400, 'InvalidParameterValue', `Invalid availability zone: [${zone}]`);
   return subnet;
 }
 
-function groupsFor(call: Call, nic: Parameters): string[] {
+/** All in the network of the subnet; without any, that network's default group. */
+function groupsFor(call: Call, nic: Parameters, subnet: Subnet): string[] {
   const ids = [...call.parameters.list('SecurityGroupId'), ...nic.list('SecurityGroupId')];
-  const named = call.parameters.list('SecurityGroup').map((name) => groupByName(call, name).id);
-  const all = [...ids.map((id) => groupById(call, id).id), ...named];
-  return all.length > 0 ? [...new Set(all)] : [groupByName(call, 'default').id];
+  const named = call.parameters.list('SecurityGroup').map((name) => groupByName(call, name, subnet.vpcId));
+  const all = [...ids.map((id) => groupById(call, id)), ...named];
+  const stranger = all.find((group) => group.vpcId !== subnet.vpcId);
+  if (stranger !== undefined)
+    throw new ServiceError(
+      400,
+      'InvalidParameter',
+      `Security group ${stranger.id} and subnet ${subnet.id} belong to different networks.`,
+    );
+  if (all.length === 0) return [groupByName(call, 'default', subnet.vpcId).id];
+  return [...new Set(all.map((group) => group.id))];
 }
 
 /** Longest user data before base64, as EC2 limits it. */
@@ -275,6 +303,8 @@ async function makeInstance(
     sshPort: 0,
     metadataPort: 0,
     mode: null,
+    autoPublicIp: plan.publicIp,
+    ...(plan.spot === null ? {} : { spotRequestId: keepRequest(call, plan.spot, id) }),
   };
   region.instances[id] = instance;
   return instance;
@@ -302,12 +332,13 @@ async function makeVolume(call: Call, plan: Plan, from: Device, now: number): Pr
   return { volumeId: id, device, attachTime: now, deleteOnTermination };
 }
 
-/** The first address that no interface has; AWS keeps the first four of a subnet. */
+/** The first address of the subnet that no interface of its network has; AWS keeps the first four and the last. */
 function freeAddress(call: Call, subnet: Subnet): string {
-  const taken = new Set(Object.values(call.region.interfaces).map((one) => one.privateIp));
-  const third = Number(subnet.base.split('.')[2]);
-  for (let n = 4; n < 4095; n++) {
-    const address = `172.31.${third + (n >> 8)}.${n & 255}`;
+  const inVpc = Object.values(call.region.interfaces).filter((one) => vpcIdOf(call, one.subnetId) === subnet.vpcId);
+  const taken = new Set(inVpc.map((one) => one.privateIp));
+  const range = readCidr(subnet.cidr);
+  for (let n = 4; range !== null && n < range.size - 1; n++) {
+    const address = addressIn(range, n);
     if (!taken.has(address)) return address;
   }
   throw new ServiceError(400, 'InsufficientFreeAddressesInSubnet', `The subnet ${subnet.id} has no free addresses`);

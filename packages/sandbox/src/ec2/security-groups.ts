@@ -15,6 +15,7 @@ import {
 import { filtered, page } from './filters.ts';
 import { groupById, groupByName } from './lookup.ts';
 import { type GroupRecord, type GroupRule, newId } from './model.ts';
+import { vpcById } from './networks.ts';
 import { invalid, type Parameters } from './parameters.ts';
 
 export const createSecurityGroup: Operation = (call) => {
@@ -25,12 +26,11 @@ export const createSecurityGroup: Operation = (call) => {
   checkTagTypes(parameters, ['security-group']);
   const tags = tagsFor(parameters, 'security-group');
   authorize(call, { resource: 'security-group/*', newTags: tags }, { resource: `vpc/${vpcId}` });
-  if (vpcId !== network.vpcId)
-    throw new ServiceError(400, 'InvalidVpcID.NotFound', `The vpc ID '${vpcId}' does not exist`);
+  vpcById(call, vpcId);
   if (name.startsWith('sg-')) throw invalid('GroupName', name, 'Group names may not be in the format sg-*.');
   if (name === 'default')
     throw new ServiceError(400, 'InvalidParameterValue', 'Cannot use reserved security group name: default');
-  if (Object.values(region.groups).some((group) => group.name === name))
+  if (Object.values(region.groups).some((group) => group.name === name && group.vpcId === vpcId))
     throw new ServiceError(
       400,
       'InvalidGroup.Duplicate',

@@ -7,13 +7,22 @@ import type { InventoryEntry, SandboxRequest, SandboxResponse, Service, ServiceC
 import { ServiceError } from '../http/service-error.ts';
 import { profilesOf } from '../iam/profiles.ts';
 import { type XmlValue, xmlDocument } from '../xml/write.ts';
-import { describeAddresses } from './addresses.ts';
+import {
+  allocateAddress,
+  associateAddress,
+  describeAddresses,
+  disassociateAddress,
+  releaseAddress,
+} from './addresses.ts';
 import { attachVolume, detachVolume } from './attach.ts';
 import type { Call, Ec2Services, Operation } from './call.ts';
+import { capacityOf } from './capacity.ts';
 import { defaultNetwork } from './catalog.ts';
 import { consistencyOf } from './consistency.ts';
 import { copySnapshot } from './copy-snapshot.ts';
+import { createVpcEndpoint, deleteVpcEndpoints, describeVpcEndpoints } from './endpoints.ts';
 import { createImage, deregisterImage, describeImages, registerImage } from './images.ts';
+import { describeInstanceTypeOfferings, describeInstanceTypes } from './instance-types.ts';
 import {
   describeInstanceAttribute,
   describeInstanceStatus,
@@ -42,35 +51,56 @@ import {
   revokeRules,
 } from './security-groups.ts';
 import { createSnapshot, createSnapshots, deleteSnapshot, describeSnapshots } from './snapshots.ts';
-import {
-  describeAvailabilityZones,
-  describeInstanceTypes,
-  describeRegions,
-  describeSubnets,
-  describeVpcs,
-} from './surroundings.ts';
+import { cancelSpotRequests, describeSpotPriceHistory, describeSpotRequests } from './spot.ts';
+import { interruptions, offerInterrupt } from './spot-interruption.ts';
+import { createSubnet, deleteSubnet, describeSubnets, modifySubnetAttribute } from './subnets.ts';
+import { describeAvailabilityZones, describeRegions } from './surroundings.ts';
 import { createTags, deleteTags, describeTags } from './tags.ts';
 import { createVolume, deleteVolume, describeVolumes, modifyVolume } from './volumes.ts';
+import {
+  attachInternetGateway,
+  createInternetGateway,
+  createVpc,
+  deleteInternetGateway,
+  deleteVpc,
+  describeInternetGateways,
+  describeRouteTables,
+  describeVpcs,
+  detachInternetGateway,
+} from './vpcs.ts';
 
-const OPERATIONS: Readonly<Record<string, Operation>> = {
+/** Every operation that is served. */
+export const EC2_OPERATIONS: Readonly<Record<string, Operation>> = {
+  AllocateAddress: allocateAddress,
+  AssociateAddress: associateAddress,
   AssociateIamInstanceProfile: associateProfile,
+  AttachInternetGateway: attachInternetGateway,
   AttachVolume: attachVolume,
   AuthorizeSecurityGroupEgress: authorizeRules(true),
   AuthorizeSecurityGroupIngress: authorizeRules(false),
+  CancelSpotInstanceRequests: cancelSpotRequests,
   CopySnapshot: copySnapshot,
   CreateImage: createImage,
+  CreateInternetGateway: createInternetGateway,
   CreateKeyPair: createKeyPair,
   CreateSecurityGroup: createSecurityGroup,
   CreateSnapshot: createSnapshot,
   CreateSnapshots: createSnapshots,
+  CreateSubnet: createSubnet,
   CreateTags: createTags,
   CreateVolume: createVolume,
+  CreateVpc: createVpc,
+  CreateVpcEndpoint: createVpcEndpoint,
+  DeleteInternetGateway: deleteInternetGateway,
   DeleteKeyPair: deleteKeyPair,
   DeleteNetworkInterface: deleteNetworkInterface,
   DeleteSecurityGroup: deleteSecurityGroup,
   DeleteSnapshot: deleteSnapshot,
+  DeleteSubnet: deleteSubnet,
   DeleteTags: deleteTags,
   DeleteVolume: deleteVolume,
+  DeleteVpc: deleteVpc,
+  DeleteVpcEndpoints: deleteVpcEndpoints,
   DeregisterImage: deregisterImage,
   DescribeAddresses: describeAddresses,
   DescribeAvailabilityZones: describeAvailabilityZones,
@@ -78,25 +108,35 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   DescribeImages: describeImages,
   DescribeInstanceAttribute: describeInstanceAttribute,
   DescribeInstanceStatus: describeInstanceStatus,
+  DescribeInstanceTypeOfferings: describeInstanceTypeOfferings,
   DescribeInstanceTypes: describeInstanceTypes,
   DescribeInstances: describeInstances,
+  DescribeInternetGateways: describeInternetGateways,
   DescribeKeyPairs: describeKeyPairs,
   DescribeNetworkInterfaces: describeNetworkInterfaces,
   DescribeRegions: describeRegions,
+  DescribeRouteTables: describeRouteTables,
   DescribeSecurityGroups: describeSecurityGroups,
   DescribeSnapshots: describeSnapshots,
+  DescribeSpotInstanceRequests: describeSpotRequests,
+  DescribeSpotPriceHistory: describeSpotPriceHistory,
   DescribeSubnets: describeSubnets,
   DescribeTags: describeTags,
   DescribeVolumes: describeVolumes,
+  DescribeVpcEndpoints: describeVpcEndpoints,
   DescribeVpcs: describeVpcs,
+  DetachInternetGateway: detachInternetGateway,
   DetachVolume: detachVolume,
+  DisassociateAddress: disassociateAddress,
   DisassociateIamInstanceProfile: disassociateProfile,
   GetConsoleOutput: getConsoleOutput,
   ImportKeyPair: importKeyPair,
   ModifyInstanceAttribute: modifyInstanceAttribute,
+  ModifySubnetAttribute: modifySubnetAttribute,
   ModifyVolume: modifyVolume,
   RebootInstances: rebootInstances,
   RegisterImage: registerImage,
+  ReleaseAddress: releaseAddress,
   ReplaceIamInstanceProfileAssociation: replaceProfile,
   RevokeSecurityGroupEgress: revokeRules(true),
   RevokeSecurityGroupIngress: revokeRules(false),
@@ -114,7 +154,11 @@ export function ec2Service(context: ServiceContext): Service {
   const store = new Ec2Store(context.directory);
   const profiles = profilesOf(context);
   const lifecycle = new Lifecycle({ context, store, profiles });
-  const services: Ec2Services = { context, store, profiles, lifecycle, consistency: consistencyOf(context.identities) };
+  const { identities, now } = context;
+  const consistency = consistencyOf(identities);
+  const services: Ec2Services = { context, store, profiles, lifecycle, consistency, capacity: capacityOf(identities) };
+  const spot = interruptions(store, lifecycle, now);
+  offerInterrupt(identities, spot.interrupt);
   const read = cachedParameters();
   return {
     name: 'ec2',
@@ -122,7 +166,7 @@ export function ec2Service(context: ServiceContext): Service {
     handle: async (request) => {
       const parameters = await read(request);
       const action = parameters.get('Action') ?? '';
-      const operation = Object.hasOwn(OPERATIONS, action) ? OPERATIONS[action] : undefined;
+      const operation = Object.hasOwn(EC2_OPERATIONS, action) ? EC2_OPERATIONS[action] : undefined;
       if (operation === undefined)
         throw new ServiceError(400, 'InvalidAction', `The action ${action} is not valid for this web service.`);
       const content = await operation(callOf(services, request, parameters, action));
@@ -137,8 +181,16 @@ export function ec2Service(context: ServiceContext): Service {
       }),
     }),
     inventory: async (): Promise<readonly InventoryEntry[]> => inventoryOf(store, lifecycle),
-    start: ({ endpoint }) => lifecycle.start(endpoint),
-    stop: () => lifecycle.close(),
+    start: async ({ endpoint }) => {
+      await lifecycle.start(endpoint);
+      spot.resume();
+    },
+    stop: () => {
+      spot.close();
+      return lifecycle.close();
+    },
+    regionLost: (region) => lifecycle.regionLost(region),
+    regionRestored: (region) => lifecycle.regionRestored(region),
   };
 }
 

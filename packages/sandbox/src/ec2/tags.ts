@@ -27,6 +27,12 @@ function tagged(region: RegionRecord): Tagged[] {
     ...of('volume', region.volumes),
     ...of('network-interface', region.interfaces),
     ...of('security-group', region.groups),
+    ...of('elastic-ip', region.addresses),
+    ...of('vpc', region.vpcs),
+    ...of('subnet', region.subnets),
+    ...of('internet-gateway', region.gateways),
+    ...of('vpc-endpoint', region.endpoints),
+    ...of('spot-instances-request', region.spotRequests),
     ...of('snapshot', region.snapshots).map((one) => ({ ...one, owner: '' })),
     ...of('image', region.images).map((one) => ({ ...one, owner: '' })),
     ...Object.values(region.keyPairs).map(({ id, tags, name }) => ({ id, type: 'key-pair', tags, arnName: name })),
@@ -42,6 +48,12 @@ const NOT_FOUND: Readonly<Record<string, string>> = {
   key: 'InvalidKeyPair.NotFound',
   snap: 'InvalidSnapshot.NotFound',
   ami: 'InvalidAMIID.NotFound',
+  eipalloc: 'InvalidAllocationID.NotFound',
+  vpc: 'InvalidVpcID.NotFound',
+  subnet: 'InvalidSubnetID.NotFound',
+  igw: 'InvalidInternetGatewayID.NotFound',
+  vpce: 'InvalidVpcEndpointId.NotFound',
+  sir: 'InvalidSpotInstanceRequestID.NotFound',
 };
 
 function resources(call: Call): Tagged[] {

@@ -12,6 +12,7 @@ import { type Principal, principalName } from '../auth/principal.ts';
 import type { StreamedBody } from './body.ts';
 import type { FaultPlan, FaultRule } from './faults.ts';
 import { accept, authorizationOf, type Incoming, likelyService, readIncoming } from './incoming.ts';
+import type { Regions } from './regions.ts';
 import { send } from './send.ts';
 import type { SandboxRequest, SandboxResponse, Service } from './service.ts';
 import { ServiceError } from './service-error.ts';
@@ -42,6 +43,7 @@ export interface ServerOptions {
   readonly region: string;
   readonly identities: IdentityStore;
   readonly faults: FaultPlan;
+  readonly regions: Regions;
   readonly now: () => number;
   readonly log: (entry: RequestLogEntry) => void;
 }
@@ -164,6 +166,8 @@ export class SandboxServer {
       service = this.#services.get(trace.service);
       if (service === undefined)
         throw new ServiceError(400, 'UnknownService', `The sandbox has no service named ${trace.service}.`);
+      const region = authorization?.scope.region ?? this.#options.region;
+      if (this.#options.regions.unreachable(trace.service, region)) return reset(res);
       const request = await this.#accept(job, authorization);
       trace.operation = await service.operation(request);
       strikes = this.#options.faults.strikes(trace.service, trace.operation);

@@ -6,6 +6,7 @@
 import type { IdentityStore, RoleRecord } from '../auth/identities.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { Decision } from '../policy/evaluate.ts';
+import type { RegionListener } from './regions.ts';
 import type { ServiceError } from './service-error.ts';
 
 /** Which digests of the body to compute in the one pass over it, beyond those that the request itself asks to verify. */
@@ -110,6 +111,8 @@ export interface ServiceContext {
   readonly etags: 'md5' | 'opaque';
   /** The sandbox's clock: milliseconds since the epoch. */
   now(): number;
+  /** Whether a region is lost to this sandbox now. */
+  lost(region: string): boolean;
   /** Evaluates all policies that apply to the request's principal. */
   decide(request: SandboxRequest, question: AccessQuestion): Decision;
   /** Whether the trust policy of a role lets a service such as `ec2.amazonaws.com` take the role on. */
@@ -122,7 +125,7 @@ export interface ServiceEndpoint {
   readonly endpoint: string;
 }
 
-export interface Service {
+export interface Service extends RegionListener {
   /** Service name in the credential scope. */
   readonly name: string;
   /** Name of the operation as AWS spells it (`PutObject`, `RunInstances`); for the fault plan, the counters and the log. */

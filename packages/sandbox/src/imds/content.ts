@@ -10,6 +10,8 @@ export interface MetadataSubject {
   readonly identities: IdentityStore;
   readonly profiles: ProfileStore;
   readonly now: () => number;
+  /** Null when it has none. */
+  readonly publicIp: () => string | null;
   /** Whether the role's trust policy lets EC2 take it on. */
   readonly mayAssume: (role: RoleRecord) => boolean;
 }
@@ -50,7 +52,7 @@ function leaves(subject: MetadataSubject, credentials: RoleCredentials): Map<str
     ['meta-data/instance-type', text(instance.instanceType)],
     ['meta-data/local-hostname', text(privateName(instance, region))],
     ['meta-data/local-ipv4', text(instance.privateIp)],
-    ['meta-data/public-ipv4', text('127.0.0.1')],
+    ['meta-data/instance-life-cycle', text(instance.spotRequestId === undefined ? 'on-demand' : 'spot')],
     ['meta-data/placement/availability-zone', text(instance.zone)],
     ['meta-data/placement/region', text(region)],
     ['meta-data/reservation-id', text(instance.reservationId)],
@@ -58,6 +60,14 @@ function leaves(subject: MetadataSubject, credentials: RoleCredentials): Map<str
     ['meta-data/services/partition', text('aws')],
     ['dynamic/instance-identity/document', () => identityDocument(subject)],
   ]);
+  const publicIp = subject.publicIp();
+  if (publicIp !== null) tree.set('meta-data/public-ipv4', text(publicIp));
+  const { interruption } = instance;
+  if (interruption !== undefined) {
+    const time = isoSeconds(interruption.at);
+    tree.set('meta-data/spot/instance-action', text(JSON.stringify({ action: interruption.action, time })));
+    if (interruption.action === 'terminate') tree.set('meta-data/spot/termination-time', text(time));
+  }
   if (instance.userData !== '') tree.set('user-data', () => Buffer.from(instance.userData, 'base64').toString('utf8'));
   const [key] = instance.publicKeys;
   if (instance.keyName !== null && key !== undefined) {
@@ -89,12 +99,17 @@ function identityDocument({ instance, region, accountId }: MetadataSubject): str
     imageId: instance.imageId,
     instanceId: instance.id,
     instanceType: instance.instanceType,
-    pendingTime: new Date(instance.launchTime).toISOString().replace(/\.\d+Z/, 'Z'),
+    pendingTime: isoSeconds(instance.launchTime),
     privateIp: instance.privateIp,
     region,
     version: '2017-09-30',
   };
   return JSON.stringify(document, null, 2);
+}
+
+/** Metadata tells times without fractions. */
+function isoSeconds(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z/, 'Z');
 }
 
 /** What AWS shows when the trust policy leaves EC2 out. */
@@ -118,13 +133,12 @@ function roleCredentials(subject: MetadataSubject): RoleCredentials {
     const name = profile()?.roleName ?? null;
     return name !== null && identities.role(name) !== null ? name : null;
   };
-  const iso = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z/, 'Z');
   return {
     roleName,
     info: () =>
       JSON.stringify({
         Code: 'Success',
-        LastUpdated: iso(instance.association?.since ?? now()),
+        LastUpdated: isoSeconds(instance.association?.since ?? now()),
         InstanceProfileArn: instance.association?.arn,
         InstanceProfileId: instance.association?.id,
       }),
@@ -132,7 +146,7 @@ function roleCredentials(subject: MetadataSubject): RoleCredentials {
       const role = roleName();
       const record = role === null ? null : identities.role(role);
       if (role === null || record === null) return null;
-      if (!subject.mayAssume(record)) return untrusted(role, iso(now()));
+      if (!subject.mayAssume(record)) return untrusted(role, isoSeconds(now()));
       const current =
         session?.of.kind === 'role' && session.of.roleName === role && identities.credential(session.accessKeyId);
       if (session === null || !current || session.expiresAt - now() < RENEW_MS) {
@@ -144,12 +158,12 @@ function roleCredentials(subject: MetadataSubject): RoleCredentials {
       return JSON.stringify(
         {
           Code: 'Success',
-          LastUpdated: iso(session.issuedAt),
+          LastUpdated: isoSeconds(session.issuedAt),
           Type: 'AWS-HMAC',
           AccessKeyId: session.accessKeyId,
           SecretAccessKey: session.secretAccessKey,
           Token: session.sessionToken,
-          Expiration: iso(session.expiresAt),
+          Expiration: isoSeconds(session.expiresAt),
         },
         null,
         2,
