@@ -3,6 +3,7 @@ import { showHost } from '@hostark/cloud';
 import { HostarkError } from '@hostark/protocol';
 import type { CommandContext } from '../context.ts';
 import { knownAccess, repositoryLocation, storeOf } from '../hosts/access.ts';
+import type { RemoteAgent } from '../hosts/agent.ts';
 import { type Cloud, type CloudFlags, withCloud } from '../hosts/cloud.ts';
 import {
   type ProtectReport,
@@ -59,7 +60,9 @@ async function rehearse({ out }: CommandContext, cloud: Cloud, name: string, req
   for (const line of describeProtect(plan)) out.print(line);
   // What a dump prints is not known without running it, and running it is what a dry run is not.
   if (request.stream !== undefined) return 0;
-  const found = await withAgent(cloud, host, (agent) => rehearseBackup(cloud, agent, host, request, access));
+  const rehearsal = (agent: RemoteAgent): Promise<RehearsalReport> =>
+    rehearseBackup(cloud, agent, host, request, access);
+  const found = await withAgent(cloud, host, rehearsal, request.via);
   out.data({ message_type: 'summary', dry_run: true, ...found });
   for (const line of rehearsalLines(found)) out.print(line);
   return found.errorCount > 0 ? 3 : 0;

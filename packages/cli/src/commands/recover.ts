@@ -11,6 +11,7 @@ import { type FoundBackup, findBackup, recoverInto } from '../hosts/recover-into
 import { type Destination, destination, isFolder, isNewHost } from '../hosts/recover-to.ts';
 import { adoptRepository, readRecoveryKey, recoveryAccess } from '../hosts/recovery-key.ts';
 import { inRegion } from '../hosts/regions.ts';
+import type { Via } from '../hosts/session.ts';
 import type { GlobalFlags } from '../repository/settings.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
@@ -27,6 +28,7 @@ interface RecoverFlags extends CloudFlags, LaunchFlags {
   readonly include?: string[];
   readonly exclude?: string[];
   readonly delete?: boolean;
+  readonly via: Via;
   readonly overwrite: NonNullable<RecoverRequest['overwrite']>;
 }
 
@@ -69,6 +71,7 @@ function requestOf(flags: RecoverFlags & GlobalFlags, to: Destination, found: Fo
     snapshot: found.spec,
     target: to.kind === 'folder' ? to.path : flags.target,
     overwrite: flags.overwrite,
+    via: flags.via,
     ...(flags.delete ? { delete: true } : {}),
     ...(flags.include === undefined ? {} : { includes: flags.include }),
     ...(flags.exclude === undefined ? {} : { excludes: flags.exclude }),

@@ -6,6 +6,7 @@ import { type ExcludeFlags, excludePatterns } from '../repository/patterns.ts';
 import { durationMs, type GlobalFlags, wholeNumber } from '../repository/settings.ts';
 import type { Io } from '../terminal/io.ts';
 import type { ProtectRequest } from './protect.ts';
+import type { Via } from './session.ts';
 
 export interface ProtectFlags extends ExcludeFlags {
   readonly excludeLargerThan?: string;
@@ -23,6 +24,7 @@ export interface ProtectFlags extends ExcludeFlags {
   readonly nice?: string;
   readonly ionice?: 'none' | 'best-effort' | 'idle';
   readonly readConcurrency?: string;
+  readonly via?: Via;
 }
 
 /** Throws 'usage' or 'bad-pattern' for flags that do not make sense, with the rule. */
@@ -66,6 +68,7 @@ export async function protectRequest(
       : { freeze: { mounts: flags.freeze, timeoutSeconds: seconds(flags.freezeTimeout, '--freeze-timeout') } }),
     ...(rates === null ? {} : { rates }),
     ...(priority === null ? {} : { priority }),
+    ...(flags.via === undefined ? {} : { via: flags.via }),
     ...(flags.readConcurrency === undefined
       ? {}
       : { workers: wholeNumber(flags.readConcurrency, '--read-concurrency', { min: 0, max: 64 }) }),

@@ -5,6 +5,7 @@ import { existingAccess, type HostStore } from './access.ts';
 import type { RemoteAgent } from './agent.ts';
 import type { Cloud } from './cloud.ts';
 import { withAgent } from './protect.ts';
+import type { Via } from './session.ts';
 
 /** What is brought back, and how. Everything but `snapshot` and `target` may be left out. */
 export interface RecoverRequest extends Partial<Pick<RestoreJob, 'overwrite' | 'delete' | 'dryRun' | 'rates'>> {
@@ -14,6 +15,8 @@ export interface RecoverRequest extends Partial<Pick<RestoreJob, 'overwrite' | '
   readonly target: string;
   readonly includes?: readonly string[];
   readonly excludes?: readonly string[];
+  /** How a host is reached; default 'auto'. */
+  readonly via?: Via;
 }
 
 /** What came of a restore, on a host or here. */
@@ -64,7 +67,7 @@ export async function recoverOnto(
 }
 
 function onHost(cloud: Cloud, host: Host, store: HostStore, request: RecoverRequest): Promise<RecoverReport> {
-  return withAgent(cloud, host, (agent) => runRestore(cloud, agent, store, request));
+  return withAgent(cloud, host, (agent) => runRestore(cloud, agent, store, request), request.via);
 }
 
 /** Runs one restore with an agent that is there already; every written file is read back and compared. */
@@ -74,7 +77,7 @@ export async function runRestore(
   store: HostStore,
   request: RecoverRequest,
 ): Promise<RecoverReport> {
-  const { includes = [], excludes = [], ...how } = request;
+  const { includes = [], excludes = [], via: _way, ...how } = request;
   const job: RestoreJob = {
     schema: 1,
     kind: 'restore',
