@@ -4,6 +4,7 @@ import { isHere, placeOf } from './cloud-place.ts';
 import { readHostRecords, removeHostRecord } from './host-record.ts';
 import { findOurs, type Removal } from './inventory.ts';
 import type { Ledger } from './ledger.ts';
+import { maintenanceRoles } from './maintenance.ts';
 import { expectNothingLeft, type RemovalReport, removeAll } from './remove.ts';
 import type { AskOptions, RunOptions } from './run.ts';
 import { findVolumeThings } from './volume-litter.ts';
@@ -42,6 +43,7 @@ export async function planCleanup(
   const removals: Removal[] = [];
   const foreign: Removal[] = [];
   const kept: (Removal & { reason: string })[] = [];
+  const maintenance = await maintenanceRoles(ledger.directory);
   for (const resource of found) {
     const entry = resource.ledger === null ? undefined : byId.get(resource.ledger);
     const record = entry?.host == null ? undefined : byHost.get(entry.host);
@@ -49,7 +51,9 @@ export async function planCleanup(
     else if (live.has(entry.run) || (record !== undefined && live.has(record.run))) {
       kept.push({ ...resource, reason: 'a run that is still alive works on it' });
     } else if (record?.state === 'ready') kept.push({ ...resource, reason: `belongs to host ${record.name}` });
-    else removals.push(resource);
+    else if (resource.kind === 'role' && maintenance.has(resource.name)) {
+      kept.push({ ...resource, reason: 'the maintenance role of a bucket: hostark bucket maintenance remove' });
+    } else removals.push(resource);
   }
   const things = await findVolumeThings(clients, options);
   for (const { data, ...thing } of things) {

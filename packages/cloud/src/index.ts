@@ -38,6 +38,15 @@ export type { LaunchAttempt } from './launch-attempts.ts';
 export * from './launch-plan.ts';
 export * from './ledger.ts';
 export type { LoginKeyPlan, OwnKey } from './login-key.ts';
+export {
+  type MaintenancePlan,
+  type MaintenanceRequest,
+  type MaintenanceRole,
+  planMaintenance,
+  removeMaintenance,
+  runMaintenance,
+  showMaintenance,
+} from './maintenance.ts';
 export type { NetworkPlan } from './network.ts';
 export { encodeSshKey, generateSshKey, publicKeyOf, type SshKeyPair } from './openssh-key.ts';
 export * from './prices.ts';

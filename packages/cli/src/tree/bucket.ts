@@ -64,4 +64,32 @@ export function addBucketCommands(program: Command, runner: Runner): void {
     .option('--snapshot <id>', 'only what this snapshot needs (latest, an id or its beginning)')
     .option('-y, --yes', 'do not ask before downloads of 10 GiB and more on a terminal')
     .option('-n, --dry-run', 'print size, requests and cost only');
+  addMaintenanceCommands(bucket, runner);
+}
+
+/** Adds `bucket maintenance` with its verbs. */
+function addMaintenanceCommands(bucket: Command, runner: Runner): void {
+  const maintenance = bucket
+    .command('maintenance')
+    .description('the role that may delete in a bucket, for forget and prune; no host can have it')
+    .exitOverride();
+  const code = () => import('../commands/bucket/maintenance.ts');
+  cloudFlags(
+    addCommand(
+      maintenance,
+      runner,
+      'create <name>',
+      'create the role, or bring it up to date',
+      async () => (await code()).create,
+    ),
+  )
+    .option('--prefix <prefix>', 'only below this prefix, e.g. hosts/web-1 (default: the whole bucket)')
+    .option('--principal <arn>', 'user or role that may assume it (default: whom the account allows)')
+    .option('--mfa', 'demand a second factor')
+    .option('--kms-key <arn>', 'also let it use this KMS key')
+    .option('-n, --dry-run', 'print the plan only');
+  cloudFlags(addCommand(maintenance, runner, 'show <name>', 'show the role', async () => (await code()).show));
+  cloudFlags(addCommand(maintenance, runner, 'remove <name>', 'remove the role', async () => (await code()).remove))
+    .option('-y, --yes', 'do not ask')
+    .option('-n, --dry-run', 'print the plan only');
 }
