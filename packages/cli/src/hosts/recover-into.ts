@@ -45,7 +45,7 @@ export async function recoverInto(
         include: includes,
         exclude: excludes,
         overwrite: how.overwrite ?? 'always',
-        verify: true,
+        verify: how.dryRun !== true,
         signal,
         onEvent: (event) => out.event(event),
       });

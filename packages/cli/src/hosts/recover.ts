@@ -86,7 +86,7 @@ export async function runRestore(
     includes: [...includes],
     excludes: [...excludes],
     overwrite: request.overwrite ?? 'always',
-    verify: true,
+    verify: request.dryRun !== true,
   };
   const { result } = await agent.run(job, { onEvent: cloud.onEvent, signal: cloud.signal });
   return result as unknown as RecoverReport;
