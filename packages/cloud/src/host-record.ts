@@ -102,6 +102,12 @@ export async function writeHostRecord(stateDirectory: string, record: HostRecord
   );
 }
 
+/** Notes the keys that a host was found to have, over a way that proves them. Nothing happens for a host that is not known. */
+export async function noteHostKeys(stateDirectory: string, name: string, hostKeys: readonly string[]): Promise<void> {
+  const record = await readHostRecord(stateDirectory, name);
+  if (record !== null) await writeHostRecord(stateDirectory, { ...record, hostKeys });
+}
+
 /** Forgets a host and its keys. */
 export async function removeHostRecord(stateDirectory: string, name: string): Promise<void> {
   await rm(join(stateDirectory, 'hosts', name), { recursive: true, force: true });

@@ -28,7 +28,7 @@ export * from './events.ts';
 export { parseVolume, type VolumePlan, type VolumeRequest } from './extra-volumes.ts';
 export type { Host } from './host.ts';
 export { checkHostName } from './host-name.ts';
-export type { HostRecord } from './host-record.ts';
+export { type HostRecord, noteHostKeys } from './host-record.ts';
 export * from './hosts.ts';
 export { createIdentity, type Identity, type IdentityPlan, type IdentityRequest, planIdentity } from './identity.ts';
 export { type Architecture, IMAGE_ALIASES, type ImageAlias } from './images.ts';

@@ -82,7 +82,7 @@ export function launchLines(plan: LaunchPlan): string[] {
 export function priceLines({ parts, hourly, monthly, complete, asOf }: HostPrice): string[] {
   const line = (what: string, hour: number | null, month: number | null): string =>
     hour === null || month === null
-      ? `  price not known                      ${what}`
+      ? `${'  price not known'.padEnd(37)}${what}`
       : `  $${hour.toFixed(4)} an hour, ${`$${month.toFixed(2)}`.padStart(8)} a month  ${what}`;
   return [
     ...parts.map((part) => line(part.what, part.hourly, part.monthly)),

@@ -1,11 +1,21 @@
 /** `hostark host adopt NAME --instance ID --bucket BUCKET`: ties a host that runs to a bucket, without a restart. */
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type AdoptPlan, type AdoptRequest, adoptHost, type Host, planAdopt, publicKeyOf } from '@hostark/cloud';
-import { HostarkError } from '@hostark/protocol';
+import {
+  type AdoptPlan,
+  type AdoptRequest,
+  adoptHost,
+  type Host,
+  noteHostKeys,
+  planAdopt,
+  publicKeyOf,
+} from '@hostark/cloud';
+import { HostarkError, isHostarkError } from '@hostark/protocol';
 import { connectSsh } from '@hostark/remote';
+import type { CommandContext } from '../../context.ts';
 import { type Cloud, type CloudFlags, withCloud } from '../../hosts/cloud.ts';
 import { publicFacts } from '../../hosts/public-facts.ts';
+import { openSession } from '../../hosts/session.ts';
 import type { CommandCode } from '../../tree/command.ts';
 
 interface AdoptFlags extends CloudFlags {
@@ -40,14 +50,32 @@ export const adopt: CommandCode<AdoptFlags> = async (context, flags, [name]) => 
     if (plan.via === 'ssh' && plan.access === null) await tryLogin(cloud, plan, plan, 0);
     const host = await adoptHost(cloud.clients, plan, cloud);
     if (plan.via === 'ssh' && plan.access !== null) await tryLogin(cloud, plan, host, OPENING_MS);
+    if (plan.via === 'ssm') await meet(context, cloud, host);
     out.data({ message_type: 'summary', host: publicFacts(host) });
     out.print(`host ${host.name} (${host.instanceId}) is tied to ${host.bucket}/${host.prefix}; it was not restarted`);
-    if (plan.via === 'ssm')
-      out.say('its SSM agent reports in as soon as it sees the new profile: at once, or within half an hour');
     out.say(`next: hostark protect ${host.name} PATH...; to undo all of it: hostark host detach ${host.name}`);
     return 0;
   });
 };
+
+/** Asks the host for its SSH host keys through Systems Manager, which proves that it is the host: SSH may then be used too. */
+async function meet({ out }: CommandContext, cloud: Cloud, host: Host): Promise<void> {
+  try {
+    const session = await openSession(cloud, host, 'ssm');
+    try {
+      const { stdout } = await session.exec('cat /etc/ssh/ssh_host_*_key.pub 2>/dev/null', { signal: cloud.signal });
+      const keys = stdout.split('\n').flatMap((line) => KEY_LINE.exec(line)?.[1] ?? []);
+      if (keys.length > 0) await noteHostKeys(cloud.stateDirectory, host.name, keys);
+    } finally {
+      await session.close();
+    }
+  } catch (error) {
+    if (!isHostarkError(error, 'host-unreachable')) throw error;
+    out.warn(`warning: ${error.message}; an SSM agent may take up to half an hour to see its new profile`);
+  }
+}
+
+const KEY_LINE = /(?:^|\s)((?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+={0,2})(?=\s|$)/;
 
 function request(name: string, flags: AdoptFlags, identityFile: string | null): AdoptRequest {
   if (flags.trustConsole === true && flags.knownHostKey !== undefined) {
@@ -70,7 +98,7 @@ function request(name: string, flags: AdoptFlags, identityFile: string | null): 
 
 /** A line of a .pub file, or of known_hosts with the host's name before it; the comment is dropped. */
 function keyLine(text: string): string {
-  const line = /(?:^|\s)((?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+={0,2})(?=\s|$)/.exec(text)?.[1];
+  const line = KEY_LINE.exec(text)?.[1];
   if (line !== undefined) return line;
   throw new HostarkError(
     'usage',
