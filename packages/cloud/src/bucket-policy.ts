@@ -19,8 +19,11 @@ export interface PolicyDocument {
 /** Statement ids that belong to us; those of others in the same policy are left alone. */
 export const OUR_STATEMENT: RegExp = /^Hostark/;
 
-/** Object kinds of a repository that are written once and never again. Locks are not: they come and go. */
-const WRITE_ONCE = ['data/*', 'index/*', 'snapshots/*', 'keys/*', 'config'] as const;
+/**
+ * Object kinds that are written once and never again: those of a repository but its locks, which come and go, and the
+ * agents that run as root on hosts.
+ */
+const WRITE_ONCE = ['data/*', 'index/*', 'snapshots/*', 'keys/*', 'config', 'agents/*'] as const;
 
 export interface BucketPolicyOptions {
   readonly partition: string;

@@ -88,6 +88,13 @@ export function maintenancePolicy(options: {
         Resource: '*',
       },
       {
+        // Agents run as root on hosts: maintenance has nothing to do with them.
+        Sid: 'NeverAgents',
+        Effect: 'Deny',
+        Action: ['s3:PutObject', 's3:DeleteObject'],
+        Resource: `${bucket}/agents/*`,
+      },
+      {
         Sid: 'NeverBucket',
         Effect: 'Deny',
         Action: [

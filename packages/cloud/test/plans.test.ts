@@ -294,6 +294,7 @@ describe('keys of a repository in a bucket', () => {
       key: `p/data/ab/${name}`,
       path: `data/ab/${name}`,
       bytes: 5,
+      storageClass: 'STANDARD',
     });
     expect(parseKey(`snapshots/${name}`, '', 5)?.kind).toBe('snapshots');
     for (const stranger of [
