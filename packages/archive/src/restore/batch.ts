@@ -1,6 +1,7 @@
 /**
  * A bounded number of files and what has to wait for them: further names, then metadata of folders (restored last,
- * children before parents), deletions. Batches run one after another, each while the walk fills the next.
+ * children before parents), deletions. A few batches run at once, so that the end of one is not waited for by all
+ * threads; what waits for files waits for those of the batches before as well.
  */
 import type { TreeNode } from '@hostark/repository';
 import { applyMetadata } from '../metadata/apply.ts';
@@ -48,8 +49,11 @@ export class Batch {
     return this.files.length >= MAX_FILES || this.#blobs >= MAX_BLOBS || this.folders.length >= MAX_FILES;
   }
 
-  /** Restores everything in it. Items that fail are reported; what is thrown ends the restore. */
-  async run(context: RestoreContext): Promise<void> {
+  /**
+   * Restores everything in it: files at once, the rest when `before`, the batch that came before, is done. Items that fail
+   * are reported; what is thrown ends the restore.
+   */
+  async run(context: RestoreContext, before: Promise<void>): Promise<void> {
     await compareExisting(
       context,
       this.files.filter((task) => task.compare),
@@ -63,6 +67,7 @@ export class Batch {
         content.filter((task) => !task.failed),
       );
     }
+    await before;
     for (const link of this.links) makeLink(context, link);
     for (const left of this.folders) leaveFolder(context, left);
   }

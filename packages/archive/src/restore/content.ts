@@ -44,8 +44,8 @@ export async function writeContent(context: RestoreContext, tasks: readonly File
       needs.filter((need) => !tasks[need.file]!.failed),
       localDirectory(context) === null ? REMOTE : LOCAL,
     );
-    const limit = concurrency(context);
-    await forEachLimited(segments, limit, (segment) => writeOne(context, tasks, segment));
+    const limit = segmentsAtOnce(context);
+    await forEachLimited(segments, limit, (segment) => context.slots.run(() => writeOne(context, tasks, segment)));
   } finally {
     for (const task of tasks) abandonParts(context, task);
   }
@@ -113,10 +113,10 @@ async function writeEmptyFiles(context: RestoreContext, tasks: readonly FileTask
 }
 
 /** Threads are kept two jobs deep, one is for us; loads from afar overlap as the memory bound and the backend allow. */
-function concurrency(context: RestoreContext): number {
-  const local = 2 * context.crew.threads + 1;
-  if (localDirectory(context) !== null) return local;
-  const wanted = Math.max(local, context.repository.backend.connections);
+export function segmentsAtOnce({ crew, repository }: Pick<RestoreContext, 'crew' | 'repository'>): number {
+  const local = 2 * crew.threads + 1;
+  if (repository.backend.traits?.localDirectory !== undefined) return local;
+  const wanted = Math.max(local, repository.backend.connections);
   return Math.min(wanted, Math.floor(IN_FLIGHT_BYTES / REMOTE.segmentBytes));
 }
 

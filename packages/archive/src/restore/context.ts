@@ -4,6 +4,7 @@ import type { BlobId, Repository, TreeNode } from '@hostark/repository';
 import type { ApplyOptions } from '../metadata/apply.ts';
 import type { NameLookup } from '../metadata/metadata.ts';
 import type { Crew } from './crew.ts';
+import type { Slots } from './limited.ts';
 import type { Overwrite } from './options.ts';
 import type { Tally } from './tally.ts';
 import type { Actor } from './write-file.ts';
@@ -12,6 +13,8 @@ export interface RestoreContext {
   readonly repository: Repository;
   readonly system: Posix;
   readonly crew: Crew;
+  /** For segments that are loaded and written, of all batches together: bounds their memory. */
+  readonly slots: Slots;
   readonly actor: Actor;
   readonly tally: Tally;
   readonly overwrite: Overwrite;

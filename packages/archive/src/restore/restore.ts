@@ -16,8 +16,10 @@ import { HostarkError, silent } from '@hostark/protocol';
 import { type BlobId, type Repository, TreeReader } from '@hostark/repository';
 import { compileFilter } from '../select/filter.ts';
 import { isAbsolute, pathBytes, printablePath } from '../walk/paths.ts';
+import { segmentsAtOnce } from './content.ts';
 import type { RestoreContext } from './context.ts';
 import { type Crew, startCrew } from './crew.ts';
+import { Slots } from './limited.ts';
 import type { RestoreOptions, RestoreResult } from './options.ts';
 import { Tally } from './tally.ts';
 import { TargetFolder } from './target-folder.ts';
@@ -57,6 +59,7 @@ export async function restore(
     repository,
     system,
     crew,
+    slots: new Slots(segmentsAtOnce({ crew, repository })),
     actor,
     tally,
     dryRun,

@@ -20,11 +20,15 @@ const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
 const S_IFDIR = 0o040000;
 
+/** Batches at once: enough that requests to S3 never pause between two; each holds the nodes of its files. */
+const MAX_RUNNING = 3;
+
 export class RestoreWalk {
   readonly #context: RestoreContext;
   readonly #links = new LinkHeads();
   #batch = new Batch();
-  #running: Promise<void> = Promise.resolve();
+  /** Under way, oldest first: each ends after the one before it. */
+  readonly #running: Promise<void>[] = [];
   /** Off once a tree or a name could not be trusted: then what looks surplus may be what could not be read. */
   #mayDelete: boolean;
 
@@ -41,9 +45,9 @@ export class RestoreWalk {
       await this.#flush();
     } finally {
       // Threads must be idle before the caller closes what they use, also when the walk failed.
-      await Promise.allSettled([this.#running]);
+      await Promise.allSettled(this.#running);
     }
-    await this.#running;
+    await Promise.all(this.#running);
   }
 
   async #folder(tree: BlobId, folder: TargetFolder, scope: FilterScope): Promise<void> {
@@ -188,13 +192,14 @@ export class RestoreWalk {
     }
   }
 
-  /** Starts the batch when the one before it is done, and begins a new one. */
+  /** Starts the batch, once there are not too many under way, and begins a new one. */
   async #flush(): Promise<void> {
     const batch = this.#batch;
     this.#batch = new Batch();
-    await this.#running;
-    this.#running = batch.run(this.#context);
-    this.#running.catch(() => {}); // awaited by the next flush or at the end; until then not "unhandled"
+    if (this.#running.length === MAX_RUNNING) await this.#running.shift();
+    const running = batch.run(this.#context, this.#running.at(-1) ?? Promise.resolve());
+    running.catch(() => {}); // awaited by a later flush or at the end; until then not "unhandled"
+    this.#running.push(running);
   }
 }
 
