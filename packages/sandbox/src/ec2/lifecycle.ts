@@ -148,7 +148,7 @@ export class Lifecycle {
       const records = this.#regionRecord(region);
       for (const attachment of instance.attachments) {
         if (!attachment.deleteOnTermination) continue;
-        await this.storage.remove(this.storage.volume(attachment.volumeId));
+        await this.storage.removeVolume(attachment.volumeId);
         delete records.volumes[attachment.volumeId];
       }
       instance.attachments.length = 0;
@@ -360,7 +360,7 @@ export class Lifecycle {
   #volumeOf(instance: InstanceRecord, { volumeId, device }: Attachment): MachineVolume {
     this.storage.makeEmpty(volumeId); // where an earlier version of the sandbox left that to the first boot
     const mountPath = device === instance.rootDevice ? '/' : `/mnt/${device.replace(/^.*\//, '')}`;
-    return { directory: this.storage.volume(volumeId), mountPath };
+    return { directory: this.storage.volume(volumeId), mountPath, disk: mountPath !== '/' };
   }
 
   async #end(id: string): Promise<void> {

@@ -181,6 +181,6 @@ export const deleteSnapshot: Operation = async (call) => {
     );
   delete snapshots[snapshot.id];
   call.store.save();
-  await call.lifecycle.storage.remove(call.lifecycle.storage.snapshot(snapshot.id));
+  await call.lifecycle.storage.removeSnapshot(snapshot.id);
   return { return: true };
 };

@@ -39,8 +39,14 @@ export class Storage {
     await copyTree(source, target, await this.#options.mode(), this.#options.durable);
   }
 
-  async remove(directory: string): Promise<void> {
-    await removeTree(directory);
+  /** With what the mount of a disk keeps beside it. */
+  async removeVolume(id: string): Promise<void> {
+    await removeTree(this.volume(id));
+    await removeTree(`${this.volume(id)}.overlay`);
+  }
+
+  removeSnapshot(id: string): Promise<void> {
+    return removeTree(this.snapshot(id));
   }
 
   /** Removes what no record names: copies that the end of the sandbox broke off. */

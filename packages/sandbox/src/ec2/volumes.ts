@@ -156,7 +156,7 @@ export const deleteVolume: Operation = async (call) => {
     throw new ServiceError(400, 'VolumeInUse', `Volume ${volume.id} is currently attached to ${use.instance.id}`);
   delete call.region.volumes[volume.id];
   call.store.save();
-  await call.lifecycle.storage.remove(call.lifecycle.storage.volume(volume.id));
+  await call.lifecycle.storage.removeVolume(volume.id);
   return { return: true };
 };
 

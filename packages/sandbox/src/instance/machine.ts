@@ -20,6 +20,8 @@ export interface MachineVolume {
   readonly directory: string;
   /** Absolute path inside the machine; '/' for the root volume. */
   readonly mountPath: string;
+  /** Whether it is to have a device number of its own, as a disk has; where the kernel allows. */
+  readonly disk?: boolean;
 }
 
 export interface MachineOptions {

@@ -28,7 +28,7 @@ export async function bootNamespace(options: MachineOptions): Promise<Machine> {
       ...(ownUsers ? ['--user', '--map-root-user'] : []),
       ...['--mount', '--propagation', 'private', '--pid', '--uts', '--ipc', '--fork', '--kill-child'],
       ...['/bin/sh', '-c', NAMESPACE_BOOT, 'boot', root.directory, options.hostname],
-      ...more.flatMap((volume) => [volume.directory, volume.mountPath]),
+      ...more.flatMap(mountArguments),
     ],
     {
       ...options.environment,
@@ -52,7 +52,10 @@ export async function bootNamespace(options: MachineOptions): Promise<Machine> {
     const target = ['--target', String(machine.child.pid), '--mount'];
     const users = ownUsers ? ['--user', '--preserve-credentials'] : [];
     const program = ['/bin/sh', '-c', script, 'volume', root.directory, ...args];
-    await execute(nsenter, [...target, ...users, '--', ...program], { cwd: '/', env: { PATH: PROGRAM_PATH } });
+    await execute(nsenter, [...target, ...users, '--', ...program], {
+      cwd: '/',
+      env: { PATH: PROGRAM_PATH, ...(ownUsers ? {} : { REAL_ROOT: 'yes' }) },
+    });
   };
   const enterAs = (command: MachineCommand): ChildProcess => {
     const id = String(LOGIN_USERS[command.user]?.id ?? 0);
@@ -80,7 +83,7 @@ export async function bootNamespace(options: MachineOptions): Promise<Machine> {
     pid: machine.pid,
     exited: machine.exited,
     spawn: login,
-    attach: (volume: MachineVolume) => outside(VOLUME_ATTACH, volume.directory, volume.mountPath),
+    attach: (volume: MachineVolume) => outside(VOLUME_ATTACH, ...mountArguments(volume)),
     detach: async (mountPath, force) => {
       try {
         await outside(VOLUME_DETACH, mountPath, force ? '-l' : '');
@@ -104,6 +107,10 @@ export async function bootNamespace(options: MachineOptions): Promise<Machine> {
       signal(machine.pid, machine.child);
     },
   };
+}
+
+function mountArguments({ disk = false, directory, mountPath }: MachineVolume): string[] {
+  return [disk ? 'disk' : 'folder', directory, mountPath];
 }
 
 /** Resolves at the end of a process, whatever its status: there may be nobody to signal. */

@@ -6,16 +6,28 @@
  */
 
 /**
- * Makes a mount point ($1) inside the root and prints where it lies. A link in the root volume must not lead out of it,
- * so the machine's own root resolves the path. Needs $root.
+ * `put KIND DIRECTORY PATH` mounts a directory inside the root ($root). A link in the root volume must not lead out of
+ * it, so the machine's own root resolves the path. A `disk` is mounted through an overlay with nothing below it: that
+ * gives it a device number of its own, and its files lie in the directory as ever. Where that cannot be had (the
+ * directory is on an overlay itself, an old kernel) it is bound like a `folder`, with this system's device number.
  */
-const PLACE = `
+const PUT = `
 place() { chroot "$root" /bin/sh -c 'mkdir -p "$1" && readlink -f "$1"' place "$1"; }
+put() {
+  at=$root$(place "$3")
+  if [ "$1" = disk ]; then
+    mkdir -p "$2.overlay/below" "$2.overlay/work"
+    layers=lowerdir=$2.overlay/below,upperdir=$2,workdir=$2.overlay/work
+    [ -n "\${REAL_ROOT:-}" ] || layers=$layers,userxattr
+    if mount -t overlay "\${2##*/}" -o "$layers" "$at" 2>/dev/null; then return; fi
+  fi
+  mount --bind "$2" "$at"
+}
 `;
 
 /**
  * First stage of a namespace machine: builds the root from the root volume ($1, with host name $2), this
- * system's read-only programs, and further volumes ($3 $4, $5 $6 ...: directory, path inside); then moves into it.
+ * system's read-only programs, and further volumes ($3 $4 $5, ...: kind, directory, path inside); then moves into it.
  * $ELEVATE, when set, is a `setpriv` to be put where `sudo` finds it: on a file system that exists inside alone.
  * $REAL_ROOT is set where root inside is this system's root: then nothing of this system may stay writable, neither
  * its programs, with what is mounted below them, nor the kernel's settings; else the machine does not start.
@@ -25,7 +37,7 @@ place() { chroot "$root" /bin/sh -c 'mkdir -p "$1" && readlink -f "$1"' place "$
  */
 export const NAMESPACE_BOOT: string = `
 set -eu
-${PLACE}
+${PUT}
 read -r pid rest </proc/self/stat   # the old /proc still counts as the sandbox does
 echo "pid $pid" >&3
 root=$1; name=$2; shift 2
@@ -84,9 +96,9 @@ for d in /usr/sbin /usr/bin /sbin /bin; do
     mount -o remount,bind,ro "$root$d/fsfreeze"
   fi
 done
-while [ $# -gt 1 ]; do
-  mount --bind "$1" "$root$(place "$2")"
-  shift 2
+while [ $# -gt 2 ]; do
+  put "$1" "$2" "$3"
+  shift 3
 done
 hostname "$name" 2>/dev/null || :
 mount --make-shared "$root"
@@ -107,18 +119,18 @@ shell=/bin/sh
 exec "$shell" -c "$MACHINE_INIT" init
 `;
 
-/** Mounts directory $2 at $3 of the machine with root $1; runs in the outer of its two mount namespaces. */
+/** Mounts directory $3, as kind $2, at $4 of the machine with root $1; runs in the outer of its mount namespaces. */
 export const VOLUME_ATTACH: string = `
 set -eu
-${PLACE}
+${PUT}
 root=$1
-mount --bind "$2" "$root$(place "$3")"
+put "$2" "$3" "$4"
 `;
 
 /** Takes away what is mounted at $2 of the machine with root $1; $3 may be \`-l\`. Status 32 when it is busy. */
 export const VOLUME_DETACH: string = `
 set -eu
-${PLACE}
+${PUT}
 root=$1
 at=$root$(place "$2")
 umount $3 "$at"

@@ -71,6 +71,7 @@ describe('a volume', async () => {
       State: 'in-use',
       Attachments: [{ InstanceId: id, Device: '/dev/sdf', State: 'attached', DeleteOnTermination: false }],
     });
+    if (!folder) expect(await on(id, `[ "$(stat -c %d /mnt/sdf)" = "$(stat -c %d /mnt)" ]; echo $?`)).toBe('1\n');
     expect(await refusal(ec2.send(new DeleteVolumeCommand({ VolumeId: volume })))).toMatchObject({
       code: 'VolumeInUse',
     });
