@@ -23,9 +23,12 @@ interface DemoFlags {
   readonly data?: string;
   readonly keep?: boolean;
   readonly directory?: string;
+  /** The other demo: a whole region is lost. */
+  readonly regions?: boolean;
 }
 
 export const demo: CommandCode<DemoFlags> = async (context, flags) => {
+  if (flags.regions === true) return (await import('./regions/command.ts')).regionsDemo(context, flags);
   const { out, signal } = context;
   const data = await chooseData(flags.data ?? null);
   const directory = await makeFolder(flags.directory);

@@ -20,9 +20,18 @@ export interface ChosenData {
   readonly bytes: number;
 }
 
+/** At most so much of what this machine has. */
+export interface DataLimits {
+  readonly files: number;
+  readonly bytes: number;
+}
+
 /** Chooses what goes onto the host. Throws 'source-missing' if the user's folder is not there. */
-export async function chooseData(directory: string | null): Promise<ChosenData> {
-  if (directory === null) return findData();
+export async function chooseData(
+  directory: string | null,
+  limits: DataLimits = { files: MAX_FILES, bytes: MAX_BYTES },
+): Promise<ChosenData> {
+  if (directory === null) return findData(limits);
   const stat = await lstat(directory).catch(() => null);
   if (stat === null || !stat.isDirectory()) {
     throw new HostarkError(
@@ -36,13 +45,13 @@ export async function chooseData(directory: string | null): Promise<ChosenData> 
   return { origin: directory, directory, paths: ['.'], ...total };
 }
 
-async function findData(): Promise<ChosenData> {
-  const budget = { files: MAX_FILES, bytes: MAX_BYTES };
+async function findData(limits: DataLimits): Promise<ChosenData> {
+  const budget = { ...limits };
   const paths: string[] = [];
   let files = 0;
   let bytes = 0;
   for (const place of PLACES) {
-    const share = { files: Math.min(budget.files, MAX_FILES / 3), bytes: Math.min(budget.bytes, MAX_BYTES / 3) };
+    const share = { files: Math.min(budget.files, limits.files / 3), bytes: Math.min(budget.bytes, limits.bytes / 3) };
     const found = await collect('/', place.slice(1), share, paths);
     files += found.files;
     bytes += found.bytes;

@@ -1,12 +1,12 @@
 /** Step 2: a host with role, instance profile, key pair and security group, and a real tree of files on its disk. */
-import { type Host, launchHost, planLaunch } from '@hostark/cloud';
+import { type Host, type LaunchRequest, launchHost, planLaunch } from '@hostark/cloud';
 import { HostarkError } from '@hostark/protocol';
 import { BECOME_ROOT, quote, type Session } from '@hostark/remote';
 import { installAgent, type RemoteAgent } from '../hosts/agent.ts';
 import { openSession } from '../hosts/session.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
 import type { DemoBucket } from './bucket-step.ts';
-import { streamTar } from './data.ts';
+import { type ChosenData, streamTar } from './data.ts';
 import { ODDITIES_SCRIPT, runScript } from './scripts.ts';
 import type { DemoState, Say } from './stage.ts';
 
@@ -27,10 +27,11 @@ export async function launchWithAgent(
   name: string,
   prefix: string,
   say: Say,
+  more: Pick<LaunchRequest, 'volumes'> = {},
 ): Promise<Omit<DemoHost, 'bytesMoved' | 'data'>> {
   const { cloud } = state;
   const quiet = { ...cloud, onEvent: () => {} };
-  const plan = await planLaunch(cloud.clients, { name, bucket: bucket.name, prefix }, quiet);
+  const plan = await planLaunch(cloud.clients, { ...more, name, bucket: bucket.name, prefix }, quiet);
   const host = await launchHost(cloud.clients, plan, quiet);
   say(
     `instance ${host.instanceId} (${host.image}, ${host.instanceType}) with role ${plan.identity?.roleName ?? 'none'}, key pair ${plan.key?.keyName ?? 'none'}, security group ${plan.network.securityGroupName}`,
@@ -50,17 +51,17 @@ export async function hostStep(state: DemoState, bucket: DemoBucket, say: Say): 
   const data = `${stdout.replace(/\n$/, '')}/data`;
   const chosen = state.data;
   say(`copying ${plural(chosen.files, 'file')}, ${formatBytes(chosen.bytes)} from ${chosen.origin}`);
-  await runScript(launched.session, 'mkdir -p "$DATA"', signal, { DATA: data });
-  const unpacked = await launched.session.exec(unpackCommand(data), { stdin: streamTar(chosen, signal), signal });
-  if (unpacked.code !== 0) {
-    throw new HostarkError(
-      'command-failed',
-      `tar on the host ended with ${unpacked.code}: ${unpacked.stderr.slice(-500)}`,
-    );
-  }
+  await unpack(launched.session, data, chosen, signal);
   const made = await runScript(launched.session, ODDITIES_SCRIPT, signal, { DATA: data });
   say(made.trim().split('\n').at(-1) ?? '');
   return { ...launched, data, bytesMoved: chosen.bytes };
+}
+
+/** Puts the chosen files below a folder of the host. */
+export async function unpack(session: Session, data: string, chosen: ChosenData, signal: AbortSignal): Promise<void> {
+  await runScript(session, 'mkdir -p "$DATA"', signal, { DATA: data });
+  const { code, stderr } = await session.exec(unpackCommand(data), { stdin: streamTar(chosen, signal), signal });
+  if (code !== 0) throw new HostarkError('command-failed', `tar on the host ended with ${code}: ${stderr.slice(-500)}`);
 }
 
 /** Unpacks as root where that is possible; owners are kept where this host can have more than one. */

@@ -41,9 +41,12 @@ export class Stage {
   readonly #out: Output;
   readonly #sandbox: Sandbox;
 
-  constructor(out: Output, sandbox: Sandbox) {
+  readonly #titles: Readonly<Record<string, string>>;
+
+  constructor(out: Output, sandbox: Sandbox, titles: Readonly<Record<string, string>> = TITLES) {
     this.#out = out;
     this.#sandbox = sandbox;
+    this.#titles = titles;
   }
 
   /** Runs one step; `work` returns how many bytes it moved besides its result. */
@@ -52,7 +55,7 @@ export class Stage {
     const startedAt = performance.now();
     const before = this.#requests();
     this.#out.data({ type: 'step', schema: 1, name, state: 'started' });
-    this.#out.print(`\n${number}. ${name}: ${TITLES[name] ?? ''}`);
+    this.#out.print(`\n${number}. ${name}: ${this.#titles[name] ?? ''}`);
     const result = await work((line) => {
       this.#out.data({ type: 'fact', schema: 1, step: name, text: line });
       this.#out.print(`   ${line}`);

@@ -18,6 +18,10 @@ export function addCloudCommands(program: Command, runner: Runner): void {
     async () => (await import('../demo/command.ts')).demo,
   )
     .option('--data <dir>', "use this folder as the host's data (default: files found on this machine)")
+    .option(
+      '--regions',
+      'lose a whole region instead, and recover in another from volume copies and from the repository',
+    )
     .option('--keep', 'leave the sandbox running until Ctrl-C')
     .option('--directory <dir>', 'where the demo works (default: a new folder below the temporary folder)')
     .addHelpText('after', '\nNeeds no AWS account, no root, no docker. Takes about a minute.');
