@@ -6,7 +6,7 @@ import { withHostLock } from './host-lock.ts';
 import { checkHostName } from './host-name.ts';
 import { type HostRecord, readHostRecord, removeHostRecord, writeHostRecord } from './host-record.ts';
 import { findOurs, type Removal } from './inventory.ts';
-import type { Ledger } from './ledger.ts';
+import { type Ledger, outlivesHost } from './ledger.ts';
 import { expectNothingLeft, type RemovalReport, removeAll } from './remove.ts';
 import type { AskOptions, RunOptions } from './run.ts';
 
@@ -47,7 +47,7 @@ export async function planDestroy(
   ];
   const found = new Set(removals.map((removal) => removal.ledger));
   const settled = (await ledger.openResources())
-    .filter((entry) => entry.host === name && isHere(entry, place) && !found.has(entry.id))
+    .filter((entry) => entry.host === name && isHere(entry, place) && !found.has(entry.id) && !outlivesHost(entry.kind))
     .map((entry) => entry.id);
   const record = await readHostRecord(ledger.directory, name);
   if (removals.length === 0 && settled.length === 0 && record === null) {

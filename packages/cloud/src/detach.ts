@@ -8,7 +8,7 @@ import { checkHostName } from './host-name.ts';
 import { readHostRecord, removeHostRecord, writeHostRecord } from './host-record.ts';
 import { describeInstance } from './instance.ts';
 import { findOurs, type Removal } from './inventory.ts';
-import type { Ledger } from './ledger.ts';
+import { type Ledger, outlivesHost } from './ledger.ts';
 import { expectNothingLeft, type RemovalReport, removeAll } from './remove.ts';
 import type { AskOptions, RunOptions } from './run.ts';
 import { readTags, TAG_REPLACED } from './tags.ts';
@@ -47,7 +47,7 @@ export async function planDetach(
   }
   const found = new Set(removals.map((removal) => removal.ledger));
   const settled = (await ledger.openResources())
-    .filter((entry) => entry.host === name && isHere(entry, place) && !found.has(entry.id))
+    .filter((entry) => entry.host === name && isHere(entry, place) && !found.has(entry.id) && !outlivesHost(entry.kind))
     .map((entry) => entry.id);
   if (removals.length === 0 && settled.length === 0 && record === null) {
     throw new HostarkError('host-not-found', `host ${name}: nothing with this name in ${place.region}`, {

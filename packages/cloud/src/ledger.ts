@@ -28,6 +28,11 @@ export const RESOURCE_KINDS = [
 ] as const;
 export type ResourceKind = (typeof RESOURCE_KINDS)[number];
 
+/** What is made of a host's volumes is not the host's: it stays when the host goes, and cleanup looks after it. */
+export function outlivesHost(kind: ResourceKind): boolean {
+  return kind === 'snapshot' || kind === 'volume' || kind === 'image';
+}
+
 /** What is known about a resource before the cloud is asked for it. */
 export interface Intent {
   readonly kind: ResourceKind;
