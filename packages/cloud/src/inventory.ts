@@ -46,9 +46,12 @@ export async function findOurs(
 }
 
 async function ec2Resources(clients: AwsClients, host: string | null, options: AskOptions): Promise<Removal[]> {
-  const { DescribeAddressesCommand, DescribeKeyPairsCommand, paginateDescribeSecurityGroups } = await import(
-    '@aws-sdk/client-ec2'
-  );
+  const {
+    DescribeAddressesCommand,
+    DescribeKeyPairsCommand,
+    paginateDescribeSecurityGroups,
+    paginateDescribeSpotInstanceRequests,
+  } = await import('@aws-sdk/client-ec2');
   const client = await clients.ec2();
   const Filters = [
     { Name: `tag:${TAG_MANAGED}`, Values: ['true'] },
@@ -71,6 +74,13 @@ async function ec2Resources(clients: AwsClients, host: string | null, options: A
     }
   }
   const { KeyPairs = [] } = await client.send(new DescribeKeyPairsCommand({ Filters }), callOptions(options));
+  const spot = [...Filters, { Name: 'state', Values: ['open', 'active'] }];
+  for await (const page of paginateDescribeSpotInstanceRequests({ client }, { Filters: spot }, callOptions(options))) {
+    for (const request of page.SpotInstanceRequests ?? []) {
+      const id = request.SpotInstanceRequestId!;
+      found.push(removal('spot-request', id, id, readTags(request.Tags)));
+    }
+  }
   const { Addresses = [] } = await client.send(new DescribeAddressesCommand({ Filters }), callOptions(options));
   for (const address of Addresses)
     found.push(removal('address', address.AllocationId!, address.PublicIp!, readTags(address.Tags)));

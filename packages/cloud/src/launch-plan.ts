@@ -116,7 +116,7 @@ export async function planLaunch(
   // In another region it costs more to reach, and outlives the host's own: that is a choice.
   const bucketRegion =
     request.bucket === undefined ? place.region : await regionOfBucket(clients, request.bucket, options);
-  const { plan: network, others } = await planNetwork(clients, { ...request, host: request.name }, options);
+  const { plan: firstChoice, others } = await planNetwork(clients, { ...request, host: request.name }, options);
   const image = request.ownImage === undefined ? found : describeOwn(request.ownImage);
   const instanceType = request.instanceType ?? (architecture === 'arm64' ? 't4g.small' : 't3.small');
   const sizeGiB = volumeSize(request.volumeGiB, image);
@@ -124,9 +124,16 @@ export async function planLaunch(
   const key = request.ssh === false ? null : await planLoginKey(clients, request.name, request.ownKey, options);
   const user = request.user ?? (alias === null ? defaultUser(image.Name ?? '') : IMAGE_ALIASES[alias]!.user);
   // An image that does not exist yet cannot be rehearsed with; the type, the network and our rights can.
+  const wanted = { instanceType, subnet: firstChoice.subnet, zone: firstChoice.zone };
+  const attempts = await planAttempts(clients, wanted, others, options);
+  const first = attempts.find((one) => one.instanceType === instanceType);
+  const network = {
+    ...firstChoice,
+    subnet: first?.subnet ?? firstChoice.subnet,
+    zone: first?.zone ?? firstChoice.zone,
+  };
   await rehearseLaunch(clients, { imageId: found.ImageId!, instanceType, subnet: network.subnet }, options);
-  const wanted = { instanceType, subnet: network.subnet, zone: network.zone };
-  const attempts = checkOffered(wanted, await planAttempts(clients, wanted, others, options));
+  if (first === undefined) throw notOffered(wanted);
   const spot = request.spot ?? false;
   const price = hostPrice({
     region: clients.region,
@@ -201,16 +208,10 @@ function checkWay(request: LaunchRequest): void {
   }
 }
 
-/** Throws 'usage' when EC2 says that the zone does not have the type at all. */
-function checkOffered(wanted: LaunchAttempt, attempts: readonly LaunchAttempt[]): readonly LaunchAttempt[] {
-  const [first] = attempts;
-  if (first?.instanceType === wanted.instanceType && first.zone === wanted.zone) return attempts;
-  const zones = attempts.filter((one) => one.instanceType === wanted.instanceType).map(({ zone }) => zone);
-  throw new HostarkError(
-    'usage',
-    `instance type ${wanted.instanceType}: expected in ${wanted.zone}, EC2 offers it in ${zones.join(', ') || 'no zone of this VPC that may be used'}`,
-    { hint: zones.length > 0 ? `give --zone ${zones[0]}` : 'choose another --type, --zone or --subnet' },
-  );
+function notOffered({ instanceType, zone }: LaunchAttempt): HostarkError {
+  return new HostarkError('usage', `instance type ${instanceType}: EC2 does not offer it in ${zone}`, {
+    hint: 'leave --zone and --subnet out for a zone that has it, or choose another --type',
+  });
 }
 
 function devicesOf(image: Image): string[] {

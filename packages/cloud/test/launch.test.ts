@@ -69,6 +69,32 @@ async function logIn(host: Host): Promise<string> {
 }
 
 describe('a host with choices', () => {
+  it('has an elastic address of its own, at which it is logged into, and which is released with it', async () => {
+    const ledger = await cloud.freshLedger();
+    const host = await launch(ledger, { elasticIp: true });
+    expect(host.address).toMatch(/^127\.64\./); // where the sandbox has its elastic addresses
+    expect(await logIn(host)).toBe('here\n');
+    expect((await ledger.openResources()).map(({ kind }) => kind)).toContain('address');
+    expect((await launch(ledger, { elasticIp: true })).address).toBe(host.address);
+    await destroy(ledger);
+    expect(await cloud.sandbox.inventory()).toEqual(before);
+  });
+
+  it('is a spot instance whose request ends with it', async () => {
+    const ledger = await cloud.freshLedger();
+    const plan = await planLaunch(cloud.clients, { name: 'pick', bucket: 'choices', spot: true });
+    expect(plan.price.complete).toBe(false);
+    const host = await launchHost(cloud.clients, plan, { ledger });
+    expect(host.spot).toBe(true);
+    const inventory = await cloud.sandbox.inventory();
+    expect(inventory.find(({ kind }) => kind === 'ec2:spot-instances-request')?.tags).toMatchObject({
+      'hostark:managed': 'true',
+      'hostark:host': 'pick',
+    });
+    await destroy(ledger);
+    expect(await cloud.sandbox.inventory()).toEqual(before);
+  });
+
   it('has extra volumes, encrypted, which go with it', async () => {
     const ledger = await cloud.freshLedger();
     const host = await launch(ledger, {
@@ -195,29 +221,45 @@ describe('a plan for a host with choices', () => {
 });
 
 describe('a region without room', () => {
-  const full = (times: number): void => {
-    cloud.sandbox.faults.add({
-      service: 'ec2',
-      operation: 'RunInstances',
-      kind: 'error',
-      status: 400, // EC2 says 500, which the SDK repeats some times before it tells us; the end is the same
-      code: 'InsufficientInstanceCapacity',
-      times,
-    });
-  };
+  afterEach(() => cloud.sandbox.capacity.clear());
+  const notices = (events: readonly CloudEvent[]): string[] =>
+    events.flatMap((event) => (event.type === 'notice' ? [event.message] : []));
 
   it('is searched zone by zone, and says so', async () => {
     const ledger = await cloud.freshLedger();
     const plan = await planLaunch(cloud.clients, { name: 'pick', bucket: 'choices' });
-    full(2);
+    for (const zone of ['us-east-1a', 'us-east-1b']) cloud.sandbox.capacity.lack({ instanceType: 't3.small', zone });
     const events: CloudEvent[] = [];
     const host = await launchHost(cloud.clients, plan, { ledger, onEvent: (event) => events.push(event) });
-    expect(host.zone).toBe('us-east-1c');
-    expect(events.flatMap((event) => (event.type === 'notice' ? [event.message] : []))).toEqual([
+    expect([host.zone, host.instanceType]).toEqual(['us-east-1c', 't3.small']);
+    expect(notices(events)).toEqual([
       expect.stringMatching(/no t3.small left in us-east-1a .*trying t3.small in us-east-1b/),
       expect.stringMatching(/no t3.small left in us-east-1b .*trying t3.small in us-east-1c/),
     ]);
     await destroy(ledger);
+    expect(await cloud.sandbox.inventory()).toEqual(before);
+  });
+
+  it('is searched for a type of the same size when no zone has the wanted one', async () => {
+    const ledger = await cloud.freshLedger();
+    const plan = await planLaunch(cloud.clients, { name: 'pick', instanceType: 'm7i.large' });
+    expect(plan.steps.at(-1)).toMatch(/us-east-1b, us-east-1c; then as m6i.large$/);
+    cloud.sandbox.capacity.lack({ instanceType: 'm7i.large' });
+    const events: CloudEvent[] = [];
+    const host = await launchHost(cloud.clients, plan, { ledger, onEvent: (event) => events.push(event) });
+    expect([host.zone, host.instanceType]).toEqual(['us-east-1a', 'm6i.large']);
+    expect(notices(events).at(-1)).toMatch(/no m7i.large left in us-east-1c .*trying m6i.large in us-east-1a/);
+    await destroy(ledger);
+  });
+
+  it('does not plan for zones that do not have the type at all', async () => {
+    cloud.sandbox.capacity.lack({ instanceType: 't3.small', zone: 'us-east-1a', kind: 'offering' });
+    await expect(planLaunch(cloud.clients, { name: 'pick', zone: 'us-east-1a' })).rejects.toMatchObject({
+      code: 'usage',
+    });
+    const { network, attempts } = await planLaunch(cloud.clients, { name: 'pick' });
+    const zones = attempts.flatMap(({ instanceType, zone }) => (instanceType === 't3.small' ? [zone] : []));
+    expect([network.zone, zones]).toEqual(['us-east-1b', ['us-east-1b', 'us-east-1c']]);
   });
 
   it('is not searched beyond a zone that was named', async () => {
@@ -229,7 +271,7 @@ describe('a region without room', () => {
     for (const moment of ['before', 'after'] as const) {
       const ledger = await cloud.freshLedger();
       const plan = await planLaunch(cloud.clients, { name: 'pick', bucket: 'choices' });
-      full(1);
+      cloud.sandbox.capacity.lack({ zone: 'us-east-1a' });
       const killed = await cloud.connect({
         observer: {
           [moment]: ({ operation }: { operation: string }) => {
@@ -272,15 +314,17 @@ describe('two launches of one name at once', () => {
 });
 
 describe('a launch with all its parts that was killed', () => {
-  it('after any single call, is cleaned up to nothing', async () => {
+  it('after any single call, is cleaned up to nothing, and at all of them in turn, continued', async () => {
     const calls: string[] = [];
-    const request = { name: 'pick', bucket: 'choices', ssm: true, volumes: [{ sizeGiB: 9 }] };
+    const parts = { ssm: true, volumes: [{ sizeGiB: 9 }], elasticIp: true, spot: true };
+    const request = { name: 'pick', bucket: 'choices', ...parts };
     const count = await cloud.connect({ observer: { before: ({ operation }) => calls.push(operation) } });
     const first = await cloud.freshLedger();
     const planned = await planLaunch(cloud.clients, request);
     await launchHost(count, planned, { ledger: first });
     await destroy(first);
-    for (let at = 0; at < calls.length; at++) {
+    // What comes before the instance is the same for every launch: host.test.ts kills each of those calls.
+    for (let at = calls.indexOf('RunInstances'); at < calls.length; at++) {
       const ledger = await cloud.freshLedger();
       let seen = 0;
       const strike = (): void => {
@@ -296,5 +340,24 @@ describe('a launch with all its parts that was killed', () => {
       expect(await cloud.sandbox.inventory(), calls[at]).toEqual(before);
       expect(await ledger.openResources()).toEqual([]);
     }
+    const ledger = await cloud.freshLedger();
+    for (let at = 0; at < calls.length; at++) {
+      let seen = 0;
+      const strike = (): void => {
+        if (seen++ === at) throw new Error('killed');
+      };
+      await launchHost(await cloud.connect({ observer: { after: strike } }), planned, { ledger }).catch(() => {});
+    }
+    await launchHost(cloud.clients, planned, { ledger });
+    expect((await ledger.entries()).map(({ kind }) => kind)).toEqual([
+      'role',
+      'instance-profile',
+      'key-pair',
+      'security-group',
+      'instance',
+      'address',
+    ]);
+    await destroy(ledger);
+    expect(await cloud.sandbox.inventory()).toEqual(before);
   }, 120_000);
 });
