@@ -17,9 +17,10 @@ export interface TestCloud {
   stop(): Promise<void>;
 }
 
-export async function startTestCloud(): Promise<TestCloud> {
+/** `durable: false` saves what fsync costs, for tests that make and remove many disks. */
+export async function startTestCloud(options: { readonly durable?: boolean } = {}): Promise<TestCloud> {
   const root = mkdtempSync(join(tmpdir(), 'hostark-cloud-'));
-  const sandbox = await startSandbox({ directory: join(root, 'sandbox') });
+  const sandbox = await startSandbox({ directory: join(root, 'sandbox'), ...options });
   const closers: (() => unknown)[] = [];
   const connect: TestCloud['connect'] = async (options = {}) => {
     const clients = await awsClients({

@@ -42,7 +42,7 @@ let root: VolumeSnapshot;
 let data: VolumeSnapshot;
 
 beforeAll(async () => {
-  cloud = await startTestCloud();
+  cloud = await startTestCloud({ durable: false });
   ({ ledger } = cloud);
   far = await cloud.connect({ region: FAR });
   const plan = await planLaunch(cloud.clients, { name: 'web', volumes: [{ sizeGiB: 3 }] });
