@@ -1,6 +1,14 @@
 /** The shell programs behind hosts/freeze.ts. They need a POSIX shell, fsfreeze (util-linux) and Linux's /proc and /sys. */
 
 /**
+ * The sandbox's fsfreeze freezes nothing and says so: there volumes are folders of one file system, below /mnt, and may
+ * be told apart by their folders. Anywhere else that would freeze more than was asked for.
+ */
+const SANDBOX = `sandbox=
+case $(fsfreeze -V 2>/dev/null) in *'Hostark sandbox'*) sandbox=yes ;; esac
+`;
+
+/**
  * Arguments: seconds, mount points. Says `frozen` when all are; then waits for a line or the end of stdin; thaws and
  * says `thawed`, or `late` when the watchdog was first. Exit 3: refused, 4: could not freeze, 5: could not thaw.
  *
@@ -12,10 +20,11 @@ limit=$1; shift
 refuse() { echo "$*" >&2; exit 3; }
 command -v fsfreeze >/dev/null || { echo "there is no fsfreeze" >&2; exit 4; }
 [ $# -gt 0 ] || refuse "no mount point named"
-device_of() { # the file system that holds a path: the longest mount point above it, the last of equals
+${SANDBOX}device_of() { # the file system that holds a path: the longest mount point above it, the last of equals
   at=$(cd -P "$1" 2>/dev/null && pwd) || return 0
   longest=-1; device=
-  while read -r _ _ number _ point _; do
+  while read -r _ _ number inside point _; do
+    [ -z "$sandbox" ] || number=$number:$inside
     point=$(printf '%b' "$point")
     case "\${at%/}/" in
       "\${point%/}"/*) if [ \${#point} -ge $longest ]; then longest=\${#point}; device=$number; fi ;;
@@ -29,7 +38,8 @@ for path in / /usr /bin /sbin /lib /etc /var /var/log /var/tmp /tmp /run /dev /p
 done
 for mount; do
   device=
-  while read -r _ _ number _ point _; do
+  while read -r _ _ number inside point _; do
+    [ -z "$sandbox" ] || number=$number:$inside
     [ "$(printf '%b' "$point")" = "$mount" ] && device=$number
   done </proc/self/mountinfo
   [ -n "$device" ] || refuse "$mount is not a mount point"
@@ -73,7 +83,7 @@ fi
  * disks tell the volume's id as their serial number (vol0123…); Xen ones have the device's name, /dev/sdf as xvdf.
  */
 export const VOLUME_MOUNTS_SCRIPT: string = `
-disks() { # the disks below a block device, a folder of /sys: through LVM, RAID and partitions
+${SANDBOX}disks() { # the disks below a block device, a folder of /sys: through LVM, RAID and partitions
   if [ -n "$(ls "$1/slaves" 2>/dev/null)" ]; then
     for below in "$1"/slaves/*; do disks "$(readlink -f "$below")"; done
   else
@@ -83,6 +93,10 @@ disks() { # the disks below a block device, a folder of /sys: through LVM, RAID 
   fi
 }
 while read -r _ _ number _ point _; do
+  if [ -n "$sandbox" ]; then
+    for device; do [ "$point" != "/mnt/\${device##*/}" ] || echo "$point"; done
+    continue
+  fi
   folder=$(readlink -f "/sys/dev/block/$number")
   [ -d "$folder" ] || continue
   disks "$folder" | while read -r name serial; do
