@@ -1,7 +1,6 @@
 /** Remote execution: SSH sessions with verified host keys, the agent's archive, its transport and its runs. */
 export * from './agent-archive.ts';
 export * from './agent-run.ts';
-export * from './known-hosts.ts';
 export * from './local.ts';
 export * from './relay.ts';
 export type { RunObjects } from './run-parts.ts';

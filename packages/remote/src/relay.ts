@@ -4,7 +4,7 @@
  * ends, which stops agents cleanly as a lost SSH connection does; who goes on gets TERM, then KILL.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { HostarkError } from '@hostark/protocol';
+import type { Writable } from 'node:stream';
 import { type Frame, frame, jsonFrame, type StartFrame } from './relay-frames.ts';
 import { type PartWriter, partWriter, pause, type RunObjects, readParts } from './run-parts.ts';
 import type { SealedChannel } from './sealed-channel.ts';
@@ -101,10 +101,7 @@ class RelayedCommands {
     }
     const stdin = this.#running.get(command)?.child.stdin;
     if (kind === 'stdin' && stdin?.writable === true && !stdin.write(Buffer.from(data))) {
-      await new Promise<void>((resolve) => {
-        stdin.once('drain', resolve);
-        stdin.once('close', resolve);
-      });
+      await takesMore(stdin);
     }
     if (kind === 'stdin-end') stdin?.end();
     if (kind === 'terminate') void this.#terminate(command);
@@ -160,6 +157,19 @@ class RelayedCommands {
   }
 }
 
+/** Resolves when a stream takes more, or nothing any more. */
+function takesMore(stdin: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const go = (): void => {
+      stdin.off('drain', go);
+      stdin.off('close', go);
+      resolve();
+    };
+    stdin.on('drain', go);
+    stdin.on('close', go);
+  });
+}
+
 async function within(done: Promise<void>, ms: number): Promise<void> {
   const over = new AbortController();
   await Promise.race([done, pause(ms, over.signal)]);
@@ -173,11 +183,4 @@ function signalGroup(child: ChildProcess, name: 'SIGTERM' | 'SIGKILL'): void {
   } catch {
     // gone between the check and the call
   }
-}
-
-/** What a relay that cannot reach its bucket says on its way out. */
-export function relayFailure(error: unknown): string {
-  return error instanceof HostarkError
-    ? `${error.message}${error.hint === null ? '' : `; ${error.hint}`}`
-    : String(error);
 }

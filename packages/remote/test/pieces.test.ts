@@ -4,12 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openKnownHosts } from '../src/index.ts';
 import { LineSplitter } from '../src/lines.ts';
 import { quote } from '../src/shell.ts';
 import { Tail } from '../src/streams.ts';
 import { tarEnd, tarHeader, tarPadding } from '../src/tar.ts';
-import { newKeyPair } from './ssh-server.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -79,25 +77,5 @@ describe('the tar writer', () => {
     expect(listing).toContain(long);
     const back = execFileSync('tar', ['-xOf', join(directory, 'a.tar'), long]);
     expect(back.equals(Buffer.alloc(1_000, 'z'))).toBe(true);
-  });
-});
-
-describe('known hosts', () => {
-  it('remember keys by host and port, once each, and forget them', async () => {
-    const known = openKnownHosts(directory);
-    const [a, b] = [newKeyPair().public.trim(), newKeyPair().public.trim()];
-    expect(await known.keys('10.0.0.1', 22)).toEqual([]);
-    await known.add('10.0.0.1', 22, a);
-    await known.add('10.0.0.1', 22, a);
-    await known.add('10.0.0.1', 2222, b);
-    expect(await known.keys('10.0.0.1', 22)).toEqual([a]);
-    expect(await openKnownHosts(directory).keys('10.0.0.1', 2222)).toEqual([b]);
-    await known.remove('10.0.0.1', 22);
-    expect(await known.keys('10.0.0.1', 22)).toEqual([]);
-    expect(await known.keys('10.0.0.1', 2222)).toEqual([b]);
-  });
-
-  it('take nothing but public keys', async () => {
-    await expect(openKnownHosts(directory).add('h', 22, 'ssh-ed25519 c2VjcmV0')).rejects.toThrow(TypeError);
   });
 });
