@@ -20,6 +20,13 @@ export * from './cleanup.ts';
 export * from './clients.ts';
 export * from './destroy.ts';
 export * from './detach.ts';
+export {
+  type CredentialFacts,
+  checkPermissions,
+  clockSkewMs,
+  credentialFacts,
+  type PermissionReport,
+} from './diagnose.ts';
 export * from './download.ts';
 export type { DownloadSelection } from './download-list.ts';
 export * from './download-plan.ts';

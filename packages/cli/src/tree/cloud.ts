@@ -54,5 +54,21 @@ export function addCloudCommands(program: Command, runner: Runner): void {
     .option('-y, --yes', 'do not ask')
     .option('-n, --dry-run', 'print the plan only');
 
+  cloudFlags(
+    addCommand(
+      program,
+      runner,
+      'doctor',
+      'check credentials, clock, permissions, bucket, host and this machine, each with its fix',
+      async () => (await import('../commands/doctor/doctor.ts')).doctor,
+    ),
+  )
+    .option('--bucket <name>', 'also audit this bucket')
+    .option('--host <name>', 'also log in to this host')
+    .addHelpText(
+      'after',
+      '\nChanges nothing. Exit 0 when all is well, 22 when something is not; warnings do not count.',
+    );
+
   addAgentCommands(program, runner);
 }
