@@ -62,6 +62,8 @@ export interface OwnImage {
   readonly name: string;
   readonly rootDevice: string;
   readonly rootGiB: number;
+  /** Volumes that it brings besides the root. */
+  readonly volumes: readonly VolumePlan[];
 }
 
 export interface LaunchPlan {
@@ -138,7 +140,7 @@ export async function planLaunch(
   const price = hostPrice({
     region: clients.region,
     instanceType,
-    volumes: [{ sizeGiB, type: 'gp3' }, ...volumes],
+    volumes: [{ sizeGiB, type: 'gp3' }, ...(request.ownImage?.volumes ?? []), ...volumes],
     addresses: 1,
     spot,
   });
@@ -232,9 +234,10 @@ async function chooseImage(
   return { found: image, alias, architecture: told ?? (image.Architecture === 'arm64' ? 'arm64' : 'x86_64') };
 }
 
-function describeOwn({ name, rootDevice, rootGiB }: OwnImage): Image {
-  const root = { DeviceName: rootDevice, Ebs: { VolumeSize: rootGiB } };
-  return { ImageId: '', Name: name, RootDeviceName: rootDevice, BlockDeviceMappings: [root] };
+function describeOwn({ name, rootDevice, rootGiB, volumes }: OwnImage): Image {
+  const disks = [{ device: rootDevice, sizeGiB: rootGiB }, ...volumes];
+  const mappings = disks.map(({ device, sizeGiB }) => ({ DeviceName: device, Ebs: { VolumeSize: sizeGiB } }));
+  return { ImageId: '', Name: name, RootDeviceName: rootDevice, BlockDeviceMappings: mappings };
 }
 
 /** Null when neither the type nor the request says. */

@@ -102,6 +102,7 @@ export async function planHostRecovery(
         name: `the snapshots of ${host}, ${set.taken}`,
         rootDevice: machine.rootDevice,
         rootGiB: root.sizeGiB,
+        volumes: disks.filter((disk) => disk !== root),
       },
     },
     options,
