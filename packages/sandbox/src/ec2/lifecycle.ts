@@ -176,7 +176,7 @@ export class Lifecycle {
   detach(instance: InstanceRecord, attachment: Attachment, force: boolean): Promise<void> {
     return this.#inTurn(instance.id, async () => {
       const at = instance.attachments.indexOf(attachment);
-      if (at < 0) return; // the instance ended meanwhile
+      if (at < 0 || this.#closing) return; // the instance ended meanwhile, or all do
       const { machine } = this.#running.get(instance.id) ?? {};
       if (machine && !(await machine.detach(this.#volumeOf(instance, attachment).mountPath, force))) {
         attachment.busy = true;

@@ -1,5 +1,6 @@
 /** One call of an S3 operation: the request, its target, and the questions that every operation asks (may it? how is it encoded?). */
 import type { AccessQuestion, SandboxRequest, SandboxResponse, ServiceContext } from '../http/service.ts';
+import { ServiceError } from '../http/service-error.ts';
 import { denial } from '../policy/authorizer.ts';
 import { parseXml, type XmlElement } from '../xml/parse.ts';
 import { type XmlValue, xmlDocument } from '../xml/write.ts';
@@ -45,17 +46,27 @@ export class Call {
 
   /** The bucket of the request. Throws NoSuchBucket, PermanentRedirect, or AccessDenied for another expected owner. */
   bucket(): Bucket {
-    const bucket = this.findBucket(this.bucketName);
+    const bucket = this.#known(this.bucketName);
     const { region } = bucket.record;
     if (this.request.signedBy !== 'nobody' && this.request.region !== region)
       throw otherRegion(this.bucketName, region);
     const owner = this.header('x-amz-expected-bucket-owner');
     if (owner !== undefined && owner !== this.context.accountId) throw accessDenied();
+    return this.#reachable(bucket);
+  }
+
+  /** Any bucket, whatever its region. Throws ServiceUnavailable when that region is lost. */
+  findBucket(name: string): Bucket {
+    return this.#reachable(this.#known(name));
+  }
+
+  #reachable(bucket: Bucket): Bucket {
+    if (this.context.lost(bucket.record.region))
+      throw new ServiceError(503, 'ServiceUnavailable', 'Service is unable to handle request.');
     return bucket;
   }
 
-  /** Any bucket, whatever its region. */
-  findBucket(name: string): Bucket {
+  #known(name: string): Bucket {
     const bucket = this.catalog.get(name);
     if (bucket === null) throw noSuchBucket(name);
     return bucket;

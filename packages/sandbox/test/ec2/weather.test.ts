@@ -13,7 +13,7 @@ import {
   StopInstancesCommand,
 } from '@aws-sdk/client-ec2';
 import { ListUsersCommand } from '@aws-sdk/client-iam';
-import { CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import { CopyObjectCommand, CreateBucketCommand, GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { GetCallerIdentityCommand } from '@aws-sdk/client-sts';
 import { describe, expect, test } from 'vitest';
 import { refusal, s3Client, sandbox, stsClient } from '../harness.ts';
@@ -181,6 +181,10 @@ describe('a region', async () => {
     await expect(s3.send(new GetObjectCommand({ Bucket: 'west', Key: 'k' }))).rejects.toMatchObject({
       code: 'ECONNRESET',
     });
+    const homeBucket = bucketOf(box.region);
+    await homeBucket.send(new CreateBucketCommand({ Bucket: 'home' }));
+    const fromWest = new CopyObjectCommand({ Bucket: 'home', Key: 'k', CopySource: 'west/k' });
+    expect(await refusal(homeBucket.send(fromWest))).toMatchObject({ code: 'ServiceUnavailable', status: 503 });
     await expect(connect(sshPort(instance), key, 'root', hostKey)).rejects.toThrow();
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
     const copy = new CopySnapshotCommand({ SourceRegion: 'eu-west-1', SourceSnapshotId: SnapshotId });
