@@ -35,7 +35,7 @@ describe('a host and its backups, by hand', () => {
   });
 
   test('a bucket is planned, created, hardened, and created again without a change', async () => {
-    expect(await run('bucket', 'create', 'by-hand', '--dry-run')).toContain('would create or adopt bucket by-hand');
+    expect(await run('bucket', 'create', 'by-hand', '--dry-run')).toContain('would create bucket by-hand');
     const missing = await hostark(['bucket', 'show', 'by-hand'], { env: cloud.env });
     expect([missing.code, missing.stdout]).toEqual([1, expect.stringContaining('there is no bucket by-hand')]);
     expect(await runJson('bucket', 'create', 'by-hand')).toMatchObject({ message_type: 'summary', created: true });
@@ -132,9 +132,11 @@ describe('a host and its backups, by hand', () => {
   });
 
   test('destroying asks, can be tried dry, and leaves only the bucket', async () => {
+    const old = await hostark(['host', 'destroy', 'web', '--max-age', '1ms', '--yes'], { env: cloud.env });
+    expect([old.code, old.stderr]).toEqual([22, expect.stringMatching(/newest backup [0-9a-f]{8} is \d+ s old/)]);
     const asked = await hostark(['host', 'destroy', 'web'], { env: cloud.env });
     expect([asked.code, asked.stderr]).toEqual([2, expect.stringContaining('expected --yes')]);
-    await run('host', 'destroy', 'web', '--dry-run');
+    expect(await run('host', 'destroy', 'web', '--dry-run')).toMatch(/newest backup: [0-9a-f]{8} of /);
     expect(await runJson('host', 'list')).toMatchObject({ name: 'web', state: 'running' });
     await run('host', 'destroy', 'web', '--yes');
     expect(await runJson('host', 'list')).toBeUndefined();

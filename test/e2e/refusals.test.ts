@@ -24,11 +24,22 @@ describe('wrong input around hosts', () => {
   test.each([
     [['host', 'launch', 'web', '--bucket', 'nobody-made-this'], 2, 'hostark bucket create nobody-made-this'],
     [['host', 'launch', 'web', '--bucket', 'refusals', '--type', 'z9.huge'], 2, 'nothing was created'],
-    [['host', 'launch', 'web', '--bucket', 'refusals', '--region', 'eu-west-1'], 2, 'give --region us-east-1'],
+    [
+      ['host', 'launch', 'web', '--bucket', 'refusals', '--arch', 'arm64', '--type', 't3.small'],
+      2,
+      'choose another type',
+    ],
+    [['host', 'launch', 'web', '--bucket', 'refusals', '--no-ssh'], 2, 'add --ssm'],
+    [['host', 'launch', 'web', '--bucket', 'refusals', '--key-file', './nothing'], 2, 'private half'],
+    [['host', 'launch', 'web', '--bucket', 'refusals', '--volume', '10:st1'], 2, 'another size or type'],
+    [['host', 'adopt', 'web', '--bucket', 'refusals', '--instance', 'web'], 2, '--identity-file'],
+    [['host', 'adopt', 'web', '--bucket', 'refusals', '--ssm', '--instance', 'web'], 2, 'describe-instances'],
+    [['host', 'destroy', 'web', '--max-age', 'soon'], 2, 'such as 30s'],
+    [['host', 'detach', 'web'], 1, 'hostark host list'],
     [['bucket', 'create', 'Not_A_Name'], 2, 'bucket names are shared'],
     [['bucket', 'download', 'nobody-made-this', './x'], 10, 'hint:'],
     [['protect', 'nobody', '/etc'], 1, 'hostark host list'],
-    [['recover', 'latest', '--from', 'nobody', '--bucket', 'refusals', '--to', 'new'], 12, 'recovery key'],
+    [['recover', 'latest', '--from', 'nobody', '--bucket', 'refusals', '--to', 'new'], 12, 'recovery-key'],
   ])('%j is refused with a hint', async (args, code, hint) => {
     const ended = await refused(...args);
     expect([ended.code, ended.stderr]).toEqual([code, expect.stringContaining(hint)]);
