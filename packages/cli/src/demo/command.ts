@@ -79,6 +79,9 @@ async function stay(
   out.say('the sandbox keeps running; in another shell:');
   for (const [name, value] of Object.entries(environment)) out.print(`export ${name}=${value}`);
   out.say('Ctrl-C stops it');
-  if (!signal.aborted)
-    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  if (signal.aborted) return;
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    process.once('SIGHUP', () => resolve()); // the terminal is closed: nobody is left to press Ctrl-C
+  });
 }
