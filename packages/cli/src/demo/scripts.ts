@@ -30,6 +30,7 @@ printf 'x' > setuid && chmod 4755 setuid
 chmod 1777 sticky
 : > nothing
 printf 'secret\\n' > unreadable && chmod 000 unreadable
+cat unreadable >/dev/null 2>&1 || chmod 400 unreadable # where no one is root there is nobody to read it
 truncate -s 64M sparse && printf 'end' >> sparse
 printf 'n' > "$(printf 'line\\nbreak')"
 printf 'b' > "$(printf 'bytes-\\377\\376')"
