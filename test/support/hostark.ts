@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Written to stdin, then closed; stdin is empty without it. */
   readonly stdin?: string | Uint8Array;
+  /** Leaves stdin open, for programs that end with it. */
+  readonly keepStdin?: boolean;
 }
 
 /** A process that runs. */
@@ -48,7 +50,7 @@ export function start(program: string, args: readonly string[], options: RunOpti
   child.stdout.on('data', (chunk: Buffer) => texts.stdout.push(chunk));
   child.stderr.on('data', (chunk: Buffer) => texts.stderr.push(chunk));
   child.stdin.on('error', () => {}); // it ended without reading; its exit code says more
-  child.stdin.end(options.stdin ?? '');
+  if (options.keepStdin !== true) child.stdin.end(options.stdin ?? '');
   const text = (name: 'stdout' | 'stderr'): string => Buffer.concat(texts[name]).toString('utf8');
   const ended = once(child, 'close').then(([code, signal]) => ({
     code: code as number | null,
