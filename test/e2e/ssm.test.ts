@@ -1,9 +1,26 @@
 /** A host without any way in but Systems Manager: commands, a backup and a restore, and nobody left who can read along. */
-import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { GetCommandInvocationCommand, ListCommandsCommand, SSMClient } from '@aws-sdk/client-ssm';
+import { quote } from '@hostark/remote';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startCloud, type TestCloud } from '../support/cloud.ts';
 import { type Ended, hostark, hostarkOk, jsonLines, makeWorkspace, startHostark } from '../support/hostark.ts';
+
+/** Prints what the metadata endpoint of an instance hands out. */
+const CREDENTIALS = `(async () => {
+  const at = process.env.AWS_EC2_METADATA_SERVICE_ENDPOINT + '/latest/';
+  const headers = { 'X-aws-ec2-metadata-token-ttl-seconds': '60' };
+  const token = await (await fetch(at + 'api/token', { method: 'PUT', headers })).text();
+  const get = async (path) => (await fetch(at + path, { headers: { 'X-aws-ec2-metadata-token': token } })).text();
+  const place = 'meta-data/iam/security-credentials/';
+  console.log(await get(place + (await get(place)).trim()));
+})()`;
 
 describe('a host over Systems Manager', () => {
   const workspace = makeWorkspace('ssm');
@@ -96,6 +113,42 @@ describe('a host over Systems Manager', () => {
     expect(recoveryKey.length).toBeGreaterThan(20);
     for (const secret of secrets) expect(texts.some((text) => text.includes(secret))).toBe(false);
     expect(Commands.filter(({ Status }) => Status !== 'Success')).toEqual([]);
+  });
+
+  test('may create its answers once, reads agents, and can neither give orders nor place agents', async () => {
+    const { stdout } = await onHost(`"$HOME"/.cache/hostark/agent/*/bin/node -e ${quote(CREDENTIALS)}`);
+    const { AccessKeyId, SecretAccessKey, Token } = JSON.parse(stdout) as Record<string, string>;
+    const credentials = { accessKeyId: AccessKeyId!, secretAccessKey: SecretAccessKey!, sessionToken: Token! };
+    const settings = { endpoint: cloud.env.AWS_ENDPOINT_URL!, region: 'us-east-1', credentials };
+    const host = new S3Client({ ...settings, forcePathStyle: true, maxAttempts: 1 });
+    const put = (Key: string, more: object = { IfNoneMatch: '*' }): Promise<string> =>
+      host.send(new PutObjectCommand({ Bucket: 'far-away', Key, Body: 'x', ...more })).then(
+        () => 'created',
+        (error: Error) => error.name,
+      );
+    const [agent] = await keys('agents/');
+    const run = '20260101T000000Z-0123456789abcdef';
+    expect({
+      answer: await put(`hosts/far/runs/${run}/out/0000000000`),
+      again: await put(`hosts/far/runs/${run}/out/0000000000`),
+      overwrite: await put(`hosts/far/runs/${run}/out/0000000000`, {}),
+      order: await put(`hosts/far/runs/${run}/in/0000000000`),
+      ofAnother: await put(`hosts/near/runs/${run}/out/0000000000`),
+      agent: await put(`agents/${'0'.repeat(64)}.tar.gz`),
+      reads: (await host.send(new HeadObjectCommand({ Bucket: 'far-away', Key: agent! }))).$metadata.httpStatusCode,
+    }).toEqual({
+      answer: 'created',
+      again: 'PreconditionFailed',
+      overwrite: 'AccessDenied',
+      order: 'AccessDenied',
+      ofAnother: 'AccessDenied',
+      agent: 'AccessDenied',
+      reads: 200,
+    });
+    host.destroy();
+    // A session that ended badly long ago is cleared away by the next one.
+    expect((await onHost('true')).code).toBe(0);
+    expect(await keys('hosts/far/runs/')).toEqual([]);
   });
 
   test('ends what runs there on Ctrl-C, and says so', async () => {
