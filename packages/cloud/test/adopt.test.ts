@@ -288,6 +288,29 @@ describe('an adoption that was killed', () => {
   }
 });
 
+describe('a detachment that was killed', () => {
+  it('after any single call, is finished by cleanup', async () => {
+    const calls: string[] = [];
+    const start = await closeLook(cloud); // with their own profile
+    for (let at = 0; at === 0 || at < calls.length; at++) {
+      const ledger = await cloud.freshLedger();
+      await adoptHost(cloud.clients, await plan(ledger, { sshFrom: [cidr], replaceProfile: true }), { ledger });
+      const detachment = await planDetach(cloud.clients, ledger, 'old');
+      let seen = 0;
+      const after = ({ operation }: { readonly operation: string }): void => {
+        if (at === 0) calls.push(operation);
+        else if (seen++ === at) throw new Error('killed');
+      };
+      const killed = await cloud.connect({ observer: { after } });
+      await detachHost(killed, detachment, { ledger }).catch((error) => expect(String(error)).toContain('killed'));
+      await runCleanup(cloud.clients, await planCleanup(cloud.clients, ledger), { ledger });
+      expect(await closeLook(cloud), `${at} ${calls[at]}`).toEqual(start);
+      expect(await ledger.openResources()).toEqual([]);
+    }
+    expect(calls).toContain('DeleteTags');
+  }, 60_000);
+});
+
 describe('an adopted host', () => {
   it('is destroyed only on the explicit word, with what was made for it and nothing else', async () => {
     const ledger = await cloud.freshLedger();

@@ -80,6 +80,20 @@ describe('a host with choices', () => {
     expect(await cloud.sandbox.inventory()).toEqual(before);
   });
 
+  it('leaves no second address behind when the answer to the first was lost', async () => {
+    const ledger = await cloud.freshLedger();
+    const lost = cloud.sandbox.faults.add({
+      service: 'ec2',
+      operation: 'AllocateAddress',
+      kind: 'drop',
+      when: 'after',
+    });
+    const host = await launch(ledger, { elasticIp: true });
+    expect([lost.struck, host.address]).toEqual([1, expect.stringMatching(/^127\.64\./)]);
+    await destroy(ledger);
+    expect(await cloud.sandbox.inventory()).toEqual(before);
+  });
+
   it('is a spot instance whose request ends with it', async () => {
     const ledger = await cloud.freshLedger();
     const plan = await planLaunch(cloud.clients, { name: 'pick', bucket: 'choices', spot: true });
