@@ -4,7 +4,7 @@
  */
 import { isHostarkError } from '@hostark/protocol';
 import { type CloudPlace, isHere } from './cloud-place.ts';
-import type { LedgerEntry, ResourceKind } from './ledger.ts';
+import { type LedgerEntry, outlivesHost, type ResourceKind } from './ledger.ts';
 import type { RunOptions } from './run.ts';
 import { checkAbort } from './wait.ts';
 
@@ -28,6 +28,7 @@ export async function ensure(wanted: Wanted, place: CloudPlace, run: string, opt
     (entry) => entry.kind === wanted.kind && entry.name === wanted.name && isHere(entry, place),
   );
   if (open !== undefined) {
+    if (outlivesHost(open.kind) && open.run !== run) await ledger.continued(open.id, run);
     const found = await wanted.find(open);
     if (found !== null) {
       if (open.state === 'intended') await ledger.created(open.id, found);

@@ -6,6 +6,7 @@ export type LedgerRecord =
   | { readonly record: 'intent'; readonly entry: Omit<LedgerEntry, 'state' | 'resource'> }
   | { readonly record: 'created'; readonly id: string; readonly resource: string; readonly time: string }
   | { readonly record: 'deleted'; readonly id: string; readonly time: string }
+  | { readonly record: 'continued'; readonly id: string; readonly run: string; readonly time: string }
   | { readonly record: 'run-started'; readonly run: string; readonly process: ProcessMark; readonly time: string }
   | { readonly record: 'run-ended'; readonly run: string; readonly time: string };
 
@@ -36,6 +37,7 @@ export function readRecords(text: string): LedgerState {
       if (entry === undefined) continue;
       if (record.record === 'created')
         entries.set(record.id, { ...entry, state: 'created', resource: record.resource });
+      else if (record.record === 'continued') entries.set(record.id, { ...entry, run: record.run });
       else entries.set(record.id, { ...entry, state: 'deleted' });
     }
   }

@@ -72,6 +72,8 @@ export interface Ledger {
   intend(intent: Intent): Promise<LedgerEntry>;
   created(id: string, resource: string): Promise<void>;
   deleted(id: string): Promise<void>;
+  /** Another run goes on with it: as long as that one lives, cleanup leaves it alone. */
+  continued(id: string, run: string): Promise<void>;
   /** All entries, oldest first, as of now (other processes' records included). */
   entries(): Promise<readonly LedgerEntry[]>;
   /** Entries that are not deleted. */
@@ -114,6 +116,7 @@ export async function openLedger(directory: string): Promise<Ledger> {
     },
     created: (id, resource) => append({ record: 'created', id, resource, time: now() }),
     deleted: (id) => append({ record: 'deleted', id, time: now() }),
+    continued: (id, run) => append({ record: 'continued', id, run, time: now() }),
     entries: async () => [...(await read()).entries.values()],
     openResources: async () => [...(await read()).entries.values()].filter((entry) => entry.state !== 'deleted'),
     close: () => handle.close(),

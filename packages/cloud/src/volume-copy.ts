@@ -7,6 +7,7 @@ import { HostarkError } from '@hostark/protocol';
 import type { AwsClients } from './clients.ts';
 import { placeOf } from './cloud-place.ts';
 import { ensure, type Wanted } from './ensure.ts';
+import { withHostLock } from './host-lock.ts';
 import { type AskOptions, callOptions, type RunOptions } from './run.ts';
 import { awsTags, TAG_LEDGER, type Tags } from './tags.ts';
 import { snapshotsPrice, type VolumePrice } from './volume-prices.ts';
@@ -182,19 +183,31 @@ export async function runVolumeCopy(
   const { ledger } = options;
   const run = await ledger.begin();
   try {
-    const ids: string[] = [];
-    for (const copy of plan.copies) {
-      for (const failed of copy.failed) await deleteSnapshot(target, failed, options);
-      ids.push(copy.present ?? (await ensure(copyOf(target, plan, copy, options), plan, run, options)));
-    }
-    await settle(target, plan, ids, options);
+    // Only while EBS is asked, so that two runs do not ask for the same: the wait may take hours.
+    const ids = await withHostLock(ledger.directory, plan.host, () => requestCopies(target, plan, run, options));
     if (options.wait !== false) await waitForSnapshots(target, ids, 'copy', options);
-    const filters = [{ Name: 'snapshot-id', Values: ids }];
+    const filters = [{ Name: 'snapshot-id', Values: [...ids] }];
     const final = (await ownSnapshots(target, filters, options)).map((one) => readSnapshot(one, plan.region));
     return { set: plan.set, host: plan.host, region: plan.region, snapshots: final };
   } finally {
     await ledger.end(run);
   }
+}
+
+/** Returns the ids of all copies, those that were there included. */
+async function requestCopies(
+  target: AwsClients,
+  plan: VolumeCopyPlan,
+  run: string,
+  options: RunOptions,
+): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (const copy of plan.copies) {
+    for (const failed of copy.failed) await deleteSnapshot(target, failed, options);
+    ids.push(copy.present ?? (await ensure(copyOf(target, plan, copy, options), plan, run, options)));
+  }
+  await settle(target, plan, ids, options);
+  return ids;
 }
 
 /** All are asked for: now they are data. Single copies of before become part of the set that they belong to. */

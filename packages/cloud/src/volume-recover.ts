@@ -18,6 +18,7 @@ import type { AskOptions, RunOptions } from './run.ts';
 import { planVolumeCopy, runVolumeCopy, type VolumeCopyPlan } from './volume-copy.ts';
 import { type HostImage, imageOf, waitForImage } from './volume-image.ts';
 import { expectSet, findSet, type SnapshotSet } from './volume-sets.ts';
+import type { VolumeSnapshot } from './volume-tags.ts';
 import { waitForSnapshots } from './volume-wait.ts';
 
 export interface HostRecoveryRequest
@@ -123,11 +124,16 @@ export async function planHostRecovery(
       ...(copy?.steps ?? []),
       `image of them for the launch (${machine.architecture}, ${machine.bootMode ?? 'default boot mode'}, root ${machine.rootDevice}), removed afterwards`,
       ...launch.steps,
-      ...disks
-        .filter((disk) => disk !== root)
-        .map((disk) => `volume ${disk.device}, ${disk.sizeGiB} GiB, attached from the first boot`),
+      ...sound
+        .filter((one) => one.id !== root.snapshot)
+        .map((one) => `volume ${one.device}, ${one.sizeGiB} GiB, attached from the first boot${plain(one, copy)}`),
     ],
   };
+}
+
+/** Copies are always encrypted, and so is the root; other volumes are as their snapshots. */
+function plain(snapshot: VolumeSnapshot, copy: VolumeCopyPlan | null): string {
+  return snapshot.encrypted || copy !== null ? '' : '; not encrypted, as its snapshot is not';
 }
 
 const imageName = (host: string, set: string): string => `${host} ${set}`;

@@ -28,6 +28,11 @@ interface DemoFlags {
 }
 
 export const demo: CommandCode<DemoFlags> = async (context, flags) => {
+  if (flags.regions === true && flags.keep === true) {
+    throw new HostarkError('usage', '--keep: expected without --regions, which ends with everything removed', {
+      hint: 'hostark sandbox runs a cloud that stays',
+    });
+  }
   if (flags.regions === true) return (await import('./regions/command.ts')).regionsDemo(context, flags);
   const { out, signal } = context;
   const data = await chooseData(flags.data ?? null);
