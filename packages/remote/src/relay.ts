@@ -29,7 +29,7 @@ export type RelayEnd = 'closed' | 'operator-lost' | 'stopped';
 export const ALIVE_EVERY_MS = 45_000;
 const LOST_AFTER_MS = 300_000;
 const HOST_COLLECT_MS = 500;
-const HOST_MAX_PAUSE_MS = 2_000;
+const HOST_MAX_PAUSE_MS = 1_000;
 
 /** Resolves when all commands have ended and all is told. Throws what the bucket throws: then nothing could be told. */
 export async function serveRelay(options: RelayOptions): Promise<RelayEnd> {
