@@ -2,6 +2,7 @@
  * Streams of frames through a bucket: each direction is a row of numbered objects below the run's place, `in/` for the
  * host and `out/` for the operator. A part is created once; a reader takes parts in order and misses none.
  */
+import { HostarkError } from '@hostark/protocol';
 import { decodeFrames, encodeFrames, type Frame, frameBytes } from './relay-frames.ts';
 import type { SealedChannel } from './sealed-channel.ts';
 
@@ -83,7 +84,8 @@ export function partWriter({ objects, channel, direction, collectMs }: PartWrite
       lastPutAt = performance.now();
       const part = number++;
       try {
-        await objects.put(nameOf(direction, part), channel.seal(part, encodeFrames(take())));
+        const sealed = channel.seal(part, encodeFrames(take()));
+        await patiently(() => objects.put(nameOf(direction, part), sealed));
       } catch (error) {
         failure = { error };
       }
@@ -138,12 +140,12 @@ export async function* readParts(options: PartReaderOptions): AsyncGenerator<rea
   let pauseMs = FIRST_PAUSE_MS;
   while (!signal.aborted) {
     const after = next === 0 ? '' : nameOf(direction, next - 1);
-    const names = await objects.list(`${direction}/`, after, signal);
+    const names = await patiently(() => objects.list(`${direction}/`, after, signal), signal);
     const frames: Frame[] = [];
     // Parts are created in order, so a gap means that the list is behind: the rest is taken at the next look.
     for (const name of names) {
       if (name !== nameOf(direction, next)) break;
-      frames.push(...decodeFrames(channel.open(next, await objects.get(name, signal))));
+      frames.push(...decodeFrames(channel.open(next, await patiently(() => objects.get(name, signal), signal))));
       next++;
     }
     yield frames;
@@ -151,6 +153,24 @@ export async function* readParts(options: PartReaderOptions): AsyncGenerator<rea
     else {
       await pause(pauseMs, signal);
       pauseMs = Math.min(pauseMs * 1.5, options.maxPauseMs);
+    }
+  }
+}
+
+/** How long a bucket may fail, beyond the attempts of its client: a session of hours outlives a bad minute. */
+const PATIENCE_MS = 180_000;
+const never = new AbortController().signal;
+
+/** Repeats a call while it fails in a way that may pass (`retry: 'later'`). The last failure is thrown in the end. */
+export async function patiently<T>(call: () => Promise<T>, signal: AbortSignal = never): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (let pauseMs = 250; ; pauseMs = Math.min(pauseMs * 2, 5_000)) {
+    try {
+      return await call();
+    } catch (error) {
+      const passing = error instanceof HostarkError && error.retry === 'later';
+      if (!passing || signal.aborted || performance.now() + pauseMs > deadline) throw error;
+      await pause(pauseMs, signal);
     }
   }
 }

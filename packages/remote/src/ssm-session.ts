@@ -12,7 +12,7 @@ import type { AgentArchive } from './agent-archive.ts';
 import { interrupted, lastLines, unreachable } from './errors.ts';
 import { ALIVE_EVERY_MS } from './relay.ts';
 import { type ExitFrame, type Frame, frame, jsonFrame } from './relay-frames.ts';
-import { type PartWriter, partWriter, pause, readParts } from './run-parts.ts';
+import { type PartWriter, partWriter, patiently, pause, readParts } from './run-parts.ts';
 import { newChannelKeys, sealedChannel } from './sealed-channel.ts';
 import type { ExecOptions, ExecResult, Session, Stdin } from './session.ts';
 import { quote } from './shell.ts';
@@ -273,7 +273,9 @@ class SsmSession implements Session {
   #endSeen = false;
 
   #state(): Promise<SsmInvocation | null> {
-    return this.#options.calls.invocation(this.#options.instanceId, this.#parts.id, this.#ending.signal);
+    const { calls, instanceId } = this.#options;
+    const { signal } = this.#ending;
+    return patiently(() => calls.invocation(instanceId, this.#parts.id, signal), signal);
   }
 
   #endedBy({ status, details, stderr }: SsmInvocation): HostarkError {
@@ -331,18 +333,21 @@ class SsmSession implements Session {
 
   async #close(): Promise<void> {
     const { calls, store, instanceId } = this.#options;
-    try {
-      await this.#writer.write(frame('close', 0));
-      await this.#writer.flush();
-      await this.#untilEnded();
-    } catch {
-      // the bucket or Systems Manager does not answer: cancelling is what is left to try
-    }
+    const over = new AbortController();
+    // Where the bucket or Systems Manager does not answer, cancelling is what is left to try.
+    await Promise.race([this.#politely().catch(() => {}), pause(END_WITHIN_MS, over.signal)]);
+    over.abort();
     this.#lose(unreachable(`${this.description}: the session is closed`, { hint: LOST_HINT }));
     this.#ending.abort();
     await Promise.all([this.#reading, this.#beating]);
     if (!this.#endSeen) await calls.cancel(instanceId, this.#parts.id).catch(() => {});
     await store.forget(this.#parts.run);
+  }
+
+  async #politely(): Promise<void> {
+    await this.#writer.write(frame('close', 0));
+    await this.#writer.flush();
+    await this.#untilEnded();
   }
 
   async #untilEnded(): Promise<void> {
