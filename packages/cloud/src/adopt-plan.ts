@@ -3,7 +3,7 @@ import type { Instance } from '@aws-sdk/client-ec2';
 import { HostarkError } from '@hostark/protocol';
 import { isOurProfile, profileAssociation } from './adoption.ts';
 import { unless } from './aws-error.ts';
-import { expectBucket } from './bucket.ts';
+import { regionOfBucket } from './bucket-client.ts';
 import type { AwsClients } from './clients.ts';
 import { type CloudPlace, placeOf } from './cloud-place.ts';
 import { consoleHostKeys } from './console-keys.ts';
@@ -78,7 +78,7 @@ export async function planAdopt(
   const sshFrom = (request.sshFrom ?? []).map(checkCidr);
   const identity = planIdentity(clients, { ...request, host: request.name, ssm: via === 'ssm' });
   const place = await placeOf(clients);
-  await expectBucket(clients, request.bucket, options);
+  const bucketRegion = await regionOfBucket(clients, request.bucket, options);
   const instance = await runningInstance(clients, request, sshFrom.length > 0, options);
   await checkFree(clients, ledger, request.name, instance, options);
   const replacedProfile = await replaced(clients, instance, request, options);
@@ -104,10 +104,10 @@ export async function planAdopt(
     replacedProfile,
     access,
   } as const;
-  return { ...plan, steps: stepLines(plan, place) };
+  return { ...plan, steps: stepLines(plan, place, bucketRegion) };
 }
 
-function stepLines(plan: Omit<AdoptPlan, 'steps'>, place: CloudPlace): string[] {
+function stepLines(plan: Omit<AdoptPlan, 'steps'>, place: CloudPlace, bucketRegion: string): string[] {
   const instead =
     plan.replacedProfile === null
       ? 'it has none now'
@@ -115,6 +115,9 @@ function stepLines(plan: Omit<AdoptPlan, 'steps'>, place: CloudPlace): string[] 
   return [
     `tags on ${plan.instanceId}: adopted as ${plan.name}`,
     describeIdentity(plan.identity, place),
+    ...(bucketRegion === place.region
+      ? []
+      : [`backups cross from ${place.region} to ${bucketRegion}, where the bucket is: AWS charges for that`]),
     `instance profile ${plan.identity.profileName} on ${plan.instanceId}: without a restart; ${instead}`,
     ...(plan.access === null
       ? []

@@ -21,7 +21,7 @@ export function addHostCommands(program: Command, runner: Runner): void {
     ),
   )
     .requiredOption('--bucket <name>', 'bucket that the host backs up into')
-    .option('--wait', 'end when it can be logged into (the default)', true)
+    .option('--wait', 'end when it can be logged into (the default)')
     .option('--no-wait', 'end as soon as the instance runs')
     .option('-n, --dry-run', 'print the plan only');
   cloudFlags(

@@ -9,7 +9,7 @@ import type { CommandCode } from '../../tree/command.ts';
 interface HostFlags extends CloudFlags, LaunchFlags {
   readonly bucket: string;
   /** False with --no-wait. */
-  readonly wait: boolean;
+  readonly wait?: boolean;
 }
 
 export const launch: CommandCode<HostFlags> = async (context, flags, [name]) => {
@@ -23,7 +23,7 @@ export const launch: CommandCode<HostFlags> = async (context, flags, [name]) => 
     }
     for (const line of launchLines(plan)) out.say(line);
     const host = await launchHost(cloud.clients, plan, cloud);
-    if (flags.wait) await (await openSession(cloud, host)).close();
+    if (flags.wait !== false) await (await openSession(cloud, host)).close();
     out.data({ message_type: 'summary', host: publicFacts(host) });
     out.print(`host ${host.name} runs as ${host.instanceId} at ${host.address}:${host.port}`);
     out.say(`next: hostark protect ${host.name} PATH...`);
