@@ -65,6 +65,7 @@ export { finishHost, unfinishedHosts } from './unfinished.ts';
 export * from './volume-attach.ts';
 export * from './volume-copy.ts';
 export * from './volume-create.ts';
+export type { HostVolume } from './volume-host.ts';
 export { snapshotMonthly, type VolumePrice } from './volume-prices.ts';
 export {
   type PruneSet,

@@ -4,17 +4,15 @@
  * continued by the next one for the same host.
  */
 import { randomBytes } from 'node:crypto';
-import type { Instance, Volume } from '@aws-sdk/client-ec2';
 import { HostarkError } from '@hostark/protocol';
 import type { AwsClients } from './clients.ts';
 import { placeOf } from './cloud-place.ts';
 import { ensure, type Wanted } from './ensure.ts';
-import type { Host } from './host.ts';
 import { showHost } from './hosts.ts';
-import { describeInstances } from './instance.ts';
 import type { Ledger } from './ledger.ts';
 import { type AskOptions, callOptions, type RunOptions } from './run.ts';
 import { awsTags, TAG_LEDGER } from './tags.ts';
+import { type HostVolume, machineOf, volumesOfHost } from './volume-host.ts';
 import { snapshotsPrice, type VolumePrice } from './volume-prices.ts';
 import { markFinished, tag, unfinishedEntry } from './volume-resume.ts';
 import { deleteSnapshot, ownSnapshots } from './volume-sets.ts';
@@ -33,16 +31,6 @@ import {
 } from './volume-tags.ts';
 import { waitForSnapshots } from './volume-wait.ts';
 import { until } from './wait.ts';
-
-/** A volume of a host, as it is now. */
-export interface HostVolume {
-  readonly volumeId: string;
-  readonly device: string;
-  readonly root: boolean;
-  readonly sizeGiB: number;
-  readonly type: string;
-  readonly encrypted: boolean;
-}
 
 export interface VolumeSnapshotPlan {
   readonly kind: 'volume-snapshot';
@@ -119,53 +107,6 @@ export async function planVolumeSnapshot(
           `snapshot of ${one.volumeId} (${one.device}, ${one.sizeGiB} GiB${one.root ? ', root' : ''}${one.encrypted ? '' : ', not encrypted'})`,
       ),
     ],
-  };
-}
-
-/** The instance and its EBS volumes, the root volume first. */
-export async function volumesOfHost(
-  clients: AwsClients,
-  instanceId: string,
-  options: AskOptions,
-): Promise<{ readonly instance: Instance; readonly volumes: readonly HostVolume[] }> {
-  const [instance] = await describeInstances(clients, [{ Name: 'instance-id', Values: [instanceId] }], options);
-  if (instance === undefined)
-    throw new HostarkError('host-not-found', `instance ${instanceId}: there is none in ${clients.region}`);
-  const { paginateDescribeVolumes } = await import('@aws-sdk/client-ec2');
-  const client = await clients.ec2();
-  const found = new Map<string, Volume>();
-  const Filters = [{ Name: 'attachment.instance-id', Values: [instanceId] }];
-  for await (const page of paginateDescribeVolumes({ client }, { Filters }, callOptions(options)))
-    for (const volume of page.Volumes ?? []) found.set(volume.VolumeId!, volume);
-  const volumes = (instance.BlockDeviceMappings ?? []).flatMap(({ DeviceName: device = '', Ebs }): HostVolume[] => {
-    const volume = found.get(Ebs?.VolumeId ?? '');
-    if (volume === undefined) return [];
-    return [
-      {
-        volumeId: volume.VolumeId!,
-        device,
-        root: device === instance.RootDeviceName,
-        sizeGiB: volume.Size ?? 0,
-        type: volume.VolumeType ?? 'gp3',
-        encrypted: volume.Encrypted ?? false,
-      },
-    ];
-  });
-  return {
-    instance,
-    volumes: volumes.sort((a, b) => Number(b.root) - Number(a.root) || (a.device < b.device ? -1 : 1)),
-  };
-}
-
-function machineOf(instance: Instance, host: Host): MachineFacts {
-  return {
-    architecture: instance.Architecture === 'arm64' ? 'arm64' : 'x86_64',
-    bootMode: instance.CurrentInstanceBootMode ?? instance.BootMode ?? null,
-    rootDevice: instance.RootDeviceName ?? '/dev/xvda',
-    instanceType: host.instanceType,
-    user: host.user,
-    bucket: host.bucket,
-    prefix: host.prefix,
   };
 }
 
