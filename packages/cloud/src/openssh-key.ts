@@ -58,8 +58,8 @@ function number(value: number): Buffer {
 }
 
 /**
- * The public line of a private key file: OpenSSH's own format (any type), or PEM as `openssl` and EC2 write it (RSA,
- * Ed25519). Throws TypeError, which never quotes the file, when it is none or needs a passphrase.
+ * The public line of a private key file: OpenSSH's own format (any type), or an RSA key in PEM as EC2 makes them. Throws
+ * TypeError, which never quotes the file, when it is none, needs a passphrase, or has a format that SSH does not log in with.
  */
 export function publicKeyOf(privateKey: string, comment: string): string {
   const own = /-----BEGIN OPENSSH PRIVATE KEY-----([\s\S]+?)-----END OPENSSH PRIVATE KEY-----/.exec(privateKey)?.[1];
@@ -88,14 +88,14 @@ function blobOfFile(file: Buffer): Buffer {
 
 function blobOfPem(pem: string): Buffer {
   if (/ENCRYPTED/.test(pem)) throw new TypeError('the private key needs a passphrase');
+  if (/BEGIN PRIVATE KEY/.test(pem)) throw new TypeError('PKCS#8, expected OpenSSH or PEM: ssh-keygen -p converts it');
   let key: ReturnType<typeof createPublicKey>;
   try {
     key = createPublicKey(pem);
   } catch {
     throw new TypeError('not a private key in OpenSSH or PEM format');
   }
-  const { n, e, x, crv } = key.export({ format: 'jwk' });
-  if (crv === 'Ed25519') return Buffer.concat([field(Buffer.from(TYPE)), field(Buffer.from(x!, 'base64url'))]);
+  const { n, e } = key.export({ format: 'jwk' });
   if (n === undefined || e === undefined) throw new TypeError('expected an RSA or Ed25519 key: EC2 knows no other');
   // RFC 4253 section 6.6: e and n as "mpint", which is signed: a set top bit gets a zero before it (RFC 4251 section 5)
   const mpint = (text: string): Buffer => {
