@@ -154,10 +154,15 @@ describe('an SSH session', () => {
     await mixed.stop();
   });
 
-  it('waits for a host that is still booting', async () => {
+  it('waits for a host that is still booting, and says for what', async () => {
     const before = await startServer([hostKey], clientKey);
     await before.stop();
-    const connecting = connectSsh(options({ port: before.port, waitMs: 20_000 }));
+    let told: (why: string) => void = () => {};
+    const first = new Promise<string>((resolve) => {
+      told = resolve;
+    });
+    const connecting = connectSsh(options({ port: before.port, waitMs: 20_000, onWait: (why) => told(why) }));
+    expect(await first).toContain('the connection was refused');
     const booted = await startServer([hostKey], clientKey, before.port);
     const late = await connecting;
     expect((await late.exec('echo up')).stdout).toBe('up\n');
