@@ -16,7 +16,7 @@ Examples:
   $ hostark restore -r /srv/repo latest --target /tmp/back
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 some files could not be read, 10 no repository,
-11 locked, 12 wrong password, 20 AWS credentials, 130 interrupted. See docs/errors.md.`;
+11 locked, 12 wrong password, 20 AWS credentials, 22 not healthy, 130 interrupted. See docs/errors.md.`;
 
 /** Builds the tree. Commander throws CommanderError for wrong usage and for help. */
 export function buildProgram(runner: Runner): Command {
