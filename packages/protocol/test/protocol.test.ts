@@ -49,6 +49,15 @@ describe('agent', () => {
     expect(() => parseAgentJob(JSON.stringify({ ...job, kind: 'format-disk' }))).toThrow();
     expect(() => parseAgentJob('{')).toThrow(SyntaxError);
   });
+  test('a backup is of paths or of a stream, never of both, and hooks have a limit', () => {
+    const common = { schema: 1, kind: 'backup', repository: { location: '/r', password: 'p' }, host: 'h' };
+    const stream = { command: 'pg_dumpall', filename: 'db.sql' };
+    expect(parseAgentJob(JSON.stringify({ ...common, targets: [], stream }))).toMatchObject({ stream });
+    expect(() => parseAgentJob(JSON.stringify({ ...common, targets: ['/a'], stream }))).toThrow('either targets');
+    expect(() => parseAgentJob(JSON.stringify({ ...common, targets: ['/a'], hooks: { pre: 'true' } }))).toThrow();
+    const hooks = { pre: 'true', timeoutSeconds: 5 };
+    expect(parseAgentJob(JSON.stringify({ ...common, targets: ['/a'], hooks }))).toMatchObject({ hooks });
+  });
   test('messages are told apart by type, and noise is refused', () => {
     expect(parseAgentMessage('{"type":"hello","version":"0.1.0","pid":4}')).toMatchObject({ type: 'hello' });
     expect(() => parseAgentMessage('Last login: Tue')).toThrow(SyntaxError);
