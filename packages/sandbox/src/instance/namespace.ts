@@ -74,6 +74,7 @@ export async function bootNamespace(options: MachineOptions): Promise<Machine> {
     child.once('exit', () => logins.delete(child));
     return child;
   };
+  let resumeLogins: (() => Promise<void>) | null = null;
   // From within: the kernel sends it to every process of the process-id namespace but the first and the sender.
   const everyone = (name: 'STOP' | 'CONT'): Promise<void> =>
     ended(enterAs({ user: 'root', command: `kill -${name} -1`, terminal: null }));
@@ -93,20 +94,47 @@ export async function bootNamespace(options: MachineOptions): Promise<Machine> {
         throw error;
       }
     },
-    // nsenter stops itself when it sees its child stopped, and would not go on with it: it must not see that.
     pause: async () => {
-      for (const child of logins) child.kill('SIGSTOP');
+      resumeLogins ??= pausedLogins([...logins].flatMap((child) => child.pid ?? []));
       await everyone('STOP');
     },
     resume: async () => {
       await everyone('CONT');
-      for (const child of logins) child.kill('SIGCONT');
+      await resumeLogins?.();
+      resumeLogins = null;
     },
     kill: () => {
       // The end of process 1 is, by the kernel, the end of its whole process-id namespace; unshare then reports it.
       signal(machine.pid, machine.child);
     },
   };
+}
+
+/** Reads a pipe to its end, then lets its arguments, process ids, go on. */
+const RESUME = 'read -r _; kill -CONT "$@" 2>/dev/null';
+
+/**
+ * Stops these `nsenter` processes; returns what lets them go on. Each waits for its process inside, and when that one
+ * is stopped it would stop itself, and not go on with it: so it must not look meanwhile. They are not the machine's
+ * and do not end with it, so a process that outlives the sandbox wakes them when the sandbox dies first.
+ */
+function pausedLogins(pids: readonly number[]): () => Promise<void> {
+  if (pids.length === 0) return async () => undefined;
+  const waker = spawn('/bin/sh', ['-c', RESUME, 'resume', ...pids.map(String)], {
+    cwd: '/',
+    env: { PATH: PROGRAM_PATH },
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  waker.stdin.on('error', () => undefined); // it was killed from outside; 'close' tells
+  for (const pid of pids) {
+    try {
+      process.kill(pid, 'SIGSTOP');
+    } catch {
+      // ended meanwhile
+    }
+  }
+  return () => ended(waker);
 }
 
 function mountArguments({ disk = false, directory, mountPath }: MachineVolume): string[] {

@@ -9,7 +9,8 @@ import {
   DescribeSpotInstanceRequestsCommand,
   DetachVolumeCommand,
 } from '@aws-sdk/client-ec2';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
+import { type Sandbox, startSandbox } from '../../src/index.ts';
 import { sandbox, temporaryDirectory } from '../harness.ts';
 import {
   connect,
@@ -23,9 +24,16 @@ import {
   until,
 } from './cloud.ts';
 
+const directory = temporaryDirectory();
+const first = await startSandbox({ directory, durable: false });
+const box = await sandbox();
+let second: Sandbox | null = null;
+afterAll(async () => {
+  await first.stop();
+  await second?.stop();
+});
+
 test('volumes, snapshots, elastic addresses and announced interruptions survive a restart; broken-off copies do not', async () => {
-  const directory = temporaryDirectory();
-  const first = await sandbox({ directory });
   const ec2 = ec2Client(first);
   const key = await newKey(ec2, 'key');
   const instance = await launch(ec2, { KeyName: 'key' });
@@ -46,7 +54,7 @@ test('volumes, snapshots, elastic addresses and announced interruptions survive 
   const halfCopy = `${directory}/ec2/snapshots/snap-0half`;
   mkdirSync(halfCopy);
 
-  const second = await sandbox({ directory });
+  second = await startSandbox({ directory, durable: false });
   const again = ec2Client(second);
   const back = await describeInstance(again, id);
   expect(back.PublicIpAddress).toBe(PublicIp);
@@ -62,7 +70,6 @@ test('volumes, snapshots, elastic addresses and announced interruptions survive 
 });
 
 test('in a machine without namespaces a volume is a link to its folder', async () => {
-  const box = await sandbox();
   const ec2 = ec2Client(box);
   const key = await newKey(ec2, 'key');
   const tags = [{ ResourceType: 'instance' as const, Tags: [{ Key: 'sandbox:mode', Value: 'folder' }] }];
