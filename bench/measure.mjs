@@ -8,7 +8,7 @@ import koffi from 'koffi';
 const RUSAGE_CHILDREN = -1;
 const [command, ...args] = process.argv.slice(2);
 const startedAt = performance.now();
-const { status, signal, error } = spawnSync(command, args, { stdio: ['ignore', 2, 2] });
+const { status, signal, error } = spawnSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] });
 const wall = (performance.now() - startedAt) / 1000;
 if (error) throw error;
 

@@ -1,7 +1,7 @@
 /**
  * The storing half of a backup: workers, packs, trees and index of one run, with one way to end well and one to end early.
  */
-import type { Repository } from '@hostark/repository';
+import type { Backend, Repository } from '@hostark/repository';
 import type { EngineSetup } from '../pool/jobs.ts';
 import { defaultWorkers, type Pool, startPool } from '../pool/pool.ts';
 import { type SlabExchange, SlabPool, slabBytes } from '../pool/slabs.ts';
@@ -12,8 +12,13 @@ import { TreeStore } from './tree-store.ts';
 
 /** restic's default pack size. */
 const PACK_BYTES = 16 * 1024 * 1024;
-/** Packs on their way to storage at the same time: hides its latency; each costs a slab of memory. */
+/** Packs on their way to a bucket at the same time: hides its latency; each costs a slab of memory. */
 const MAX_IN_FLIGHT = 4;
+
+/** To a folder goes one pack at a time: a second is no faster, its disk is the same. */
+function packsInFlight({ traits, connections }: Backend): number {
+  return traits?.localDirectory === undefined ? Math.max(1, Math.min(connections, MAX_IN_FLIGHT)) : 1;
+}
 
 export class Storing {
   readonly pool: Pool;
@@ -47,7 +52,7 @@ export class Storing {
       bytesRead: this.#bytesRead,
     };
     this.setup = setup;
-    const inFlight = Math.max(1, Math.min(repository.backend.connections, MAX_IN_FLIGHT));
+    const inFlight = packsInFlight(repository.backend);
     // One open pack per engine and those in flight. Trees have memory of their own: mostly they need little of it.
     const bytes = slabBytes(setup.packSizeBytes);
     const dataSlabs = new SlabPool(bytes, Math.max(this.workers, 1) + inFlight);

@@ -1,0 +1,60 @@
+/** Where the measured repositories are: a folder, or a bucket that is some milliseconds away. */
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { slowCloud } from './slow-cloud.mjs';
+
+/** What a round trip to S3 in the same region costs, and then some. */
+const DELAY_MS = 20;
+/** Dollars for a request, us-east-1, July 2026: PUT, COPY, POST, LIST; GET and all others; DELETE is free. */
+const PRICES = { PutObject: 5e-6, ListObjectsV2: 5e-6, DeleteObject: 0, other: 4e-7 };
+
+/** Repositories in folders below `work`. */
+export function folders(work) {
+  const place = (program) => join(work, `repository-${program}`);
+  return {
+    environment: {},
+    /** Makes room for a new repository of a program and returns its location. */
+    async fresh(program) {
+      rmSync(place(program), { recursive: true, force: true });
+      return place(program);
+    },
+    bytes: (program) => sizeOf(place(program)),
+    /** Requests and dollars since the last time; null where there are none. */
+    requests: async () => null,
+    async close() {
+      for (const name of readdirSync(work))
+        if (name.startsWith('repository-')) rmSync(join(work, name), { recursive: true });
+    },
+  };
+}
+
+/** Repositories in one bucket of a sandbox of its own. */
+export async function bucket(work) {
+  const directory = join(work, 'cloud');
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  const cloud = await slowCloud(directory, DELAY_MS, 'bench');
+  let rounds = 0;
+  return {
+    environment: cloud.environment,
+    fresh: async (program) => `s3:${cloud.environment.AWS_ENDPOINT_URL}/bench/${program}-${rounds++}`,
+    bytes: () => null,
+    async requests() {
+      const counts = await cloud.counts();
+      const dollars = Object.entries(counts).reduce(
+        (sum, [name, count]) => sum + count * (PRICES[name.slice('s3:'.length)] ?? PRICES.other),
+        0,
+      );
+      return { count: Object.values(counts).reduce((sum, count) => sum + count, 0), dollars, counts };
+    },
+    async close() {
+      await cloud.stop();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+function sizeOf(path) {
+  const stat = statSync(path);
+  return stat.isDirectory() ? readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0) : stat.size;
+}
