@@ -161,7 +161,7 @@ describe('an SSH session', () => {
     const first = new Promise<string>((resolve) => {
       told = resolve;
     });
-    const connecting = connectSsh(options({ port: before.port, waitMs: 20_000, onWait: (why) => told(why) }));
+    const connecting = connectSsh(options({ port: before.port, waitMs: 20_000, onWait: (why: string) => told(why) }));
     expect(await first).toContain('the connection was refused');
     const booted = await startServer([hostKey], clientKey, before.port);
     const late = await connecting;
