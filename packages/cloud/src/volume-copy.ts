@@ -126,6 +126,12 @@ export async function planVolumeCopy(
 
 function checkSource(one: VolumeSnapshot): void {
   if (one.state === 'error') throw new HostarkError('usage', `snapshot ${one.id} has failed: there is nothing to copy`);
+  if (one.state !== 'completed') {
+    throw new HostarkError('usage', `snapshot ${one.id}: expected completed, found ${one.state} at ${one.percent} %`, {
+      hint: 'EBS copies only what it has stored: hostark volume list shows how far it is; an older set may be named',
+      retry: 'later',
+    });
+  }
   if (one.device !== null && one.finished) return;
   throw new HostarkError('usage', `snapshot ${one.id}: the run that made it did not finish`, {
     hint: `run hostark volume snapshot ${one.host} again: it goes on with that set`,

@@ -2,12 +2,14 @@
  * What an earlier run began and did not finish: the record that the next run of the same command goes on with. An entry
  * of the ledger whose run is dead, and whose resources lack the mark that is set last.
  */
+import { awsCode } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
 import { type CloudPlace, isHere } from './cloud-place.ts';
 import type { Ledger, LedgerEntry, ResourceKind } from './ledger.ts';
 import { type AskOptions, callOptions } from './run.ts';
 import { awsTags, TAG_LEDGER } from './tags.ts';
 import { TAG_FINISHED } from './volume-tags.ts';
+import { eventually } from './wait.ts';
 
 /** The newest unfinished entry that `wanted` accepts, or null. */
 export async function unfinishedEntry(
@@ -51,7 +53,13 @@ export async function tag(
   if (Resources.length === 0) return;
   const { CreateTagsCommand } = await import('@aws-sdk/client-ec2');
   const ec2 = await clients.ec2();
-  await ec2.send(new CreateTagsCommand({ Resources: [...Resources], Tags: awsTags(tags) }), callOptions(options));
+  const input = { Resources: [...Resources], Tags: awsTags(tags) };
+  // What was just made is not known everywhere yet.
+  await eventually(
+    () => ec2.send(new CreateTagsCommand(input), callOptions(options)),
+    (error) => ['InvalidSnapshot.NotFound', 'InvalidVolume.NotFound'].includes(awsCode(error)),
+    { what: `EC2 to know ${Resources.join(', ')}`, budgetMs: 60_000, signal: options.signal },
+  );
 }
 
 /** From now on it is data: cleanup leaves it alone. */

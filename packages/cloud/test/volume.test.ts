@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type AwsClients,
+  type CloudEvent,
   destroyHost,
   type Host,
   type Ledger,
@@ -197,6 +198,20 @@ describe('a copy in another region', () => {
     await expect(plan()).rejects.toMatchObject(refused(words));
   });
 
+  it('is refused for a set that EBS is still storing', async () => {
+    cloud.sandbox.consistency.delay('snapshot-progress', { ms: 60_000 });
+    try {
+      const plan = await planVolumeSnapshot(cloud.clients, ledger, 'web');
+      const { snapshots } = await runVolumeSnapshot(cloud.clients, plan, { ledger, wait: false });
+      expect(snapshots.map((one) => one.state)).toEqual(['pending', 'pending']);
+      await expect(planVolumeCopy(cloud.clients, far, { what: plan.set })).rejects.toMatchObject(
+        refused('expected completed'),
+      );
+    } finally {
+      cloud.sandbox.consistency.delay('snapshot-progress', {});
+    }
+  });
+
   it('is refused for a region that the account does not have', async () => {
     const nowhere = await cloud.connect({ region: 'xx-north-9' });
     await expect(planVolumeCopy(cloud.clients, nowhere, { what: set })).rejects.toMatchObject(refused('xx-north-9'));
@@ -338,6 +353,68 @@ describe('a whole host from snapshots', () => {
   });
 });
 
+describe('an EC2 that answers late', () => {
+  const LATE = ['snapshot', 'snapshot-progress', 'volume', 'attachment'] as const;
+
+  it('is waited for by snapshots, copies, volumes and attachments, which tell how far they are', async () => {
+    const lab = await cloud.connect({ region: 'ap-south-1' });
+    for (const kind of LATE) cloud.sandbox.consistency.delay(kind, { calls: kind === 'snapshot-progress' ? 5 : 2 });
+    const told: (number | null)[] = [];
+    const options = {
+      ledger,
+      onEvent: (event: CloudEvent) => void (event.type === 'progress' && told.push(event.filesDone)),
+    };
+    try {
+      const taken = await runVolumeSnapshot(
+        cloud.clients,
+        await planVolumeSnapshot(cloud.clients, ledger, 'web'),
+        options,
+      );
+      expect(told.at(0)).toBe(0);
+      expect(told.at(-1)).toBe(2);
+      await runVolumeCopy(lab, await planVolumeCopy(cloud.clients, lab, { what: taken.set }), options);
+      const request = { snapshot: taken.snapshots.find((one) => one.device === '/dev/sdf')!.id, zone: host.zone! };
+      const volume = await runVolumeCreate(
+        cloud.clients,
+        await planVolumeCreate(cloud.clients, ledger, request),
+        options,
+      );
+      await runVolumeAttach(
+        cloud.clients,
+        await planVolumeAttach(cloud.clients, ledger, { volume, host: 'web' }),
+        options,
+      );
+      await runVolumeDetach(cloud.clients, await planVolumeDetach(cloud.clients, volume), options);
+    } finally {
+      for (const kind of LATE) cloud.sandbox.consistency.delay(kind, {});
+    }
+    expect(snapshotSets(await listVolumeSnapshots(lab))).toMatchObject([{ ready: true }]);
+  });
+
+  it('or throttles every request for something new, is asked again', async () => {
+    const busy = [
+      'CreateSnapshots',
+      'CreateTags',
+      'CopySnapshot',
+      'CreateVolume',
+      'RegisterImage',
+      'DeregisterImage',
+    ] as const;
+    const rules = busy.map((operation) =>
+      cloud.sandbox.faults.add({ service: 'ec2', operation, kind: 'error', status: 503, code: 'RequestLimitExceeded' }),
+    );
+    const sydney = await cloud.connect({ region: 'ap-southeast-2' });
+    const plan = await planVolumeSnapshot(cloud.clients, ledger, 'web');
+    const taken = await runVolumeSnapshot(cloud.clients, plan, { ledger });
+    const recovery = await planHostRecovery(sydney, cloud.clients, ledger, { what: taken.set, name: 'web-busy' });
+    await runHostRecovery(sydney, recovery, { ledger });
+    const request = { snapshot: taken.snapshots[0]!.id, zone: host.zone! };
+    await runVolumeCreate(cloud.clients, await planVolumeCreate(cloud.clients, ledger, request), { ledger });
+    expect(rules.map((rule) => rule.struck)).toEqual(busy.map(() => 1));
+    await destroyHost(sydney, await planDestroy(sydney, ledger, 'web-busy'), { ledger });
+  });
+});
+
 describe('pruning', () => {
   it('keeps the newest, what images hold, and the last complete set', async () => {
     const { RegisterImageCommand, DeregisterImageCommand } = await import('@aws-sdk/client-ec2');
@@ -357,9 +434,9 @@ describe('pruning', () => {
       [set, `image ${ImageId} uses it`],
       [newest, 'the last complete set'],
     ]);
-    expect(plan.removed).toHaveLength(3);
+    expect(plan.removed).toHaveLength(6);
     const report = await runVolumePrune(cloud.clients, plan, { ledger });
-    expect(report).toMatchObject({ removed: { length: 6 }, inUse: [] });
+    expect(report).toMatchObject({ removed: { length: 12 }, inUse: [] });
     expect(snapshotSets(await listVolumeSnapshots(cloud.clients, { host: 'web' })).map((one) => one.id)).toEqual([
       set,
       newest,
