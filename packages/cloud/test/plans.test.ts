@@ -161,14 +161,15 @@ describe("a host's identity", () => {
   const plan = planIdentity({ partition: 'aws', region: 'us-east-1' }, { host: 'web', bucket: 'backups' });
   const allowed = plan.policy.Statement.filter((one) => one.Effect === 'Allow');
 
-  it('reaches nothing beyond its own prefix', () => {
-    for (const statement of allowed) {
-      for (const resource of [statement.Resource].flat()) {
-        expect(resource === 'arn:aws:s3:::backups' || resource?.startsWith('arn:aws:s3:::backups/hosts/web/')).toBe(
-          true,
-        );
-      }
-    }
+  it('reaches nothing beyond its own prefix but agents, which it may read', () => {
+    const elsewhere = allowed.filter(({ Resource }) =>
+      [Resource]
+        .flat()
+        .some((one) => !one?.startsWith('arn:aws:s3:::backups/hosts/web/') && one !== 'arn:aws:s3:::backups'),
+    );
+    expect(elsewhere.map(({ Action, Resource }) => [Action, Resource])).toEqual([
+      ['s3:GetObject', 'arn:aws:s3:::backups/agents/*'],
+    ]);
     const list = allowed.find((one) => one.Action === 's3:ListBucket');
     expect(list?.Condition).toEqual({ StringLike: { 's3:prefix': ['hosts/web', 'hosts/web/*'] } });
   });
