@@ -32,6 +32,11 @@ export interface SaveOptions {
 export interface LoadOptions {
   /** The pack holds trees: a cache fetches it whole and keeps it. */
   readonly metadata?: boolean;
+  /**
+   * Memory that may be used for the answer, at its beginning, if it is large enough; a backend is free not to. What is
+   * returned then lies in it. For callers that use memory again: fresh pages cost as much as hashing.
+   */
+  readonly into?: Uint8Array;
   readonly signal?: AbortSignal;
 }
 

@@ -88,6 +88,17 @@ export function describeBackend(
         expect(await backend.exists(handle)).toBe(true);
       });
 
+      test('memory offered for an answer changes nothing about it, whether it is used or too small', async () => {
+        const content = patternBytes(3000, 22);
+        const handle = await store('data', content);
+        for (const room of [0, 999, 1000, 5000]) {
+          const into = new Uint8Array(new SharedArrayBuffer(room));
+          const part = await backend.load(handle, { offset: 100, length: 1000 }, { into });
+          expectBytes(new Uint8Array(part), content.subarray(100, 1100));
+          if (part.buffer === into.buffer) expect(part.byteOffset).toBe(0);
+        }
+      });
+
       test('a body in parts is stored in their order, empty parts included', async () => {
         const content = patternBytes(70_000, 21);
         const parts = [

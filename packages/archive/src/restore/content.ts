@@ -18,7 +18,7 @@ import { type Need, type Piece, planSegments, type Segment, type SegmentLimits }
  * Half a default pack per request: large enough that a round trip to S3 costs little, small enough that a few in flight
  * stay far below the memory bound. A gap is read along where that is cheaper than a request of its own.
  */
-const REMOTE: SegmentLimits = { segmentBytes: 8 << 20, gapBytes: 512 << 10 };
+export const REMOTE: SegmentLimits = { segmentBytes: 8 << 20, gapBytes: 512 << 10 };
 
 /** A local file costs nothing to ask: segments are small enough to stay in the processor's cache, gaps are jumped. */
 const LOCAL: SegmentLimits = { segmentBytes: 2 << 20, gapBytes: 32 << 10 };
@@ -136,6 +136,7 @@ async function writeOne(context: RestoreContext, tasks: readonly FileTask[], seg
     if (outcome.kind !== 'written') throw new TypeError(`expected a written outcome, got ${outcome.kind}`);
     settle(context, ready.rows, outcome.written);
     damaged = outcome.written.damaged;
+    if (source.kind === 'bytes') context.memory.giveBack(source.bytes);
   }
   const bad = new Set(damaged);
   for (let i = 0; i < ready.pieces.length; i++) {
@@ -192,7 +193,7 @@ async function load(context: RestoreContext, segment: Segment): Promise<SegmentS
   const directory = localDirectory(context);
   if (directory !== null) return { kind: 'file', path: join(directory, objectPath(handle)), offset, length };
   try {
-    const options = signal === undefined ? {} : { signal };
+    const options = { into: context.memory.take(length), ...(signal === undefined ? {} : { signal }) };
     return { kind: 'bytes', bytes: await repository.backend.load(handle, { offset, length }, options) };
   } catch (error) {
     if (isHostarkError(error, 'object-missing') || isHostarkError(error, 'object-truncated')) return null;

@@ -6,6 +6,7 @@ import type { NameLookup } from '../metadata/metadata.ts';
 import type { Crew } from './crew.ts';
 import type { Slots } from './limited.ts';
 import type { Overwrite } from './options.ts';
+import type { SegmentMemory } from './segment-memory.ts';
 import type { Tally } from './tally.ts';
 import type { Actor } from './write-file.ts';
 
@@ -15,6 +16,7 @@ export interface RestoreContext {
   readonly crew: Crew;
   /** For segments that are loaded and written, of all batches together: bounds their memory. */
   readonly slots: Slots;
+  readonly memory: SegmentMemory;
   readonly actor: Actor;
   readonly tally: Tally;
   readonly overwrite: Overwrite;

@@ -6,7 +6,7 @@ import { type CompareColumns, type CompareOutcome, compareContent } from './comp
 import { type SegmentOutcome, type Tools, writeEmpty, writePlain, writeSegment } from './execute.ts';
 import type { Actor } from './write-file.ts';
 
-/** Where a segment's bytes are: loaded already (handed over, overwritten), or a file that the thread reads itself. */
+/** Where a segment's bytes are: loaded already (shared or handed over, overwritten), or a file that the thread reads itself. */
 export type SegmentSource =
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
   | { readonly kind: 'file'; readonly path: string; readonly offset: number; readonly length: number };

@@ -16,11 +16,12 @@ import { HostarkError, silent } from '@hostark/protocol';
 import { type BlobId, type Repository, TreeReader } from '@hostark/repository';
 import { compileFilter } from '../select/filter.ts';
 import { isAbsolute, pathBytes, printablePath } from '../walk/paths.ts';
-import { segmentsAtOnce } from './content.ts';
+import { REMOTE, segmentsAtOnce } from './content.ts';
 import type { RestoreContext } from './context.ts';
 import { type Crew, startCrew } from './crew.ts';
 import { Slots } from './limited.ts';
 import type { RestoreOptions, RestoreResult } from './options.ts';
+import { SegmentMemory } from './segment-memory.ts';
 import { Tally } from './tally.ts';
 import { TargetFolder } from './target-folder.ts';
 import { RestoreWalk } from './walk.ts';
@@ -60,6 +61,7 @@ export async function restore(
     system,
     crew,
     slots: new Slots(segmentsAtOnce({ crew, repository })),
+    memory: new SegmentMemory(REMOTE.segmentBytes),
     actor,
     tally,
     dryRun,

@@ -101,7 +101,7 @@ class S3 implements S3Backend {
             ? objectTruncated(this.location, handle, range, found)
             : this.#rangeIgnored(found, range);
         }
-        return readBody(stream, found ?? range?.length, signal);
+        return readBody(stream, found ?? range?.length, signal, options.into);
       },
       signal,
     );

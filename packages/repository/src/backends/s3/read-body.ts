@@ -7,13 +7,19 @@ export class BrokenBody extends Error {
 }
 
 /**
- * Returns the whole body; `length` is what the answer announced, or undefined when it did not say. Rejects with
- * BrokenBody, the stream's own error, or the signal's reason; the stream is destroyed then.
+ * Returns the whole body, at the beginning of `into` where that is large enough; `length` is what the answer announced, or
+ * undefined when it did not say. Rejects with BrokenBody, the stream's own error, or the signal's reason; the stream is
+ * destroyed then.
  */
-export function readBody(stream: Readable, length: number | undefined, signal?: AbortSignal): Promise<Uint8Array> {
+export function readBody(
+  stream: Readable,
+  length: number | undefined,
+  signal?: AbortSignal,
+  into?: Uint8Array,
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
-    const whole = length === undefined ? null : new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+    const whole = length === undefined ? null : roomFor(length, into);
     let filled = 0;
     const settle = (): void => {
       signal?.removeEventListener('abort', stop);
@@ -40,4 +46,9 @@ export function readBody(stream: Readable, length: number | undefined, signal?: 
       resolve(whole ?? new Uint8Array(Buffer.concat(chunks)));
     });
   });
+}
+
+function roomFor(length: number, into: Uint8Array | undefined): Uint8Array {
+  if (into !== undefined && into.length >= length) return into.subarray(0, length);
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }
