@@ -2,7 +2,8 @@
  * What a backed-up host may do in its bucket: read and create below its prefix, delete its locks, nothing else. Pure.
  * A host with root on itself and this role can add to history and never change or delete it.
  */
-import type { PolicyDocument, PolicyStatement } from './bucket-policy.ts';
+import { useKey } from './bucket-key.ts';
+import type { PolicyDocument } from './bucket-policy.ts';
 
 export interface HostPolicyOptions {
   readonly partition: string;
@@ -70,7 +71,7 @@ export function hostPolicy(options: HostPolicyOptions): PolicyDocument {
         Resource: writable,
       },
       { Sid: 'DropLocks', Effect: 'Allow', Action: 's3:DeleteObject', Resource: below('locks/*') },
-      ...(options.kmsKeyArn === null ? [] : [kms(options.kmsKeyArn)]),
+      ...(options.kmsKeyArn === null ? [] : [useKey(options.kmsKeyArn)]),
       {
         Sid: 'NeverHistory',
         Effect: 'Deny',
@@ -106,10 +107,6 @@ export function hostPolicy(options: HostPolicyOptions): PolicyDocument {
       },
     ],
   };
-}
-
-function kms(keyArn: string): PolicyStatement {
-  return { Sid: 'UseKey', Effect: 'Allow', Action: ['kms:GenerateDataKey', 'kms:Decrypt'], Resource: keyArn };
 }
 
 /**

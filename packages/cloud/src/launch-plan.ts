@@ -1,6 +1,7 @@
 /** Plans the launch of a host: resolves image, network and price, rehearses the launch, creates nothing. */
 import { HostarkError } from '@hostark/protocol';
 import { regionOfBucket } from './bucket-client.ts';
+import { bucketKeyArn } from './bucket-key.ts';
 import type { AwsClients } from './clients.ts';
 import { placeOf } from './cloud-place.ts';
 import { planVolumes, type VolumePlan, type VolumeRequest } from './extra-volumes.ts';
@@ -102,14 +103,11 @@ export async function planLaunch(
   checkHostName(request.name);
   checkWay(request);
   const { found, alias, architecture } = await chooseImage(clients, request, options);
-  const identity =
-    request.bucket === undefined
-      ? null
-      : planIdentity(clients, { ...request, host: request.name, bucket: request.bucket });
   const place = await placeOf(clients);
   // In another region it costs more to reach, and outlives the host's own: that is a choice.
   const bucketRegion =
     request.bucket === undefined ? place.region : await regionOfBucket(clients, request.bucket, options);
+  const identity = await planOwnIdentity(clients, request, bucketRegion);
   const { plan: firstChoice, others } = await planNetwork(clients, { ...request, host: request.name }, options);
   const image = request.ownImage === undefined ? found : describeOwn(request.ownImage);
   const instanceType = request.instanceType ?? (architecture === 'arm64' ? 't4g.small' : 't3.small');
@@ -164,6 +162,17 @@ export async function planLaunch(
       ...fallbackLines(attempts),
     ],
   };
+}
+
+async function planOwnIdentity(
+  clients: AwsClients,
+  request: LaunchRequest,
+  bucketRegion: string,
+): Promise<IdentityPlan | null> {
+  const { bucket, name: host } = request;
+  if (bucket === undefined) return null;
+  const kmsKeyArn = request.kmsKeyArn ?? (await bucketKeyArn(clients, bucket, bucketRegion));
+  return planIdentity(clients, { ...request, host, bucket, ...(kmsKeyArn === null ? {} : { kmsKeyArn }) });
 }
 
 function keyLines(key: LoginKeyPlan | null): string[] {

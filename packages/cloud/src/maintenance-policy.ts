@@ -3,6 +3,7 @@
  * prefixes; it cannot touch old versions, retention or the bucket itself, so what it deletes comes back until the
  * versions expire. Machines never get it: its trust names no service, and refuses the roles that we give to hosts.
  */
+import { useKey } from './bucket-key.ts';
 import type { PolicyDocument, PolicyStatement } from './bucket-policy.ts';
 
 export interface MaintenanceTrust {
@@ -64,16 +65,7 @@ export function maintenancePolicy(options: {
         Action: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
         Resource: objects,
       },
-      ...(options.kmsKeyArn === null
-        ? []
-        : ([
-            {
-              Sid: 'UseKey',
-              Effect: 'Allow',
-              Action: ['kms:GenerateDataKey', 'kms:Decrypt'],
-              Resource: options.kmsKeyArn,
-            },
-          ] as const)),
+      ...(options.kmsKeyArn === null ? [] : [useKey(options.kmsKeyArn)]),
       {
         Sid: 'NeverVersions',
         Effect: 'Deny',

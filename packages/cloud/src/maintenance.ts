@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { HostarkError } from '@hostark/protocol';
 import { awsCode, unless } from './aws-error.ts';
 import { locateBucket } from './bucket-client.ts';
+import { bucketKeyArn } from './bucket-key.ts';
 import { checkBucketName } from './bucket-name.ts';
 import type { PolicyDocument } from './bucket-policy.ts';
 import type { AwsClients } from './clients.ts';
@@ -62,16 +63,18 @@ export function maintenanceRoleName(bucket: string): string {
 
 /** Asks where the bucket is and who the caller is. Throws 'bucket-name', 'no-repository', 'usage' for a service as principal. */
 export async function planMaintenance(clients: AwsClients, request: MaintenanceRequest): Promise<MaintenancePlan> {
-  const { bucket, principal, mfa = false, kmsKeyArn = null } = request;
+  const { bucket, principal, mfa = false } = request;
   checkBucketName(bucket);
   if (principal !== undefined) checkPrincipal(principal);
   const { account } = await clients.caller();
   const { partition } = clients;
   const roleName = maintenanceRoleName(bucket);
+  const region = await locateBucket(clients, bucket);
+  const kmsKeyArn = request.kmsKeyArn ?? (await bucketKeyArn(clients, bucket, region));
   return {
     kind: 'maintenance',
     bucket,
-    region: await locateBucket(clients, bucket),
+    region,
     roleName,
     roleArn: `arn:${partition}:iam::${account}:role${IAM_PATH}${roleName}`,
     trust: maintenanceTrust({

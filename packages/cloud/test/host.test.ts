@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DeleteBucketCommand } from '@aws-sdk/client-s3';
 import { connectSsh } from '@hostark/remote';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -47,6 +48,22 @@ describe('a host', () => {
     expect(plan.steps.at(-1)).toMatch(/no such machine left.*us-east-1b, us-east-1c/);
     expect(JSON.stringify(plan)).not.toContain('PRIVATE KEY');
     expect(await cloud.sandbox.inventory()).toEqual(before);
+  });
+
+  it('may use the key that its bucket encrypts with, whoever set it', async () => {
+    const kmsKey = '11111111-2222-3333-4444-555555555555';
+    const request = { name: 'host-test-sealed', kmsKey };
+    const ledger = await cloud.freshLedger();
+    await createBucket(cloud.clients, await planBucket(cloud.clients, request), { ledger });
+    const { identity } = await planLaunch(cloud.clients, { name: 'web', bucket: request.name });
+    const statement = identity?.policy.Statement.find(({ Sid }) => Sid === 'UseKey');
+    expect(statement).toMatchObject({
+      Action: ['kms:GenerateDataKey', 'kms:Decrypt'],
+      Resource: `arn:aws:kms:us-east-1:${cloud.sandbox.accountId}:key/${kmsKey}`,
+    });
+    const plain = await planLaunch(cloud.clients, { name: 'web', bucket: 'host-test' });
+    expect(JSON.stringify(plain.identity)).not.toContain('kms:');
+    await (await cloud.clients.s3()).send(new DeleteBucketCommand({ Bucket: request.name }));
   });
 
   it('is launched, and known before the first connection', async () => {

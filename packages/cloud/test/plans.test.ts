@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import ssh2 from 'ssh2';
 import { describe, expect, it } from 'vitest';
 import { cloudError } from '../src/aws-error.ts';
+import { useKey } from '../src/bucket-key.ts';
 import { bucketPlan } from '../src/bucket-plan.ts';
 import { mergePolicy, type PolicyDocument } from '../src/bucket-policy.ts';
 import { sameToAws } from '../src/canonical.ts';
@@ -202,6 +203,18 @@ describe("a host's identity", () => {
   it('has prefixes with one slash at the end, and no other host below them', () => {
     expect(hostPrefix('web', undefined)).toBe('hosts/web/');
     expect(hostPrefix('web', '/a/b//'.replace('//', '/'))).toBe('a/b/');
+  });
+});
+
+describe('the key of a bucket', () => {
+  it('is a resource, and by its alias a condition, since KMS knows aliases nowhere else', () => {
+    const key = 'arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555';
+    expect(useKey(key)).toMatchObject({ Effect: 'Allow', Resource: key });
+    expect(useKey(key)).not.toHaveProperty('Condition');
+    expect(useKey('arn:aws:kms:eu-west-1:123456789012:alias/back/ups')).toMatchObject({
+      Resource: 'arn:aws:kms:eu-west-1:123456789012:key/*',
+      Condition: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': 'alias/back/ups' } },
+    });
   });
 });
 
