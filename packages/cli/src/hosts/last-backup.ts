@@ -1,8 +1,7 @@
 /** The newest backup of a host, read from the repository in its bucket: cloud packages do not know repositories. */
-import { nodePlatform } from '@hostark/kernels';
 import { HostarkError, isHostarkError } from '@hostark/protocol';
-import { acquireLock, checkRepository, newest, openRepository, type Repository } from '@hostark/repository';
-import { lockHolder } from '../repository/maker.ts';
+import { checkRepository, newest, type Repository } from '@hostark/repository';
+import { type SessionOptions, withSession } from '../repository/session.ts';
 import { existingAccess, type HostStore } from './access.ts';
 import type { Cloud } from './cloud.ts';
 import { openHostBackend } from './host-repository.ts';
@@ -18,7 +17,7 @@ export interface LastBackup {
 
 /** Returns null when the repository holds none of this host. Throws 'wrong-password', 'no-repository'. */
 export function lastBackup(cloud: Cloud, store: HostStore): Promise<LastBackup | null> {
-  return withHostRepository(cloud, store, (repository) => newestOf(repository, store.host));
+  return withHostRepository(cloud, store, 'none', (repository) => newestOf(repository, store.host));
 }
 
 /**
@@ -29,18 +28,12 @@ export function verifiedBackup(
   cloud: Cloud,
   store: HostStore,
 ): Promise<{ readonly backup: LastBackup | null; readonly errors: readonly string[] }> {
-  return withHostRepository(cloud, store, async (repository) => {
+  return withHostRepository(cloud, store, 'shared', async (repository, signal) => {
     const backup = await newestOf(repository, store.host);
     if (backup === null) return { backup, errors: [] };
-    const lock = await acquireLock(repository, { ...lockHolder(), exclusive: false, signal: cloud.signal });
-    try {
-      const signal = AbortSignal.any([cloud.signal, lock.lost]);
-      const report = await checkRepository(repository, { filter: { hosts: [store.host] }, signal });
-      const errors = report.findings.filter(({ severity }) => severity === 'error').map(({ message }) => message);
-      return { backup, errors: report.errors > 0 && errors.length === 0 ? [`${report.errors} errors`] : errors };
-    } finally {
-      await lock.release();
-    }
+    const report = await checkRepository(repository, { filter: { hosts: [store.host] }, signal });
+    const errors = report.findings.filter(({ severity }) => severity === 'error').map(({ message }) => message);
+    return { backup, errors: report.errors > 0 && errors.length === 0 ? [`${report.errors} errors`] : errors };
   });
 }
 
@@ -66,13 +59,11 @@ async function newestOf(repository: Repository, host: string): Promise<LastBacku
 async function withHostRepository<T>(
   cloud: Cloud,
   store: HostStore,
-  work: (repository: Repository) => Promise<T>,
+  lock: SessionOptions['lock'],
+  work: (repository: Repository, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const access = await existingAccess(cloud, store);
   const backend = await openHostBackend(cloud, access);
-  try {
-    return await work(await openRepository(backend, { password: access.password, platform: nodePlatform() }));
-  } finally {
-    await backend.close();
-  }
+  const { value } = await withSession(backend, { password: access.password, lock, signal: cloud.signal }, work);
+  return value;
 }
