@@ -4,6 +4,7 @@
  */
 import { useKey } from './bucket-key.ts';
 import type { PolicyDocument } from './bucket-policy.ts';
+import { NEVER_BUCKET, NEVER_VERSIONS, neverAgents } from './denials.ts';
 
 export interface HostPolicyOptions {
   readonly partition: string;
@@ -72,39 +73,9 @@ export function hostPolicy(options: HostPolicyOptions): PolicyDocument {
       },
       { Sid: 'DropLocks', Effect: 'Allow', Action: 's3:DeleteObject', Resource: below('locks/*') },
       ...(options.kmsKeyArn === null ? [] : [useKey(options.kmsKeyArn)]),
-      {
-        Sid: 'NeverHistory',
-        Effect: 'Deny',
-        Action: [
-          's3:DeleteObjectVersion',
-          's3:BypassGovernanceRetention',
-          's3:PutObjectRetention',
-          's3:PutObjectLegalHold',
-          's3:PutObjectAcl',
-          's3:PutObjectVersionAcl',
-        ],
-        Resource: '*',
-      },
-      {
-        // Agents run as root on other hosts: none may put one there, whatever else its role comes to allow.
-        Sid: 'NeverAgents',
-        Effect: 'Deny',
-        Action: ['s3:PutObject', 's3:DeleteObject'],
-        Resource: `${bucket}/agents/*`,
-      },
-      {
-        Sid: 'NeverBucket',
-        Effect: 'Deny',
-        Action: [
-          's3:PutBucket*',
-          's3:DeleteBucket*',
-          's3:PutLifecycleConfiguration',
-          's3:PutEncryptionConfiguration',
-          's3:PutReplicationConfiguration',
-          's3:PutAccountPublicAccessBlock',
-        ],
-        Resource: '*',
-      },
+      NEVER_VERSIONS,
+      neverAgents(bucket),
+      NEVER_BUCKET,
     ],
   };
 }

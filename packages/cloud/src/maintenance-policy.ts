@@ -5,6 +5,7 @@
  */
 import { useKey } from './bucket-key.ts';
 import type { PolicyDocument, PolicyStatement } from './bucket-policy.ts';
+import { NEVER_BUCKET, NEVER_VERSIONS, neverAgents } from './denials.ts';
 
 export interface MaintenanceTrust {
   readonly partition: string;
@@ -66,39 +67,9 @@ export function maintenancePolicy(options: {
         Resource: objects,
       },
       ...(options.kmsKeyArn === null ? [] : [useKey(options.kmsKeyArn)]),
-      {
-        Sid: 'NeverVersions',
-        Effect: 'Deny',
-        Action: [
-          's3:DeleteObjectVersion',
-          's3:BypassGovernanceRetention',
-          's3:PutObjectRetention',
-          's3:PutObjectLegalHold',
-          's3:PutObjectAcl',
-          's3:PutObjectVersionAcl',
-        ],
-        Resource: '*',
-      },
-      {
-        // Agents run as root on hosts: maintenance has nothing to do with them.
-        Sid: 'NeverAgents',
-        Effect: 'Deny',
-        Action: ['s3:PutObject', 's3:DeleteObject'],
-        Resource: `${bucket}/agents/*`,
-      },
-      {
-        Sid: 'NeverBucket',
-        Effect: 'Deny',
-        Action: [
-          's3:PutBucket*',
-          's3:DeleteBucket*',
-          's3:PutLifecycleConfiguration',
-          's3:PutEncryptionConfiguration',
-          's3:PutReplicationConfiguration',
-          's3:PutAccountPublicAccessBlock',
-        ],
-        Resource: '*',
-      },
+      NEVER_VERSIONS,
+      neverAgents(bucket),
+      NEVER_BUCKET,
     ],
   };
 }
