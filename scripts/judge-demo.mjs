@@ -28,4 +28,5 @@ for (const name of wanted) {
     throw new Error(`the way back from ${name} brought ${JSON.stringify(way)}`);
   console.log(`${name}: ${way.items} items, ${way.bytes} bytes, no difference`);
 }
-if (wanted.length > 0 && summary.seconds > 180) throw new Error(`it took ${Math.round(summary.seconds)} s, more than 180`);
+if (wanted.length > 0 && summary.seconds > 180)
+  throw new Error(`it took ${Math.round(summary.seconds)} s, more than 180`);
