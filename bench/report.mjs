@@ -1,4 +1,4 @@
-/** One row of the bench for people. */
+/** The bench's rows for people, and as the table of docs/performance.md. */
 
 export function printRow({ case: name, step, hostark, restic, limit }) {
   console.log(`${name} ${step}`);
@@ -19,4 +19,27 @@ function costs({ wall, cpu, peakMiB, repositoryBytes, requests }) {
   if (repositoryBytes !== null) parts.push(`repository ${(repositoryBytes / 1e6).toFixed(1)} MB`);
   if (requests !== null) parts.push(`${requests.count} requests, $${requests.dollars.toFixed(6)}`);
   return parts.join(', ');
+}
+
+/** All rows as a Markdown table: Hostark / restic, and the ratio. */
+export function markdownTable(rows) {
+  const both = (row, what, digits) => `${row.hostark[what].toFixed(digits)} / ${row.restic[what].toFixed(digits)}`;
+  const ratio = (row, what) => (row.hostark[what] / row.restic[what]).toFixed(2);
+  const extra = ({ hostark, restic, limit }) => {
+    if (hostark.requests !== null) return `${hostark.requests.count} / ${restic.requests.count} requests`;
+    const parts = hostark.repositoryBytes === null ? [] : [`size ${ratio({ hostark, restic }, 'repositoryBytes')}`];
+    if (limit !== null) parts.push(`limit ${limit.toFixed(2)} s`);
+    return parts.join(', ');
+  };
+  const lines = rows.map((row) =>
+    [
+      ...[row.case, row.step],
+      ...[both(row, 'wall', 2), ratio(row, 'wall')],
+      ...[both(row, 'cpu', 2), ratio(row, 'cpu')],
+      ...[both(row, 'peakMiB', 0), ratio(row, 'peakMiB')],
+      extra(row),
+    ].join(' | '),
+  );
+  const heading = 'data | step | wall s | ratio | CPU s | ratio | peak MiB | ratio | also';
+  return [heading, '---|---|---|---|---|---|---|---|---', ...lines].map((line) => `| ${line} |`).join('\n');
 }

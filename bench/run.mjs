@@ -3,7 +3,7 @@
  * Prints wall and CPU seconds, peak memory and repository size of both, requests and dollars where the repository is in a
  * bucket, and the ratios Hostark / restic.
  * Flags: --rounds N (default 3), --only CASE,..., --work DIR (default: a folder below the temporary folder), --limit (the
- * machine's own bound beside each row, see limit.mjs), --json.
+ * machine's own bound beside each row, see limit.mjs), --json, --markdown (the table of docs/performance.md at the end).
  */
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { CASES } from './cases.mjs';
 import { limits } from './limit.mjs';
 import { measure, PROGRAMS, run } from './programs.mjs';
-import { printRow } from './report.mjs';
+import { markdownTable, printRow } from './report.mjs';
 import { bucket, folders } from './storage.mjs';
 
 const { values: flags } = parseArgs({
@@ -22,6 +22,7 @@ const { values: flags } = parseArgs({
     work: { type: 'string' },
     limit: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    markdown: { type: 'boolean', default: false },
   },
 });
 const rounds = Number(flags.rounds);
@@ -94,4 +95,5 @@ for (const name of wanted) {
   }
 }
 if (flags.json) console.log(JSON.stringify({ rounds, rows }, null, 2));
+if (flags.markdown) console.log(markdownTable(rows));
 rmSync(restored, { recursive: true, force: true });
