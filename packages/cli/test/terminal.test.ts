@@ -107,6 +107,20 @@ describe('output', () => {
     for (let i = 0; i < 100; i++) out.event(event({ bytesDone: i }));
     expect(io.err()).toBe('');
   });
+  test('what a host or a file name says cannot steer the terminal', () => {
+    const io = capturedIo();
+    const out = new Output(io, { json: false, quiet: false, verbose: 1 });
+    const evil = 'a\x1b]0;title\x07b\x9b2Jc\rd\u{7f}';
+    out.print(evil);
+    out.say(evil);
+    out.event({ type: 'notice', level: 'warning', message: evil });
+    out.event({ type: 'item-error', item: evil, during: 'archival', message: evil });
+    out.event({ type: 'item', action: 'new', item: evil, bytes: 1 });
+    out.failure(new HostarkError('agent-failed', evil, { hint: evil, cause: new Error(evil) }), 1);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(io.out() + io.err()).not.toMatch(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/);
+    expect(io.out()).toContain('a\\x1b]0;title\\x07b\\x9b2Jc\\x0dd\\x7f\n');
+  });
   test('exact JSON keeps order, nesting and strings that hold digits', () => {
     expect(stringifyExact({ b: [1n, '2'], a: { c: -9007199254740993n } })).toBe(
       '{"b":[1,"2"],"a":{"c":-9007199254740993}}',

@@ -1,10 +1,11 @@
 /**
  * What a command says: results on stdout, messages and progress on stderr, JSON lines on stdout with --json.
- * With --json nothing but JSON reaches stdout.
+ * With --json nothing but JSON reaches stdout. Lines for people hold no control characters, whoever sent them.
  */
 import type { OperationEvent, ProgressEvent } from '@hostark/protocol';
 import { isHostarkError } from '@hostark/protocol';
 import type { Io } from './io.ts';
+import { printable } from './printable.ts';
 import { progressLine, RateEstimate } from './progress.ts';
 
 const PLAIN_LINE_EVERY_MS = 30_000;
@@ -39,7 +40,7 @@ export class Output {
   /** Writes a line of the result to stdout. Dropped with --json, where `data` speaks. */
   print(line: string): void {
     this.clearLine();
-    if (!this.json) this.#io.stdout.write(`${line}\n`);
+    if (!this.json) this.#io.stdout.write(`${printable(line)}\n`);
   }
 
   /** Writes one JSON line to stdout, only with --json. BigInts are written as numbers, exactly. */
@@ -51,14 +52,14 @@ export class Output {
   say(line: string): void {
     if (this.quiet || this.json) return;
     this.clearLine();
-    this.#io.stderr.write(`${line}\n`);
+    this.#line(line);
   }
 
   /** Writes a warning to stderr, also with --quiet. */
   warn(line: string): void {
     this.clearLine();
     if (this.json) this.#io.stderr.write(`${stringifyExact({ message_type: 'error', error: { message: line } })}\n`);
-    else this.#io.stderr.write(`${line}\n`);
+    else this.#line(line);
   }
 
   /** Receives the events of an operation. */
@@ -77,7 +78,7 @@ export class Output {
             item: event.item,
           };
           this.#io.stderr.write(`${stringifyExact(line)}\n`);
-        } else this.#io.stderr.write(`error: ${event.item}: ${event.message}\n`);
+        } else this.#line(`error: ${event.item}: ${event.message}`);
         return;
       case 'item':
         if (this.verbose < 1) return;
@@ -107,12 +108,11 @@ export class Output {
       this.#io.stderr.write(`${stringifyExact(line)}\n`);
       return;
     }
-    this.#io.stderr.write(`hostark: ${message}\n`);
-    if (known && error.hint !== null) this.#io.stderr.write(`hint: ${error.hint}\n`);
-    if (!known) this.#io.stderr.write('hint: this is a bug in Hostark; run again with -v and report what it prints\n');
+    this.#line(`hostark: ${message}`);
+    if (known && error.hint !== null) this.#line(`hint: ${error.hint}`);
+    if (!known) this.#line('hint: this is a bug in Hostark; run again with -v and report what it prints');
     if (this.verbose > 0 && error instanceof Error) {
-      for (let at: unknown = error; at instanceof Error; at = at.cause)
-        this.#io.stderr.write(`${at.stack ?? at.message}\n`);
+      for (let at: unknown = error; at instanceof Error; at = at.cause) this.#line(at.stack ?? at.message);
     }
   }
 
@@ -120,6 +120,10 @@ export class Output {
   clearLine(): void {
     if (this.#lineShown) this.#io.stderr.write('\r\x1b[K');
     this.#lineShown = false;
+  }
+
+  #line(text: string): void {
+    this.#io.stderr.write(`${printable(text)}\n`);
   }
 
   #progress(event: ProgressEvent): void {
@@ -135,7 +139,8 @@ export class Output {
     if (this.json) {
       if (!this.quiet) this.data(this.#statusMessage(event, now));
     } else if (!this.quiet) {
-      const line = progressLine(event, this.#rate, this.#live ? (this.#io.stderr.columns ?? 80) : 200);
+      const columns = this.#live ? (this.#io.stderr.columns ?? 80) : 200;
+      const line = progressLine({ ...event, current: event.current.map(printable) }, this.#rate, columns);
       this.#io.stderr.write(this.#live ? `\r\x1b[K${line}` : `${line}\n`);
       this.#lineShown = this.#live;
     }
