@@ -30,6 +30,8 @@ export const ALIVE_EVERY_MS = 45_000;
 const LOST_AFTER_MS = 300_000;
 const HOST_COLLECT_MS = 500;
 const HOST_MAX_PAUSE_MS = 1_000;
+/** A command may take so long to read a piece of its stdin before its operator is listened to beyond it. */
+const STALLED_MS = 1_000;
 
 /** Resolves when all commands have ended and all is told. Throws what the bucket throws: then nothing could be told. */
 export async function serveRelay(options: RelayOptions): Promise<RelayEnd> {
@@ -39,23 +41,32 @@ export async function serveRelay(options: RelayOptions): Promise<RelayEnd> {
   const commands = new RelayedCommands(writer, options);
   const signal = AbortSignal.any([options.signal, ending.signal]);
   const beating = keepAlive(writer, ending.signal);
-  let end: RelayEnd = 'stopped';
+  let end: RelayEnd | null = null;
   try {
     await writer.write(frame('alive', 0)); // tells the operator that the relay runs
+    const cursor = { next: 0 };
+    const parts = { objects, channel, direction: 'in', maxPauseMs: HOST_MAX_PAUSE_MS, signal } as const;
+    const aheadAt = { next: 0 };
+    const ahead = readParts({ ...parts, cursor: aheadAt });
     let heardAt = performance.now();
-    for await (const frames of readParts({
-      objects,
-      channel,
-      direction: 'in',
-      maxPauseMs: HOST_MAX_PAUSE_MS,
-      signal,
-    })) {
+    const endBy = (frames: readonly Frame[]): RelayEnd | null => {
       if (frames.length > 0) heardAt = performance.now();
-      for (const one of frames) await commands.take(one);
-      if (frames.some(({ kind }) => kind === 'close')) end = 'closed';
-      else if (performance.now() - heardAt > (options.lostAfterMs ?? LOST_AFTER_MS)) end = 'operator-lost';
-      else continue;
-      break;
+      if (frames.some(({ kind }) => kind === 'close')) return 'closed';
+      return performance.now() - heardAt > (options.lostAfterMs ?? LOST_AFTER_MS) ? 'operator-lost' : null;
+    };
+    for await (const frames of readParts({ ...parts, cursor })) {
+      const taken = commands.takeAll(frames);
+      taken.catch(() => {}); // thrown below, unless we are looking ahead just then
+      end = endBy(frames);
+      // A command that does not read its stdin stops the parts, not its operator: what ends it is looked for beyond.
+      while (end === null && !(await within(taken, STALLED_MS))) {
+        aheadAt.next = Math.max(aheadAt.next, cursor.next);
+        const further = await ahead.next();
+        if (further.done === true) break;
+        commands.terminateNamed(further.value);
+        end = endBy(further.value);
+      }
+      if (end !== null || signal.aborted) break;
     }
   } catch (error) {
     if (!options.signal.aborted) {
@@ -68,7 +79,7 @@ export async function serveRelay(options: RelayOptions): Promise<RelayEnd> {
   }
   await commands.endAll();
   await writer.flush();
-  return end;
+  return end ?? 'stopped';
 }
 
 async function keepAlive(writer: PartWriter, signal: AbortSignal): Promise<void> {
@@ -88,13 +99,24 @@ class RelayedCommands {
   readonly #writer: PartWriter;
   readonly #options: RelayOptions;
   readonly #running = new Map<number, Running>();
+  #ending = false;
 
   constructor(writer: PartWriter, options: RelayOptions) {
     this.#writer = writer;
     this.#options = options;
   }
 
-  async take({ kind, command, data }: Frame): Promise<void> {
+  /** Resolves when all is with its commands: as fast as they read. */
+  async takeAll(frames: readonly Frame[]): Promise<void> {
+    for (const one of frames) if (!this.#ending) await this.#take(one);
+  }
+
+  /** Acts on what cannot wait; it is taken again, without effect, when its turn comes. */
+  terminateNamed(frames: readonly Frame[]): void {
+    for (const { kind, command } of frames) if (kind === 'terminate') void this.#terminate(command);
+  }
+
+  async #take({ kind, command, data }: Frame): Promise<void> {
     if (kind === 'start') {
       this.#start(command, (JSON.parse(Buffer.from(data).toString('utf8')) as StartFrame).command);
       return;
@@ -147,6 +169,7 @@ class RelayedCommands {
 
   /** First the polite way: the end of stdin, on which an agent stops with its lock released. */
   async endAll(): Promise<void> {
+    this.#ending = true;
     await Promise.all(
       [...this.#running].map(async ([id, { child, ended }]) => {
         child.stdin?.end();
@@ -170,10 +193,14 @@ function takesMore(stdin: Writable): Promise<void> {
   });
 }
 
-async function within(done: Promise<void>, ms: number): Promise<void> {
+/** Returns whether it was done in time. */
+async function within(done: Promise<void>, ms: number): Promise<boolean> {
   const over = new AbortController();
-  await Promise.race([done, pause(ms, over.signal)]);
-  over.abort();
+  try {
+    return await Promise.race([done.then(() => true), pause(ms, over.signal).then(() => false)]);
+  } finally {
+    over.abort();
+  }
 }
 
 function signalGroup(child: ChildProcess, name: 'SIGTERM' | 'SIGKILL'): void {

@@ -42,10 +42,13 @@ export interface PartWriterOptions {
   readonly direction: Direction;
   /** Collects for this long after a part, so that a chatty stream is few requests. */
   readonly collectMs: number;
+  /** Gives up what is not in the bucket yet. */
+  readonly signal?: AbortSignal;
 }
 
 /** Writes parts one after the other; after a failed put every call throws that failure. */
-export function partWriter({ objects, channel, direction, collectMs }: PartWriterOptions): PartWriter {
+export function partWriter(options: PartWriterOptions): PartWriter {
+  const { objects, channel, direction, collectMs, signal } = options;
   let queue: Frame[] = [];
   let queuedBytes = 0;
   let number = 0;
@@ -85,7 +88,7 @@ export function partWriter({ objects, channel, direction, collectMs }: PartWrite
       const part = number++;
       try {
         const sealed = channel.seal(part, encodeFrames(take()));
-        await patiently(() => objects.put(nameOf(direction, part), sealed));
+        await patiently(() => objects.put(nameOf(direction, part), sealed, signal), signal);
       } catch (error) {
         failure = { error };
       }
@@ -126,31 +129,32 @@ export interface PartReaderOptions {
   /** Longest pause between two looks, when nothing comes. */
   readonly maxPauseMs: number;
   readonly signal: AbortSignal;
+  /** The next part to read; moved on by the reader. Default: the first. */
+  readonly cursor?: { next: number };
 }
 
 const FIRST_PAUSE_MS = 50;
 
 /**
- * Yields the frames of each look: an empty array when nothing new was there. Ends when the signal fires. Throws what
- * the bucket throws, and 'agent-failed' for parts that the other side did not seal.
+ * Yields the frames of each part, one part in memory at a time, and an empty array after each look that found nothing
+ * new. Ends when the signal fires. Throws what the bucket throws, and 'agent-failed' for parts that the other side did
+ * not seal.
  */
 export async function* readParts(options: PartReaderOptions): AsyncGenerator<readonly Frame[]> {
-  const { objects, channel, direction, signal } = options;
-  let next = 0;
+  const { objects, channel, direction, signal, cursor = { next: 0 } } = options;
   let pauseMs = FIRST_PAUSE_MS;
   while (!signal.aborted) {
-    const after = next === 0 ? '' : nameOf(direction, next - 1);
-    const names = await patiently(() => objects.list(`${direction}/`, after, signal), signal);
-    const frames: Frame[] = [];
+    const first = cursor.next;
+    const after = first === 0 ? '' : nameOf(direction, first - 1);
     // Parts are created in order, so a gap means that the list is behind: the rest is taken at the next look.
-    for (const name of names) {
-      if (name !== nameOf(direction, next)) break;
-      frames.push(...decodeFrames(channel.open(next, await patiently(() => objects.get(name, signal), signal))));
-      next++;
+    for (const name of await patiently(() => objects.list(`${direction}/`, after, signal), signal)) {
+      if (signal.aborted || name !== nameOf(direction, cursor.next)) break;
+      const sealed = await patiently(() => objects.get(name, signal), signal);
+      yield decodeFrames(channel.open(cursor.next++, sealed));
     }
-    yield frames;
-    if (frames.length > 0) pauseMs = FIRST_PAUSE_MS;
+    if (cursor.next > first) pauseMs = FIRST_PAUSE_MS;
     else {
+      yield [];
       await pause(pauseMs, signal);
       pauseMs = Math.min(pauseMs * 1.5, options.maxPauseMs);
     }

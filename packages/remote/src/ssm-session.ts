@@ -146,7 +146,10 @@ class SsmSession implements Session {
     this.#options = options;
     this.#parts = parts;
     const objects = options.store.run(parts.run);
-    this.#writer = partWriter({ objects, channel: parts.channel, direction: 'in', collectMs: OPERATOR_COLLECT_MS });
+    this.#writer = partWriter({
+      ...{ objects, channel: parts.channel, direction: 'in', collectMs: OPERATOR_COLLECT_MS },
+      signal: this.#ending.signal,
+    });
     this.#whenStarted = new Promise((resolve) => {
       this.#started = resolve;
     });
@@ -221,7 +224,7 @@ class SsmSession implements Session {
   async #terminate(id: number, signal: AbortSignal | undefined): Promise<void> {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;
-    await this.#writer.write(frame('terminate', id)).catch(() => {});
+    void this.#writer.write(frame('terminate', id)).catch(() => {}); // queued; a bucket that takes nothing is not waited for
     await pause(END_WITHIN_MS, this.#ending.signal);
     if (!this.#pending.has(id)) return;
     pending.fail(interrupted(this.description, signal));

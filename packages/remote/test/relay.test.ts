@@ -145,6 +145,57 @@ describe('a relay', () => {
     expect(await until(1)).toMatchObject({ exit: { code: 0 }, stdout: Buffer.from('up\nstdin ended\n') });
   });
 
+  test('ends a command that is terminated while its stdin is full', async () => {
+    const { writer, until } = start({ graceMs: 200 });
+    await writer.write(jsonFrame('start', 1, { command: 'exec sleep 900' }));
+    for (let i = 0; i < 3; i++) {
+      await writer.write(frame('stdin', 1, Buffer.alloc(1_000_000)));
+      await writer.flush();
+    }
+    await writer.write(frame('terminate', 1));
+    expect((await until(1)).exit).toEqual({ code: null, signal: 'TERM' });
+  });
+
+  test('notices that its operator is lost, or has closed, while a stdin is full', async () => {
+    for (const closes of [false, true]) {
+      const { writer, ended } = start({ graceMs: 200, lostAfterMs: closes ? 300_000 : 600 });
+      await writer.write(jsonFrame('start', 1, { command: 'exec sleep 900' }));
+      await writer.write(frame('stdin', 1, Buffer.alloc(1_000_000)));
+      if (closes) await writer.flush();
+      if (closes) await writer.write(frame('close', 0));
+      expect(await ended).toBe(closes ? 'closed' : 'operator-lost');
+    }
+  });
+
+  test('does not take an operator for lost whose command reads slowly', async () => {
+    const { writer, until } = start({ lostAfterMs: 1_500 });
+    await writer.write(jsonFrame('start', 1, { command: 'sleep 3; wc -c' }));
+    await writer.write(frame('stdin', 1, Buffer.alloc(1_000_000)));
+    const alive = setInterval(() => void writer.write(frame('alive', 0)), 300);
+    setTimeout(() => void writer.write(frame('stdin-end', 1)), 200);
+    try {
+      expect(String((await until(1)).stdout).trim()).toBe('1000000');
+    } finally {
+      clearInterval(alive);
+    }
+  });
+
+  test('reads one part at a time, however many wait', async () => {
+    const objects = new MemoryObjects();
+    const [mine, theirs] = [newChannelKeys(), newChannelKeys()];
+    const channel = sealedChannel({ side: 'operator', run: RUN, own: mine, other: theirs.publicKey });
+    const host = sealedChannel({ side: 'host', run: RUN, own: theirs, other: mine.publicKey });
+    const writer = partWriter({ objects, channel, direction: 'in', collectMs: 0 });
+    for (let i = 0; i < 3; i++) {
+      await writer.write(frame('alive', 0));
+      await writer.flush();
+    }
+    const { signal } = new AbortController();
+    const reader = readParts({ objects, channel: host, direction: 'in', maxPauseMs: 50, signal });
+    for (let i = 0; i < 3; i++) expect((await reader.next()).value).toHaveLength(1);
+    expect((await reader.next()).value).toEqual([]);
+  });
+
   test('outlives a bucket that is throttled', async () => {
     const { writer, objects, until } = start();
     objects.throttled = 4;

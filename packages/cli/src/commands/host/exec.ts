@@ -28,9 +28,9 @@ export const exec: CommandCode<ExecFlags> = async (context, flags, [name, ...wor
       const ended = await session.exec(command, {
         ...(flags.stdin === true ? { stdin: io.stdin as AsyncIterable<Uint8Array> } : {}),
         onStdout: (chunk) =>
-          passOn(out.json ? null : io.stdout, chunk, (text) => out.data({ message_type: 'stdout', text })),
+          passOn(out.json ? null : io.stdout, chunk, signal, (text) => out.data({ message_type: 'stdout', text })),
         onStderr: (chunk) =>
-          passOn(out.json ? null : io.stderr, chunk, (text) => out.data({ message_type: 'stderr', text })),
+          passOn(out.json ? null : io.stderr, chunk, signal, (text) => out.data({ message_type: 'stderr', text })),
         signal,
       });
       out.data({ message_type: 'summary', host: host.name, code: ended.code, signal: ended.signal });
@@ -41,17 +41,23 @@ export const exec: CommandCode<ExecFlags> = async (context, flags, [name, ...wor
   });
 };
 
-/** Resolves when the stream takes more. */
-function passOn(
+/** Resolves when the stream takes more, or nobody waits for it any more: a pager that stands still holds no Ctrl-C up. */
+export function passOn(
   to: NodeJS.WritableStream | null,
   chunk: Uint8Array,
+  signal: AbortSignal,
   asData: (text: string) => void,
 ): void | Promise<void> {
   if (to === null) return asData(Buffer.from(chunk).toString('utf8'));
-  if (to.write(chunk)) return;
+  if (to.write(chunk) || signal.aborted) return;
   return new Promise((resolve) => {
-    to.once('drain', () => resolve());
-    to.once('close', () => resolve()); // the reader left
+    const go = (): void => {
+      to.off('drain', go).off('close', go);
+      signal.removeEventListener('abort', go);
+      resolve();
+    };
+    to.on('drain', go).on('close', go); // closed: the reader left
+    signal.addEventListener('abort', go);
   });
 }
 
