@@ -110,6 +110,27 @@ describe('a freeze', () => {
     expect(asked()).toEqual([`-f ${MOUNT}`, `-u ${MOUNT}`]);
   });
 
+  it.each([
+    ['then thaws at once', 1],
+    ['and is killed for it: the watchdog thaws', 4],
+  ])(
+    'that is interrupted while the kernel is at it lasts until it is done, %s',
+    async (_, seconds) => {
+      writeFileSync(
+        join(directory, 'fsfreeze'),
+        `#!/bin/sh\ntrap '' TERM\n[ "$1" != -V ] || exit 0\necho "$*" >>${directory}/asked\n[ "$1" = -u ] || sleep ${seconds}\n`,
+      );
+      const stop = new AbortController();
+      const freezing = whileFrozen(session, [MOUNT], async () => 1, { signal: stop.signal });
+      freezing.catch(() => {});
+      while (asked().length < 1) await new Promise((resolve) => setTimeout(resolve, 20));
+      stop.abort();
+      await expect(freezing).rejects.toMatchObject({ code: 'interrupted' });
+      await expect.poll(asked, { timeout: 6_000 }).toEqual([`-f ${MOUNT}`, `-u ${MOUNT}`]);
+    },
+    15_000,
+  );
+
   it('is written for a plain POSIX shell', async () => {
     const check = await session.exec('sh -n', { stdin: FREEZE_SCRIPT });
     expect(check).toMatchObject({ code: 0, stderr: '' });

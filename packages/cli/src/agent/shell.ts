@@ -66,9 +66,14 @@ export function startShell(command: string, options: ShellOptions): RunningShell
 async function end(child: ChildProcess, options: ShellOptions): Promise<ShellEnd> {
   let stopped: ShellEnd['stopped'] = null;
   let killer: NodeJS.Timeout | undefined;
+  let whenStopped: () => void = () => {};
+  const stopping = new Promise<void>((resolve) => {
+    whenStopped = resolve;
+  });
   const stop = (why: NonNullable<ShellEnd['stopped']>): void => {
     if (stopped !== null) return;
     stopped = why;
+    whenStopped();
     killGroup(child, 'SIGTERM');
     killer = setTimeout(() => killGroup(child, 'SIGKILL'), KILL_AFTER_MS);
   };
@@ -78,20 +83,21 @@ async function end(child: ChildProcess, options: ShellOptions): Promise<ShellEnd
   if (options.signal?.aborted === true) abort();
   try {
     const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    const read = new Promise<void>((resolve) => child.stdout!.once('close', () => resolve()));
     const how = await new Promise<Pick<ShellEnd, 'code' | 'signal'>>((resolve) => {
       child.once('error', () => resolve({ code: 127, signal: null }));
       child.once('exit', (code, signal) => resolve({ code, signal }));
     });
-    // Someone reads stdout to its end where it is data.
-    if (options.onStdout !== undefined || stopped !== null) await orLater(closed, STRAGGLE_MS);
+    // Stdout that is data is read to its end, whoever still writes it; until then a stop ends what is left of the group.
+    if (options.onStdout === undefined) await Promise.race([read, stopping]);
+    await orLater(closed, STRAGGLE_MS);
     return { ...how, stopped };
   } finally {
     clearTimeout(timer);
     clearTimeout(killer);
     options.signal?.removeEventListener('abort', abort);
     if (stopped !== null) killGroup(child, 'SIGKILL'); // what ignored TERM
-    if (options.onStdout !== undefined || stopped !== null)
-      for (const stream of [child.stdout, child.stderr]) stream?.destroy();
+    for (const stream of [child.stdout, child.stderr]) stream?.destroy();
   }
 }
 

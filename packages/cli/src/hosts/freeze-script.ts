@@ -45,12 +45,18 @@ for mount; do
   [ -n "$device" ] || refuse "$mount is not a mount point"
   case " $needed " in *" $device "*) refuse "$mount is on a file system that the host itself lives on" ;; esac
 done
-( # thaws when the shell above dies, or its time is over, whatever becomes of the session
-  trap '' HUP INT TERM PIPE
+apart= # a session of its own: who kills this shell with its group must not kill the watchdog
+command -v setsid >/dev/null && apart=setsid
+$apart sh -c '
+  trap "" HUP INT TERM PIPE
+  holder=$1 limit=$2; shift 2
+  thaw() { left=0; for mount; do fsfreeze -u "$mount" || left=1; done; return $left; }
   waited=0
-  while [ $waited -lt "$limit" ] && kill -0 $$ 2>/dev/null; do sleep 1; waited=$((waited + 1)); done
-  for mount; do fsfreeze -u "$mount"; done
-) </dev/null >/dev/null 2>&1 &
+  while [ $waited -lt "$limit" ] && kill -0 $holder; do sleep 1; waited=$((waited + 1)); done
+  if kill -0 $holder; then thaw "$@"; exit; fi
+  waited=0 # killed, perhaps amidst a freeze, which comes about when the kernel is done with it
+  until thaw "$@" || [ $waited -ge "$limit" ]; do sleep 1; waited=$((waited + 1)); done
+' watchdog $$ "$limit" "$@" </dev/null >/dev/null 2>&1 &
 watchdog=$!
 count=0
 thaw() {
@@ -61,17 +67,18 @@ thaw() {
   done
   return $failed
 }
-trap 'kill -9 $watchdog; thaw "$@"; exit 1' HUP INT TERM PIPE
+# The freeze that a signal met may have come about without being counted. The watchdog goes last: this may be killed too.
+trap 'count=$#; thaw "$@"; kill -9 $watchdog; exit 1' HUP INT TERM PIPE
 for mount; do
   if fsfreeze -f "$mount"; then count=$((count + 1))
-  else kill -9 $watchdog; thaw "$@"; exit 4
+  else thaw "$@"; kill -9 $watchdog; exit 4
   fi
 done
 echo frozen
 read -r _
 if kill -0 $watchdog 2>/dev/null; then
+  thaw "$@" || exit 5 # the watchdog tries again
   kill -9 $watchdog
-  thaw "$@" || exit 5
   echo thawed
 else
   echo late
