@@ -56,6 +56,41 @@ test('what was read early is read again when index files went meanwhile', async 
   expect(seen[1]).toEqual(await namesOf(repository.backend, 'index'));
 });
 
+test('what was read early counts by what was read, also when index files went before anybody else looked', async () => {
+  const repository = await newRepository();
+  const [old] = await namesOf(repository.backend, 'index');
+  let lists = 0;
+  // The prune goes on between our first list of the index and all later ones.
+  const backend = Object.assign(Object.create(repository.backend) as Backend, {
+    async *list(type: Parameters<Backend['list']>[0]) {
+      for (const name of await namesOf(repository.backend, type as 'index')) yield { name, size: 1 };
+      if (type !== 'index' || ++lists > 1) return;
+      await repository.saveUnpacked('index', new TextEncoder().encode('{"packs":[],"supersedes":[]}'));
+      await repository.backend.remove({ type: 'index', name: old! });
+    },
+  });
+  for (const method of ['load', 'save', 'remove', 'size', 'exists'] as const)
+    Object.assign(backend, { [method]: repository.backend[method].bind(repository.backend) });
+  const seen: string[][] = [];
+  await withLock(repository.through(backend), { exclusive: false, beginsEarly: true, signal }, async (opened) => {
+    seen.push(await namesOf(opened.repository.backend, 'index'));
+    await opened.confirmed;
+  });
+  expect(seen).toEqual([[old], await namesOf(repository.backend, 'index')]);
+});
+
+test('who works alone reads again what others have added meanwhile', async () => {
+  const repository = await newRepository();
+  const seen: number[] = [];
+  await withLock(repository, { exclusive: true, beginsEarly: true, signal }, async (opened) => {
+    seen.push((await namesOf(opened.repository.backend, 'index')).length);
+    if (seen.length === 1)
+      await repository.saveUnpacked('index', new TextEncoder().encode('{"packs":[],"supersedes":[]}'));
+    await opened.confirmed;
+  });
+  expect(seen).toEqual([1, 2]);
+});
+
 test('early work comes to nothing when somebody else holds the lock', async () => {
   const repository = await newRepository();
   let begun = 0;

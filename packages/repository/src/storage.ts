@@ -10,7 +10,7 @@ export {
   type OperationCounts,
 } from './backends/counting.ts';
 export { dryRun } from './backends/dry-run.ts';
-export { heldBack } from './backends/held-back.ts';
+export { type HeldBackBackend, heldBack } from './backends/held-back.ts';
 export { isObjectName, objectPath, printHandle } from './backends/layout.ts';
 export { limited } from './backends/limited.ts';
 export { initLocalDirectory, type LocalOptions, localBackend } from './backends/local.ts';

@@ -1,6 +1,6 @@
 /** Work under a lock, which is released whatever happens; if it wishes, it begins while the lock is still being settled. */
 import { type HostarkError, isHostarkError } from '@hostark/protocol';
-import { acquireLock, heldBack, type Repository } from '@hostark/repository';
+import { acquireLock, type HeldBackBackend, heldBack, type Repository } from '@hostark/repository';
 import { Attempts } from './attempts.ts';
 import { lockHolder } from './maker.ts';
 
@@ -32,19 +32,16 @@ export async function withLock<T>(
   work: (opened: OpenedRepository) => Promise<T>,
 ): Promise<T> {
   const { exclusive, retryMs = 0, beginsEarly = false, signal } = options;
-  const attempts = new Attempts((stop, confirmed) =>
-    work({
-      repository: beginsEarly ? repository.through(heldBack(repository.backend, confirmed)) : repository,
+  let early: HeldBackBackend | null = null;
+  const attempts = new Attempts((stop, confirmed) => {
+    if (beginsEarly) early = heldBack(repository.backend, confirmed);
+    return work({
+      repository: early === null ? repository : repository.through(early),
       signal: AbortSignal.any([signal, stop]),
       confirmed,
-    }),
-  );
-  let indexBefore: Promise<ReadonlySet<string>> | null = null;
-  const beginEarly = (): void => {
-    indexBefore = indexNames(repository);
-    indexBefore.catch(() => {}); // whoever needs it asks again below
-    attempts.begin();
-  };
+    });
+  });
+  const beginEarly = (): void => attempts.begin();
   const onWait = (conflict: HostarkError, delayMs: number): void => {
     attempts.giveUp(conflict);
     options.onWait?.(conflict, delayMs);
@@ -57,7 +54,7 @@ export async function withLock<T>(
     },
   );
   try {
-    if (indexBefore !== null && (await lostNames(await indexBefore, repository))) attempts.begin();
+    if (early !== null && (await isOutdated(early, repository, exclusive))) attempts.begin();
     return await attempts.settle(lock.lost);
   } catch (error) {
     await attempts.drop(error);
@@ -71,15 +68,13 @@ export async function withLock<T>(
 
 /**
  * A prune that ended while our lock settled leaves no lock to be seen, but it has replaced index files: what was read of
- * them is not to be trusted.
+ * them is not to be trusted. Who works alone (`exclusive`) must have read all that others have added as well.
  */
-async function lostNames(before: ReadonlySet<string>, repository: Repository): Promise<boolean> {
-  const now = await indexNames(repository);
-  return [...before].some((name) => !now.has(name));
-}
-
-async function indexNames({ backend }: Repository): Promise<ReadonlySet<string>> {
-  const names = new Set<string>();
-  for await (const { name } of backend.list('index')) names.add(name);
-  return names;
+async function isOutdated(early: HeldBackBackend, { backend }: Repository, exclusive: boolean): Promise<boolean> {
+  const before = await early.listedIndexes();
+  if (before === null) return false;
+  const now = new Set<string>();
+  for await (const { name } of backend.list('index')) now.add(name);
+  const lost = [...before].some((name) => !now.has(name));
+  return lost || (exclusive && now.size > before.size);
 }

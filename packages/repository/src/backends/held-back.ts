@@ -3,14 +3,22 @@
  */
 import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
 
+export interface HeldBackBackend extends Backend {
+  /** Returns the index files that were listed so far, answers under way included; null if nobody has asked. */
+  listedIndexes(): Promise<ReadonlySet<string> | null>;
+}
+
 /** Returns `inner` whose saves and removals wait for `allowed`, and fail with its reason when it rejects. */
-export function heldBack(inner: Backend, allowed: Promise<void>): Backend {
+export function heldBack(inner: Backend, allowed: Promise<void>): HeldBackBackend {
   return new HeldBack(inner, allowed);
 }
 
-class HeldBack implements Backend {
+type Listing = Promise<readonly { name: string; size: number }[]>;
+
+class HeldBack implements HeldBackBackend {
   readonly #inner: Backend;
   readonly #allowed: Promise<void>;
+  readonly #listings: Listing[] = [];
 
   constructor(inner: Backend, allowed: Promise<void>) {
     this.#inner = inner;
@@ -47,8 +55,19 @@ class HeldBack implements Backend {
     return this.#inner.size(handle);
   }
 
-  list(type: FileType): AsyncIterable<{ name: string; size: number }> {
-    return this.#inner.list(type);
+  async *list(type: FileType): AsyncGenerator<{ name: string; size: number }> {
+    if (type !== 'index') return yield* this.#inner.list(type);
+    // At once and whole: what is known of it must not depend on how far its reader has come.
+    const listing = collect(this.#inner.list(type));
+    this.#listings.push(listing);
+    yield* await listing;
+  }
+
+  async listedIndexes(): Promise<ReadonlySet<string> | null> {
+    if (this.#listings.length === 0) return null;
+    const settled = await Promise.allSettled(this.#listings);
+    // A listing that failed has failed its reader, too.
+    return new Set(settled.flatMap((listing) => (listing.status === 'fulfilled' ? listing.value : [])).map(nameOf));
   }
 
   exists(handle: Handle): Promise<boolean> {
@@ -58,4 +77,14 @@ class HeldBack implements Backend {
   close(): Promise<void> {
     return this.#inner.close();
   }
+}
+
+async function collect(list: AsyncIterable<{ name: string; size: number }>): Listing {
+  const entries: { name: string; size: number }[] = [];
+  for await (const entry of list) entries.push(entry);
+  return entries;
+}
+
+function nameOf({ name }: { name: string }): string {
+  return name;
 }

@@ -43,6 +43,19 @@ describe('heldBack', () => {
     await expect(heldBack(inner, refused).save(pack, content)).rejects.toThrow('somebody else has the lock');
     expect(await inner.exists(pack)).toBe(false);
   });
+
+  test('knows which index files its reader was told of, however slowly that one reads', async () => {
+    const inner = memoryBackend();
+    for (const seed of [1, 2]) {
+      const bytes = patternBytes(100, seed);
+      await inner.save(handleOf('index', bytes), bytes);
+    }
+    const backend = heldBack(inner, Promise.resolve());
+    expect(await backend.listedIndexes()).toBeNull();
+    const reader = backend.list('index')[Symbol.asyncIterator]();
+    await reader.next();
+    expect((await backend.listedIndexes())?.size).toBe(2);
+  });
 });
 
 describe('retrying', () => {
