@@ -93,6 +93,7 @@ export const backup: CommandCode<BackupFlags> = async (context, flags, args) => 
           withAtime: flags.withAtime ?? false,
           verbose: context.out.verbose > 0,
         });
+    await confirmed; // where nothing had to be written, nothing has waited for it yet
     report(context, flags, result);
     return result.errorCount > 0 ? 3 : 0;
   });
