@@ -43,12 +43,19 @@ export async function planCleanup(
   const removals: Removal[] = [];
   const foreign: Removal[] = [];
   const kept: (Removal & { reason: string })[] = [];
+  // Only `host destroy` ends those, which looks for their backups first.
+  const hostsOfOthers = new Set(
+    found.filter(({ kind, ledger: id }) => kind === 'instance' && !byId.has(id ?? '')).map(({ host }) => host),
+  );
   const maintenance = await maintenanceRoles(ledger.directory);
   for (const resource of found) {
     const entry = resource.ledger === null ? undefined : byId.get(resource.ledger);
     const record = entry?.host == null ? undefined : byHost.get(entry.host);
-    if (entry === undefined) (options.includeForeign === true ? removals : foreign).push(resource);
-    else if (live.has(entry.run) || (record !== undefined && live.has(record.run))) {
+    if (entry === undefined) {
+      const reason = options.includeForeign === true ? reasonToKeep(resource, hostsOfOthers) : null;
+      if (reason !== null) kept.push({ ...resource, reason });
+      else (options.includeForeign === true ? removals : foreign).push(resource);
+    } else if (live.has(entry.run) || (record !== undefined && live.has(record.run))) {
       kept.push({ ...resource, reason: 'a run that is still alive works on it' });
     } else if (record?.state === 'ready') kept.push({ ...resource, reason: `belongs to host ${record.name}` });
     else if (resource.kind === 'role' && maintenance.has(resource.name)) {
@@ -85,11 +92,25 @@ export async function planCleanup(
   };
 }
 
-/** Removes what the plan says. Throws 'leftovers' when something stays. May be repeated. */
+/** Why something of another state directory stays although foreign things are to go; null when it goes. */
+function reasonToKeep({ kind, host }: Removal, hostsOfOthers: ReadonlySet<string | null>): string | null {
+  if (kind === 'role' && host === null) return 'a maintenance role of another state directory';
+  if (kind === 'adoption' || !hostsOfOthers.has(host)) return null;
+  return `belongs to host ${host} of another state directory: hostark host destroy ${host}`;
+}
+
+/**
+ * Removes what the plan says, as far as it still holds: while it was being read a run may have begun, continued or
+ * finished something of it. Throws 'leftovers' when something stays. May be repeated.
+ */
 export async function runCleanup(clients: AwsClients, plan: CleanupPlan, options: RunOptions): Promise<RemovalReport> {
-  const report = await removeAll(clients, plan.removals, options);
-  for (const id of plan.settled) await options.ledger.deleted(id);
+  const now = await planCleanup(clients, options.ledger, { ...options, includeForeign: true });
+  const litter = new Set(now.removals.map(({ kind, id }) => `${kind} ${id}`));
+  const removals = plan.removals.filter(({ kind, id }) => litter.has(`${kind} ${id}`));
+  const report = await removeAll(clients, removals, options);
+  for (const id of now.settled) await options.ledger.deleted(id);
   expectNothingLeft(report);
-  for (const name of plan.forgotten) await removeHostRecord(options.ledger.directory, name);
+  for (const name of plan.forgotten)
+    if (now.forgotten.includes(name)) await removeHostRecord(options.ledger.directory, name);
   return report;
 }

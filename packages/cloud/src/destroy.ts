@@ -5,7 +5,7 @@ import { type CloudPlace, isHere, placeOf } from './cloud-place.ts';
 import { withHostLock } from './host-lock.ts';
 import { checkHostName } from './host-name.ts';
 import { type HostRecord, readHostRecord, removeHostRecord, writeHostRecord } from './host-record.ts';
-import { findOurs, type Removal } from './inventory.ts';
+import { findOfHost, type Removal } from './inventory.ts';
 import { type Ledger, outlivesHost } from './ledger.ts';
 import { expectNothingLeft, type RemovalReport, removeAll } from './remove.ts';
 import type { AskOptions, RunOptions } from './run.ts';
@@ -33,7 +33,8 @@ export async function planDestroy(
 ): Promise<DestroyPlan> {
   checkHostName(name);
   const place = await placeOf(clients);
-  const ours = await findOurs(clients, name, options);
+  const record = await readHostRecord(ledger.directory, name);
+  const ours = await findOfHost(clients, ledger, record, name, options);
   const isAdopted = ours.some(({ kind }) => kind === 'adoption');
   if (isAdopted && options.adopted !== true) {
     throw new HostarkError('usage', `host ${name} was adopted, not launched: its instance and its disks are not ours`, {
@@ -49,7 +50,6 @@ export async function planDestroy(
   const settled = (await ledger.openResources())
     .filter((entry) => entry.host === name && isHere(entry, place) && !found.has(entry.id) && !outlivesHost(entry.kind))
     .map((entry) => entry.id);
-  const record = await readHostRecord(ledger.directory, name);
   if (removals.length === 0 && settled.length === 0 && record === null) {
     throw new HostarkError('host-not-found', `host ${name}: nothing with this name in ${place.region}`, {
       hint: 'hostark host list; another --region or --profile may have it',

@@ -7,7 +7,7 @@ import { withHostLock } from './host-lock.ts';
 import { checkHostName } from './host-name.ts';
 import { readHostRecord, removeHostRecord, writeHostRecord } from './host-record.ts';
 import { describeInstance } from './instance.ts';
-import { findOurs, type Removal } from './inventory.ts';
+import { findOfHost, type Removal } from './inventory.ts';
 import { type Ledger, outlivesHost } from './ledger.ts';
 import { expectNothingLeft, type RemovalReport, removeAll } from './remove.ts';
 import type { AskOptions, RunOptions } from './run.ts';
@@ -39,7 +39,7 @@ export async function planDetach(
   const place = await placeOf(clients);
   const record = await readHostRecord(ledger.directory, name);
   if (record !== null) checkRecordPlace(record, place);
-  const removals = await findOurs(clients, name, options);
+  const removals = await findOfHost(clients, ledger, record, name, options);
   if (record?.origin === 'launched' || removals.some(({ kind }) => kind === 'instance')) {
     throw new HostarkError('usage', `host ${name} was launched, not adopted: everything about it is ours`, {
       hint: `to be rid of it: hostark host destroy ${name}`,

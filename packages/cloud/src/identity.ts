@@ -209,7 +209,7 @@ async function otherwiseTaken<T>(call: Promise<T>, what: string, name: string): 
   } catch (cause) {
     if (!awsCode(cause).startsWith('EntityAlreadyExists')) throw cause;
     throw new HostarkError('cloud-refused', `${what} ${name} exists, and this ledger did not create it`, {
-      hint: 'choose another host name, or find out whose it is; hostark cleanup --foreign removes it if it carries our tags',
+      hint: 'choose another host name, or find out whose it is: another state directory may have a host of this name; hostark cleanup --foreign removes what of ours belongs to none',
       context: { name },
       cause,
     });

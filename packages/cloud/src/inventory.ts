@@ -2,9 +2,10 @@
 
 import { unless } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
+import type { HostRecord } from './host-record.ts';
 import { IAM_PATH, identityName } from './identity.ts';
 import { describeInstances } from './instance.ts';
-import type { ResourceKind } from './ledger.ts';
+import type { Ledger, ResourceKind } from './ledger.ts';
 import { type AskOptions, callOptions } from './run.ts';
 import { isOurs, readTags, TAG_ADOPTED, TAG_HOST, TAG_LEDGER, TAG_MANAGED, TAG_REGION, type Tags } from './tags.ts';
 
@@ -43,6 +44,27 @@ export async function findOurs(
   ];
   const rank = (removal: Removal): number => REMOVAL_ORDER.indexOf(removal.kind);
   return found.sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+}
+
+/**
+ * What `host destroy` and `host detach` may take: everything with the host's name, unless this state directory knows a
+ * host of that name and others do too. Then only its own: a launch that was refused because the name was taken must not
+ * end the host that had it.
+ */
+export async function findOfHost(
+  clients: AwsClients,
+  ledger: Ledger,
+  record: HostRecord | null,
+  name: string,
+  options: AskOptions,
+): Promise<readonly Removal[]> {
+  const found = await findOurs(clients, name, options);
+  const known = new Map((await ledger.entries()).map((entry) => [entry.id, entry]));
+  const own = found.filter((one) => one.ledger !== null && known.has(one.ledger));
+  const begun = [...known.values()].some((entry) => entry.host === name && entry.state !== 'deleted');
+  // The instance on record is ours whatever became of the ledger.
+  const onRecord = found.some((one) => one.id === record?.instanceId && !own.includes(one));
+  return (record !== null || begun) && !onRecord ? own : found;
 }
 
 async function ec2Resources(clients: AwsClients, host: string | null, options: AskOptions): Promise<Removal[]> {

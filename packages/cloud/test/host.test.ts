@@ -160,6 +160,24 @@ describe('a host', () => {
     ]);
   });
 
+  it('outlives foreign cleanups, and those whose launch was refused because the name is taken', async () => {
+    const other = await cloud.freshLedger();
+    const foreign = await planCleanup(cloud.clients, other, { includeForeign: true });
+    expect(foreign.removals).toEqual([]);
+    expect(foreign.kept.map((one) => one.reason)).toContain(
+      'belongs to host web of another state directory: hostark host destroy web',
+    );
+    const plan = await planLaunch(cloud.clients, { name: 'web', bucket: 'host-test' });
+    await expect(launchHost(cloud.clients, plan, { ledger: other })).rejects.toMatchObject({ code: 'cloud-refused' });
+    const inventory = await cloud.sandbox.inventory();
+    expect((await planDestroy(cloud.clients, await cloud.freshLedger(), 'web')).removals).toHaveLength(5);
+    const destruction = await planDestroy(cloud.clients, other, 'web');
+    expect(destruction.removals).toEqual([]);
+    await destroyHost(cloud.clients, destruction, { ledger: other });
+    expect(await cloud.sandbox.inventory()).toEqual(inventory);
+    expect(await other.openResources()).toEqual([]);
+  });
+
   it('is destroyed with everything that belongs to it, and nothing else', async () => {
     const plan = await planDestroy(cloud.clients, cloud.ledger, 'web');
     expect(plan.removals.map((one) => one.kind)).toEqual([
@@ -365,5 +383,29 @@ describe('a destruction that was killed', () => {
     await runCleanup(cloud.clients, await planCleanup(cloud.clients, ledger), { ledger });
     expect(await cloud.sandbox.inventory()).toEqual(before);
     expect(await ledger.openResources()).toEqual([]);
+  });
+});
+
+describe('a cleanup that was planned a while ago', () => {
+  it('leaves alone what a run has finished since', async () => {
+    const ledger = await cloud.freshLedger();
+    const killed = await cloud.connect({
+      observer: {
+        after: (call) => {
+          if (call.operation === 'CreateKeyPair' || call.operation === 'ImportKeyPair') throw new Error('killed');
+        },
+      },
+    });
+    const plan = await planLaunch(cloud.clients, { name: 'late', bucket: 'host-test' });
+    await expect(launchHost(killed, plan, { ledger })).rejects.toThrow('killed');
+    const old = await planCleanup(cloud.clients, ledger);
+    expect(old).toMatchObject({ removals: { length: 3 }, forgotten: ['late'] });
+    await launchHost(cloud.clients, plan, { ledger });
+    const inventory = await cloud.sandbox.inventory();
+    expect(await runCleanup(cloud.clients, old, { ledger })).toEqual({ removed: [], leftovers: [] });
+    expect(await cloud.sandbox.inventory()).toEqual(inventory);
+    expect(await showHost(cloud.clients, ledger, 'late')).toMatchObject({ known: true });
+    await destroyHost(cloud.clients, await planDestroy(cloud.clients, ledger, 'late'), { ledger });
+    expect(await cloud.sandbox.inventory()).toEqual(before);
   });
 });
