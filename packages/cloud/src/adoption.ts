@@ -106,8 +106,19 @@ export async function giveProfile(
     });
   }
   options.onEvent?.({ ...event, state: 'started' });
+  // The tags may be of an earlier run, and the host may have got another profile since.
+  if (found !== undefined) await noteReplaced(clients, instanceId, found, options);
   await setProfile(clients, instanceId, profileArn, before, options);
   options.onEvent?.({ ...event, state: 'done' });
+}
+
+async function noteReplaced(clients: AwsClients, instanceId: string, arn: string, options: AskOptions): Promise<void> {
+  const instance = await describeInstance(clients, instanceId, options);
+  if (readTags(instance?.Tags)[TAG_REPLACED] === arn) return;
+  const { CreateTagsCommand } = await import('@aws-sdk/client-ec2');
+  const ec2 = await clients.ec2();
+  const input = { Resources: [instanceId], Tags: awsTags({ [TAG_REPLACED]: arn }) };
+  await ec2.send(new CreateTagsCommand(input), callOptions(options));
 }
 
 async function setProfile(

@@ -145,6 +145,28 @@ describe('an adoption', () => {
     expect(await closeLook(cloud)).toEqual(before);
   });
 
+  it('that was cut off gives back the profile that the host had when ours took its place', async () => {
+    const ledger = await cloud.freshLedger();
+    const killed = await cloud.connect({
+      observer: {
+        after: (call) => {
+          if (call.operation === 'CreateTags') throw new Error('killed');
+        },
+      },
+    });
+    await expect(adoptHost(killed, await plan(ledger), { ledger })).rejects.toThrow('killed');
+    await associate(); // its owner, meanwhile
+    await adoptHost(cloud.clients, await plan(ledger, { replaceProfile: true }), { ledger });
+    expect((await lookAt(cloud, theirs.id)).IamInstanceProfile?.Arn).toMatch(/hostark-us-east-1-old$/);
+    await detach(ledger);
+    expect((await lookAt(cloud, theirs.id)).IamInstanceProfile?.Arn).toBe(profile);
+    const ec2 = await cloud.clients.ec2();
+    const [one] = (await ec2.send(new DescribeIamInstanceProfileAssociationsCommand({})))
+      .IamInstanceProfileAssociations!;
+    await ec2.send(new DisassociateIamInstanceProfileCommand({ AssociationId: one!.AssociationId! }));
+    expect(await closeLook(cloud)).toEqual(before);
+  });
+
   it('can be repeated, and is not moved to other backups', async () => {
     const ledger = await cloud.freshLedger();
     const first = await adoptHost(cloud.clients, await plan(ledger), { ledger });
