@@ -101,7 +101,11 @@ export async function planVolumeCreate(
       hint: 'for example --iops 3000',
     });
   const place = await placeOf(clients);
-  const prefix = `${snapshot.id} in ${request.zone}`;
+  // All that was asked for: a run that was killed is continued by the same wish, and never stands for another one.
+  const wish = [type, `${sizeGiB}GiB`, encrypted ? request.kmsKey : 'plain', request.iops].filter(
+    (one) => one !== undefined,
+  );
+  const prefix = `${snapshot.id} in ${request.zone} ${wish.join(' ')}`;
   const begun = await unfinishedEntry(
     clients,
     ledger,

@@ -65,7 +65,7 @@ export async function planVolumePrune(
     });
   }
   const used = await heldByImages(clients, options);
-  const decided = decide(sets, used, request);
+  const decided = decideByOrigin(sets, used, request);
   const of = (keep: boolean): PruneSet[] =>
     decided
       .filter((one) => one.keep === keep)
@@ -107,8 +107,27 @@ interface Decision {
   readonly reason: string;
 }
 
+/**
+ * Hosts of two regions may share a name: copies of one are not made up for by sets of the other, so each region's are
+ * counted on their own. Pure.
+ */
+export function decideByOrigin(
+  sets: readonly SnapshotSet[],
+  used: ReadonlyMap<string, string>,
+  request: VolumePruneRequest,
+): readonly Decision[] {
+  const origins = [...new Set(sets.map((set) => set.snapshots[0]?.sourceRegion))];
+  return origins.flatMap((origin) =>
+    decide(
+      sets.filter((set) => set.snapshots[0]?.sourceRegion === origin),
+      used,
+      request,
+    ),
+  );
+}
+
 /** Oldest first. What any rule keeps stays. Pure. */
-export function decide(
+function decide(
   sets: readonly SnapshotSet[],
   used: ReadonlyMap<string, string>,
   { keepLast = 0, keepWithinMs, now = Date.now() }: VolumePruneRequest,

@@ -29,6 +29,7 @@ import {
   snapshotSets,
   type VolumeSnapshot,
 } from '../src/index.ts';
+import { decideByOrigin } from '../src/volume-prune.ts';
 import { startTestCloud, type TestCloud } from './sandbox.ts';
 
 const HOME = 'us-east-1';
@@ -229,6 +230,23 @@ describe('a volume from a snapshot', () => {
     const cleanup = await planCleanup(cloud.clients, ledger);
     expect(cleanup.removals).toEqual([]);
     expect(cleanup.kept).toContainEqual(expect.objectContaining({ kind: 'volume', id: volume }));
+  });
+
+  it('that a killed run began is continued by the same wish, and not taken for another one', async () => {
+    const killed = await cloud.connect({
+      observer: {
+        after: (call) => {
+          if (call.operation === 'CreateVolume') throw new Error('killed');
+        },
+      },
+    });
+    const own = await cloud.freshLedger();
+    const begun = await planVolumeCreate(cloud.clients, own, request());
+    await expect(runVolumeCreate(killed, begun, { ledger: own })).rejects.toThrow('killed');
+    const other = await planVolumeCreate(cloud.clients, own, { ...request(), sizeGiB: 6 });
+    expect(other.name).not.toBe(begun.name);
+    expect((await planVolumeCreate(cloud.clients, own, request())).name).toBe(begun.name);
+    await runCleanup(cloud.clients, await planCleanup(cloud.clients, own), { ledger: own });
   });
 
   it('is attached to the first free device and detached again', async () => {
@@ -447,6 +465,17 @@ describe('pruning', () => {
       (one) => one.kind === 'snapshot' && one.host === 'web' && one.region === HOME,
     );
     expect(open.map((one) => one.name)).toEqual([set, newest]);
+  });
+
+  it('counts copies of another region’s host of the same name on their own', async () => {
+    const [newest] = (await planVolumePrune(cloud.clients, { host: 'web', keepLast: 1 })).kept;
+    const set = snapshotSets(await listVolumeSnapshots(cloud.clients, { host: 'web' })).at(-1)!;
+    expect(newest?.set).toBe(set.id);
+    const older = { ...set, id: 'set-far', taken: '2020-01-01T00:00:00.000Z' };
+    const far = { ...older, snapshots: set.snapshots.map((one) => ({ ...one, sourceRegion: 'far-away-1' })) };
+    const rule = { host: 'web', keepLast: 1 };
+    expect(decideByOrigin([far, set], new Map(), rule).map((one) => one.keep)).toEqual([true, true]);
+    expect(decideByOrigin([older, set], new Map(), rule).map((one) => one.keep)).toEqual([false, true]);
   });
 
   it('needs a rule, and a host that has snapshots', async () => {
