@@ -59,8 +59,8 @@ export { encodeSshKey, generateSshKey, publicKeyOf, type SshKeyPair } from './op
 export * from './prices.ts';
 export type { RemovalReport } from './remove.ts';
 export * from './run.ts';
-export { hostRunStore, openRunStore, type RunStore } from './run-store.ts';
-export { type RunCommands, runCommands } from './ssm-commands.ts';
+export { hostRunStore, openRunStore } from './run-store.ts';
+export { runCommands } from './ssm-commands.ts';
 export { finishHost, unfinishedHosts } from './unfinished.ts';
 export * from './volume-attach.ts';
 export * from './volume-copy.ts';

@@ -5,37 +5,22 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { HostarkError, type SsmStore } from '@hostark/protocol';
 import { awsStatus } from './aws-error.ts';
 import { clientForBucket } from './bucket-client.ts';
 import type { AwsClients } from './clients.ts';
 import { presignGet } from './presign.ts';
-
-/** The objects of one run; names are relative to its place. */
-export interface RunStoreObjects {
-  put(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
-  get(name: string, signal?: AbortSignal): Promise<Uint8Array>;
-  list(prefix: string, after: string, signal?: AbortSignal): Promise<readonly string[]>;
-}
-
-export interface RunStore {
-  readonly bucket: string;
-  readonly region: string;
-  readonly endpoint: string | null;
-  readonly prefix: string;
-  keepAgent(sha256: string, file: string, signal?: AbortSignal): Promise<{ readonly sent: boolean }>;
-  agentUrl(sha256: string, seconds: number): Promise<string>;
-  run(run: string): RunStoreObjects;
-  forget(run: string): Promise<void>;
-  runs(signal?: AbortSignal): Promise<readonly string[]>;
-}
 
 /** Where agents lie in a bucket: beside the hosts' prefixes, so that no host's role may create there. */
 export const AGENTS_PREFIX = 'agents/';
 /** Where runs lie below a host's prefix. The host's role may create below `runs/<run>/out/` alone. */
 export const RUNS_PREFIX = 'runs/';
 
+/** A part is held in memory; ours have some 4 MiB. */
+const PART_LIMIT_BYTES = 33_554_432;
+
 /** Opens the operator's store of a bucket; asks where the bucket is. Throws 'no-repository' when there is none. */
-export async function openRunStore(clients: AwsClients, bucket: string, prefix: string): Promise<RunStore> {
+export async function openRunStore(clients: AwsClients, bucket: string, prefix: string): Promise<SsmStore> {
   return runStore(clients, await clientForBucket(clients, bucket), bucket, prefix);
 }
 
@@ -43,11 +28,11 @@ export async function openRunStore(clients: AwsClients, bucket: string, prefix: 
 export async function hostRunStore(
   clients: AwsClients,
   place: { readonly bucket: string; readonly prefix: string; readonly region: string },
-): Promise<RunStore> {
+): Promise<SsmStore> {
   return runStore(clients, await clients.s3(place.region), place.bucket, place.prefix);
 }
 
-async function runStore(clients: AwsClients, s3: S3Client, bucket: string, prefix: string): Promise<RunStore> {
+async function runStore(clients: AwsClients, s3: S3Client, bucket: string, prefix: string): Promise<SsmStore> {
   const sdk = await import('@aws-sdk/client-s3');
   const region = await s3.config.region();
   const Bucket = bucket;
@@ -87,7 +72,12 @@ async function runStore(clients: AwsClients, s3: S3Client, bucket: string, prefi
       return {
         put: (name, bytes, signal) => create(place + name, bytes, signal),
         async get(name, signal) {
-          const { Body } = await s3.send(new sdk.GetObjectCommand({ Bucket, Key: place + name }), abort(signal));
+          const input = { Bucket, Key: place + name };
+          const { Body, ContentLength = 0 } = await s3.send(new sdk.GetObjectCommand(input), abort(signal));
+          if (ContentLength > PART_LIMIT_BYTES) {
+            (Body as { destroy?(): void } | undefined)?.destroy?.();
+            throw tooLarge(input.Key, ContentLength);
+          }
           return (await Body?.transformToByteArray()) ?? new Uint8Array();
         },
         async list(start, after, signal) {
@@ -108,6 +98,13 @@ async function runStore(clients: AwsClients, s3: S3Client, bucket: string, prefi
       return (found.CommonPrefixes ?? []).map((one) => (one.Prefix ?? '').slice(Prefix.length, -1));
     },
   };
+}
+
+function tooLarge(object: string, bytes: number): HostarkError {
+  return new HostarkError('agent-failed', `${object}: expected at most ${PART_LIMIT_BYTES} bytes, found ${bytes}`, {
+    hint: 'no run of ours writes such an object; find out who may write there, then run the command again',
+    context: { object, bytes },
+  });
 }
 
 /** Takes the objects away with their history; refused to operators who may not delete versions. */

@@ -1,53 +1,13 @@
 /** Run Command of Systems Manager: scripts that run as root on instances whose SSM agent reports in. */
+import type { SsmCalls, SsmStatus } from '@hostark/protocol';
 import { awsCode, unless } from './aws-error.ts';
 import type { AwsClients } from './clients.ts';
 import { eventually } from './wait.ts';
 
-/** GetCommandInvocation's "Status". */
-export type RunStatus =
-  | 'Pending'
-  | 'InProgress'
-  | 'Delayed'
-  | 'Cancelling'
-  | 'Success'
-  | 'Failed'
-  | 'TimedOut'
-  | 'Cancelled';
-
-export interface RunInvocation {
-  readonly status: RunStatus;
-  readonly details: string;
-  /** -1 while it has not ended. */
-  readonly responseCode: number;
-  /** The first 24,000 characters. */
-  readonly stdout: string;
-  /** The first 8,000 characters. */
-  readonly stderr: string;
-}
-
-export interface RunScript {
-  /** Visible to everybody who may read the account's commands: never a secret. */
-  readonly script: string;
-  /** At most 100 characters. */
-  readonly comment: string;
-  readonly deliverySeconds: number;
-  readonly runSeconds: number;
-}
-
-export interface RunCommands {
-  /** Whether the instance's SSM agent reports in. */
-  online(instanceId: string, signal?: AbortSignal): Promise<boolean>;
-  /** Returns the command's id, or null when the instance takes no commands now. */
-  send(instanceId: string, command: RunScript, signal?: AbortSignal): Promise<string | null>;
-  /** Returns null while Systems Manager does not show it yet. */
-  invocation(instanceId: string, commandId: string, signal?: AbortSignal): Promise<RunInvocation | null>;
-  cancel(instanceId: string, commandId: string): Promise<void>;
-}
-
 /** Throttled calls are repeated for so long, beyond the SDK's own attempts: a session of hours must outlive a bad minute. */
 const WEATHER_MS = 60_000;
 
-export function runCommands(clients: AwsClients): RunCommands {
+export function runCommands(clients: AwsClients): SsmCalls {
   const abort = (signal: AbortSignal | undefined) => (signal === undefined ? {} : { abortSignal: signal });
   return {
     async online(instanceId, signal) {
@@ -83,7 +43,7 @@ export function runCommands(clients: AwsClients): RunCommands {
       });
       if (answer === null) return null;
       return {
-        status: (answer.Status ?? 'Pending') as RunStatus,
+        status: (answer.Status ?? 'Pending') as SsmStatus,
         details: answer.StatusDetails ?? '',
         responseCode: answer.ResponseCode ?? -1,
         stdout: answer.StandardOutputContent ?? '',

@@ -5,8 +5,9 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Writable } from 'node:stream';
+import type { RunObjects } from '@hostark/protocol';
 import { type Frame, frame, jsonFrame, type StartFrame } from './relay-frames.ts';
-import { type PartWriter, partWriter, pause, type RunObjects, readParts } from './run-parts.ts';
+import { type PartWriter, partWriter, pause, readParts } from './run-parts.ts';
 import type { SealedChannel } from './sealed-channel.ts';
 import { drain } from './streams.ts';
 

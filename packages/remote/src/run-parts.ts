@@ -2,18 +2,9 @@
  * Streams of frames through a bucket: each direction is a row of numbered objects below the run's place, `in/` for the
  * host and `out/` for the operator. A part is created once; a reader takes parts in order and misses none.
  */
-import { HostarkError } from '@hostark/protocol';
+import { HostarkError, type RunObjects } from '@hostark/protocol';
 import { decodeFrames, encodeFrames, type Frame, frameBytes } from './relay-frames.ts';
 import type { SealedChannel } from './sealed-channel.ts';
-
-/** The objects of one run. Names are relative to its place in the bucket. */
-export interface RunObjects {
-  /** Creates an object. Success, too, when it is there already: only a repeated attempt of ours can have put it there. */
-  put(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
-  get(name: string, signal?: AbortSignal): Promise<Uint8Array>;
-  /** Names that start with `prefix` and sort after `after` (bytewise), in order; at least one when there is one. */
-  list(prefix: string, after: string, signal?: AbortSignal): Promise<readonly string[]>;
-}
 
 export type Direction = 'in' | 'out';
 

@@ -36,14 +36,20 @@ export async function shipAgent(
   const signal = options.signal === undefined ? {} : { signal: options.signal };
   const settings = `directory=${options.directory === undefined ? '"$HOME/.cache/hostark/agent"' : quote(options.directory)}; hash=${archive.sha256}`;
   const probe = await session.exec(`${settings}\n${PROBE}`, signal);
-  const path = (await succeeded(session, probe)).stdout.trimEnd();
-  if (path.startsWith('have ')) return { path: path.slice(5), sent: false, bytesSent: 0 };
+  const answer = lastLine((await succeeded(session, probe)).stdout);
+  const path = answer.slice(5);
+  if (answer.startsWith('have ')) return { path, sent: false, bytesSent: 0 };
   const sent = await session.exec(`${settings}; keep=${KEEP_VERSIONS}\n${RECEIVE}`, {
     ...signal,
     stdin: archiveBytes(archive, options.onProgress),
   });
   await succeeded(session, sent);
-  return { path: path.slice(5), sent: true, bytesSent: archive.bytes };
+  return { path, sent: true, bytesSent: archive.bytes };
+}
+
+/** A login script may greet before a command speaks. */
+export function lastLine(stdout: string): string {
+  return stdout.trimEnd().split('\n').at(-1)!.trim();
 }
 
 /** Prints `have PATH` or `need PATH`. A torn or foreign runtime does not start and is sent again. */

@@ -2,12 +2,11 @@
  * Brings the agent onto a host through Systems Manager and the bucket, once per version, and has it make the key of a
  * run. The host needs sh, tar, gzip, a SHA-256 program and one of curl, wget, python3; nothing of ours.
  */
-import { HostarkError } from '@hostark/protocol';
+import { HostarkError, type SsmInvocation, type SsmStore } from '@hostark/protocol';
 import type { AgentArchive } from './agent-archive.ts';
 import { lastLines } from './errors.ts';
 import { isChannelKey } from './sealed-channel.ts';
 import { quote } from './shell.ts';
-import type { SsmInvocation, SsmStore } from './ssm-calls.ts';
 import { runScript, type SsmTarget } from './ssm-command.ts';
 
 export interface SsmAgent {
@@ -92,6 +91,11 @@ function scriptError(target: SsmTarget, { responseCode, stderr }: SsmInvocation)
     return new HostarkError('disk-full', `ssm ${target.instanceId}: no room for the agent: ${said}`, {
       hint: "free about 200 MB below root's home",
       context: { host: target.instanceId },
+    });
+  }
+  if (responseCode === 7) {
+    return failed(target, `the agent in the bucket is not the one that was put there: ${said}`, '', {
+      hint: 'find out who may write below agents/ there, remove the object of that name, then run the command again',
     });
   }
   if (responseCode === 8) {

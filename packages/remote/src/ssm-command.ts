@@ -1,8 +1,7 @@
 /** One command over Systems Manager, from sending it to its end. For short scripts: their output is cut at 24,000 characters. */
-import { HostarkError } from '@hostark/protocol';
+import { HostarkError, type SsmCalls, type SsmInvocation, type SsmStatus } from '@hostark/protocol';
 import { interrupted, lastLines, unreachable } from './errors.ts';
 import { pause } from './run-parts.ts';
-import type { SsmCalls, SsmInvocation, SsmStatus } from './ssm-calls.ts';
 
 /** GetCommandInvocation cuts there. */
 export const SSM_STDOUT_LIMIT = 24_000;

@@ -7,7 +7,7 @@
  * leaves the host in a known state: the relay ends all commands some minutes after the last sign of life.
  */
 import { randomBytes } from 'node:crypto';
-import { HostarkError } from '@hostark/protocol';
+import { HostarkError, type SsmCalls, type SsmInvocation, type SsmStore } from '@hostark/protocol';
 import type { AgentArchive } from './agent-archive.ts';
 import { interrupted, lastLines, unreachable } from './errors.ts';
 import { ALIVE_EVERY_MS } from './relay.ts';
@@ -17,7 +17,6 @@ import { newChannelKeys, sealedChannel } from './sealed-channel.ts';
 import type { ExecOptions, ExecResult, Session, Stdin } from './session.ts';
 import { quote } from './shell.ts';
 import { bringAgent } from './ssm-agent.ts';
-import type { SsmCalls, SsmInvocation, SsmStore } from './ssm-calls.ts';
 import { hasEnded, OFFLINE_HINT, sendScript } from './ssm-command.ts';
 import { Tail } from './streams.ts';
 

@@ -165,6 +165,16 @@ for (const where of ['this machine', 'SSH'] as const) {
       expect(readdirSync(join(home, 'x'))).toEqual([archive.sha256]);
     });
 
+    it('is found also where a login script greets first', async () => {
+      const { path } = await ship();
+      const greeting: Session = {
+        ...session,
+        exec: (command, options) => session.exec(`echo 'Welcome to this host'\n${command}`, options),
+      };
+      const again = await shipAgent(greeting, archive, { directory: join(home, "it's here") });
+      expect(again).toEqual({ path, sent: false, bytesSent: 0 });
+    });
+
     it('is sent again when what is there does not start', async () => {
       const { path } = await ship();
       writeFileSync(join(path, 'bin/node'), 'torn', { mode: 0o755 });

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { HostarkError } from '@hostark/protocol';
+import { HostarkError, type RunObjects } from '@hostark/protocol';
 import { afterEach, describe, expect, test } from 'vitest';
 import { newChannelKeys, type RelayEnd, type RelayOptions, sealedChannel, serveRelay } from '../src/index.ts';
 import { type ExitFrame, type Frame, frame, jsonFrame } from '../src/relay-frames.ts';
-import { type PartWriter, partWriter, type RunObjects, readParts } from '../src/run-parts.ts';
+import { type PartWriter, partWriter, readParts } from '../src/run-parts.ts';
 
 const RUN = '20261122T120000Z-0123456789abcdef';
 

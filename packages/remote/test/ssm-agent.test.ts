@@ -15,8 +15,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { SsmCalls, SsmInvocation, SsmStore } from '@hostark/protocol';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { newChannelKeys, type SsmCalls, type SsmInvocation, type SsmStore } from '../src/index.ts';
+import { newChannelKeys } from '../src/index.ts';
 import { bringAgent } from '../src/ssm-agent.ts';
 import { tarEnd, tarHeader, tarPadding } from '../src/tar.ts';
 
@@ -155,6 +156,7 @@ describe('the agent over Systems Manager', () => {
     const bringing = bringAgent({ calls, instanceId: 'i-1' }, { store: store(), run: 'r', archive: async () => made });
     await expect(bringing).rejects.toMatchObject({
       message: expect.stringContaining(`expected SHA-256 ${made.sha256}`),
+      hint: expect.stringContaining('below agents/'),
     });
     expect(readdirSync(join(home, '.cache/hostark/agent'))).toEqual([]);
   });

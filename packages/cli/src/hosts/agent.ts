@@ -8,6 +8,7 @@ import {
   type AgentParts,
   type AgentRunOptions,
   buildAgentArchive,
+  lastLine,
   pruneAgentArchives,
   runAgent,
   type Session,
@@ -74,7 +75,7 @@ export async function installAgent(
   session: Session,
   options: { signal: AbortSignal; onProgress?: (sent: number, total: number) => void },
 ): Promise<RemoteAgent> {
-  const machine = (await session.exec('uname -m', { signal: options.signal })).stdout.trim();
+  const machine = lastLine((await session.exec('uname -m', { signal: options.signal })).stdout);
   const archive = await archiveFor(cloud, machine);
   const shipped = await shipAgent(session, archive, options);
   return {

@@ -1,9 +1,7 @@
 /**
- * What a session over Systems Manager asks of the cloud. The calls are injected, so that this package knows no AWS
- * client; whoever opens a session supplies them.
+ * What a session over Systems Manager asks of the cloud: Run Command, and a bucket that carries what Systems Manager
+ * cannot. One side speaks it (remote), the other answers (cloud), and neither knows the other.
  */
-import type { RunObjects } from './run-parts.ts';
-
 /** SSM's words (GetCommandInvocation, "Status"). */
 export type SsmStatus =
   | 'Pending'
@@ -29,6 +27,7 @@ export interface SsmInvocation {
 export interface SsmCommand {
   /** Lines for `sh`, run as root. Visible to everybody who may read the account's commands: never a secret. */
   readonly script: string;
+  /** At most 100 characters. */
   readonly comment: string;
   /** At least 30: how long the instance may take to fetch it. */
   readonly deliverySeconds: number;
@@ -45,6 +44,16 @@ export interface SsmCalls {
   invocation(instanceId: string, commandId: string, signal?: AbortSignal): Promise<SsmInvocation | null>;
   /** Nothing happens when it has ended. */
   cancel(instanceId: string, commandId: string): Promise<void>;
+}
+
+/** The objects of one run. Names are relative to its place in the bucket. */
+export interface RunObjects {
+  /** Creates an object. Success, too, when it is there already: only a repeated attempt of ours can have put it there. */
+  put(name: string, bytes: Uint8Array, signal?: AbortSignal): Promise<void>;
+  /** Refuses an object that no run of ours writes, by its size: the other side may be anybody who has taken it over. */
+  get(name: string, signal?: AbortSignal): Promise<Uint8Array>;
+  /** Names that start with `prefix` and sort after `after` (bytewise), in order; at least one when there is one. */
+  list(prefix: string, after: string, signal?: AbortSignal): Promise<readonly string[]>;
 }
 
 /** The bucket that carries what Systems Manager cannot: the agent's archive, and the parts of a run. */
