@@ -46,6 +46,14 @@ const UNAVAILABLE = new Set([
 ]);
 const NETWORK = /^(ECONN|ENOTFOUND|EAI_|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)/;
 
+/** Rights whose names are not those of the calls; S3 answers HEAD requests without a word. */
+const RIGHTS: Readonly<Record<string, string>> = { 's3:HeadObject': 's3:GetObject', 's3:HeadBucket': 's3:ListBucket' };
+
+/** The right that is missing, as AWS names it: `GetPublicAccessBlock` needs `s3:GetBucketPublicAccessBlock`. */
+function rightFor(action: string, message: string): string {
+  return /not authorized to perform: ([a-z0-9-]+:\w+)/.exec(message)?.[1] ?? RIGHTS[action] ?? action;
+}
+
 /** Maps any thrown value of one call. HostarkErrors pass unchanged. */
 export function cloudError(service: string, operation: string, error: unknown): unknown {
   if (error instanceof HostarkError || !(error instanceof Error)) return error;
@@ -72,7 +80,7 @@ export function cloudError(service: string, operation: string, error: unknown): 
   }
   if (DENIED.has(sdk.name) || status === 403) {
     return new HostarkError('cloud-denied', `${action}: not allowed for these credentials: ${said}`, {
-      hint: `let the caller's policy allow ${action}, or use a profile that may`,
+      hint: `let the caller's policy allow ${rightFor(action, sdk.message)}, or use a profile that may`,
       context,
       cause,
     });

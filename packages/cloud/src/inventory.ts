@@ -17,6 +17,8 @@ export interface Removal {
   readonly name: string;
   readonly host: string | null;
   readonly ledger: string | null;
+  /** An instance that is being ended already: what its disks held is past saving. */
+  readonly ending?: true;
 }
 
 /** AWS lets go in this order: what uses comes before what is used. */
@@ -83,7 +85,8 @@ async function ec2Resources(clients: AwsClients, host: string | null, options: A
   for (const instance of await describeInstances(clients, Filters, options)) {
     if (instance.State?.Name === 'terminated') continue;
     const tags = readTags(instance.Tags);
-    found.push(removal('instance', instance.InstanceId!, tags[TAG_HOST] ?? instance.InstanceId!, tags));
+    const one = removal('instance', instance.InstanceId!, tags[TAG_HOST] ?? instance.InstanceId!, tags);
+    found.push(instance.State?.Name === 'shutting-down' ? { ...one, ending: true } : one);
   }
   for (const instance of await describeInstances(clients, adopted(host), options)) {
     if (instance.State?.Name === 'terminated') continue;

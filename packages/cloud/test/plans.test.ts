@@ -381,4 +381,14 @@ describe('errors of the cloud', () => {
     });
     expect(inspect(error, { depth: 9, showHidden: true })).not.toContain('authorization');
   });
+
+  it('names the right that is missing as AWS does, where that differs from the call', () => {
+    const denied = (operation: string, message: string): unknown =>
+      cloudError('s3', operation, Object.assign(new Error(message), { name: 'AccessDenied' }));
+    const said = 'User: u is not authorized to perform: s3:GetBucketPublicAccessBlock on resource: "b"';
+    expect(denied('GetPublicAccessBlock', said)).toMatchObject({
+      hint: expect.stringContaining('allow s3:GetBucketPublicAccessBlock,'),
+    });
+    expect(denied('HeadObject', '')).toMatchObject({ hint: expect.stringContaining('allow s3:GetObject,') });
+  });
 });

@@ -26,10 +26,18 @@ export function maxAgeMs(text: string): number {
   });
 }
 
-/** Looks at the backups of a host whose instance the plan ends. A plan without one has no data to lose. */
+/**
+ * Looks at the backups of a host whose instance the plan ends. A plan without one, or with one that an earlier run was
+ * ending when it was killed, has no data to lose.
+ */
 export async function backupStanding(cloud: Cloud, plan: DestroyPlan, maxAge: number): Promise<BackupStanding> {
-  const instance = plan.removals.find(({ kind }) => kind === 'instance');
+  const [instance, second] = plan.removals.filter(({ kind, ending }) => kind === 'instance' && ending !== true);
   if (instance === undefined) return { objection: null, backup: null };
+  if (second !== undefined)
+    return {
+      objection: `host ${plan.name}: there are two of this name, ${instance.id} and ${second.id}`,
+      backup: null,
+    };
   const hosts = await listHosts(cloud.clients, cloud.ledger, { signal: cloud.signal });
   const host = hosts.find(({ instanceId }) => instanceId === instance.id);
   const store = host === undefined ? null : storeIfAny(host);
