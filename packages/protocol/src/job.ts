@@ -169,9 +169,34 @@ export type AgentMessage =
   | { readonly type: 'result'; readonly result: Readonly<Record<string, unknown>> }
   | { readonly type: 'failed'; readonly error: WireError };
 
+const count = z.number().nonnegative();
+
+/** What a host may send is checked to the last field: it is drawn on the operator's terminal. */
+const operationEvent: z.ZodType<OperationEvent> = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('progress'),
+    phase: z.string(),
+    filesDone: count,
+    filesTotal: count.nullable(),
+    bytesDone: count,
+    bytesTotal: count.nullable(),
+    errors: count,
+    current: z.array(z.string()),
+  }),
+  z.object({ type: z.literal('item-error'), item: z.string(), during: z.string(), message: z.string() }),
+  z.object({
+    type: z.literal('item'),
+    action: z.enum(['new', 'changed', 'unchanged', 'restored', 'updated', 'deleted', 'skipped']),
+    item: z.string(),
+    bytes: count,
+  }),
+  z.object({ type: z.literal('notice'), level: z.enum(['info', 'warning']), message: z.string() }),
+  z.object({ type: z.literal('output'), source: z.string(), line: z.string() }),
+]);
+
 const agentMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('hello'), version: z.string(), pid: z.number() }),
-  z.object({ type: z.literal('event'), event: z.looseObject({ type: z.string() }) }),
+  z.object({ type: z.literal('event'), event: operationEvent }),
   z.object({ type: z.literal('manifest'), entries: z.array(z.unknown()) }),
   z.object({ type: z.literal('result'), result: z.record(z.string(), z.unknown()) }),
   z.object({ type: z.literal('failed'), error: wireError }),
@@ -179,5 +204,5 @@ const agentMessage = z.discriminatedUnion('type', [
 
 /** Parses one line of an agent's output. Throws SyntaxError or ZodError on anything else. */
 export function parseAgentMessage(line: string): AgentMessage {
-  return agentMessage.parse(JSON.parse(line)) as AgentMessage;
+  return agentMessage.parse(JSON.parse(line));
 }

@@ -62,5 +62,9 @@ describe('agent', () => {
     expect(parseAgentMessage('{"type":"hello","version":"0.1.0","pid":4}')).toMatchObject({ type: 'hello' });
     expect(() => parseAgentMessage('Last login: Tue')).toThrow(SyntaxError);
     expect(() => parseAgentMessage('{"type":"result"}')).toThrow();
+    const notice = { type: 'event', event: { type: 'notice', level: 'info', message: 'frozen' } };
+    expect(parseAgentMessage(JSON.stringify(notice))).toEqual(notice);
+    for (const event of [{ type: 'progress' }, { type: 'notice', level: 'info', message: 1 }, { type: 'fireworks' }])
+      expect(() => parseAgentMessage(JSON.stringify({ type: 'event', event }))).toThrow();
   });
 });

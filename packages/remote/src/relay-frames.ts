@@ -3,6 +3,8 @@
  * session. A frame is its kind (1 byte), the command's number (4 bytes), the length of what follows (4 bytes), that.
  */
 
+import { HostarkError } from '@hostark/protocol';
+
 const KINDS = [
   /** To the host: JSON of StartFrame. */
   'start',
@@ -71,16 +73,16 @@ export function encodeFrames(frames: readonly Frame[]): Uint8Array {
   );
 }
 
-/** Throws RangeError for a torn part or a kind that this version does not know. `data` are views into `part`. */
+/** Throws 'agent-failed' for a torn part or a kind that this version does not know. `data` are views into `part`. */
 export function decodeFrames(part: Uint8Array): Frame[] {
   const view = new DataView(part.buffer, part.byteOffset, part.length);
   const frames: Frame[] = [];
   for (let at = 0; at < part.length; ) {
-    if (at + HEADER_BYTES > part.length) throw new RangeError('frame: torn header');
+    if (at + HEADER_BYTES > part.length) throw senseless('torn header');
     const kind = KINDS[view.getUint8(at)];
     const length = view.getUint32(at + 5);
-    if (kind === undefined) throw new RangeError(`frame: unknown kind ${view.getUint8(at)}`);
-    if (at + HEADER_BYTES + length > part.length) throw new RangeError('frame: torn data');
+    if (kind === undefined) throw senseless(`unknown kind ${view.getUint8(at)}`);
+    if (at + HEADER_BYTES + length > part.length) throw senseless('torn data');
     frames.push({
       kind,
       command: view.getUint32(at + 1),
@@ -89,4 +91,23 @@ export function decodeFrames(part: Uint8Array): Frame[] {
     at += HEADER_BYTES + length;
   }
   return frames;
+}
+
+/** How a command ended, as the host tells it. Throws 'agent-failed' for anything else: a host may be somebody's. */
+export function parseExit(data: Uint8Array): ExitFrame {
+  try {
+    const { code, signal } = JSON.parse(Buffer.from(data).toString('utf8')) as Record<string, unknown>;
+    const known = Number.isInteger(code) && (code as number) >= 0 && (code as number) <= 255;
+    if ((known || code === null) && (signal === null || /^[A-Z0-9]{1,16}$/.test(String(signal))))
+      return { code: code as number | null, signal: signal as string | null };
+  } catch {
+    // told below
+  }
+  throw senseless('no exit');
+}
+
+function senseless(found: string): HostarkError {
+  return new HostarkError('agent-failed', `expected frames of a session, found ${found}`, {
+    hint: 'the agent on the host and this program may be of different versions, or the host is no longer yours',
+  });
 }

@@ -11,7 +11,7 @@ import { HostarkError, type SsmCalls, type SsmInvocation, type SsmStore } from '
 import type { AgentArchive } from './agent-archive.ts';
 import { interrupted, lastLines, unreachable } from './errors.ts';
 import { ALIVE_EVERY_MS } from './relay.ts';
-import { type ExitFrame, type Frame, frame, jsonFrame } from './relay-frames.ts';
+import { type ExitFrame, type Frame, frame, jsonFrame, parseExit } from './relay-frames.ts';
 import { type PartWriter, partWriter, patiently, pause, readParts } from './run-parts.ts';
 import { newChannelKeys, sealedChannel } from './sealed-channel.ts';
 import type { ExecOptions, ExecResult, Session, Stdin } from './session.ts';
@@ -300,7 +300,7 @@ class SsmSession implements Session {
     try {
       if (kind === 'stdout') await pending.stdout(data);
       if (kind === 'stderr') await pending.stderr(data);
-      if (kind === 'exit') pending.end(JSON.parse(Buffer.from(data).toString('utf8')) as ExitFrame);
+      if (kind === 'exit') pending.end(parseExit(data));
     } catch (error) {
       this.#pending.delete(command);
       pending.fail(error);

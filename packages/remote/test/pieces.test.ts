@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LineSplitter } from '../src/lines.ts';
+import { decodeFrames, encodeFrames, jsonFrame, parseExit } from '../src/relay-frames.ts';
 import { quote } from '../src/shell.ts';
 import { Tail } from '../src/streams.ts';
 import { tarEnd, tarHeader, tarPadding } from '../src/tar.ts';
@@ -39,6 +40,25 @@ describe('lines', () => {
   it('of absurd length are refused', () => {
     const splitter = new LineSplitter(() => {}, 10);
     expect(() => splitter.push(Buffer.alloc(11))).toThrow(RangeError);
+  });
+});
+
+describe('frames of a host', () => {
+  it('that make no sense are an error that says so, whatever they hold', () => {
+    const whole = encodeFrames([jsonFrame('exit', 1, { code: 7, signal: null })]);
+    expect(parseExit(decodeFrames(whole)[0]!.data)).toEqual({ code: 7, signal: null });
+    const torn = [whole.subarray(0, 5), whole.subarray(0, -1), Buffer.from(whole).fill(99, 0, 1)];
+    for (const part of torn)
+      expect(() => decodeFrames(part)).toThrow(expect.objectContaining({ code: 'agent-failed' }));
+    for (const exit of [
+      '',
+      'null',
+      '[]',
+      '{"code":"x","signal":null}',
+      '{"code":1e9,"signal":null}',
+      '{"code":null,"signal":"\\u001b"}',
+    ])
+      expect(() => parseExit(Buffer.from(exit))).toThrow(expect.objectContaining({ code: 'agent-failed' }));
   });
 });
 
