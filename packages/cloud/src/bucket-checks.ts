@@ -243,8 +243,9 @@ function lifecycleDeviations(finding: BucketFinding): BucketDeviation[] {
         fix: 'remove it; rules of others stay',
       }),
     );
+  const versionDays = noncurrentDays(wanted.find(({ ID }) => ID === LIFECYCLE_RULES.noncurrent)) ?? Infinity;
   const harmful = found
-    .filter((rule) => !isOurRule(rule) && rule.Status !== 'Disabled' && isHarmful(rule))
+    .filter((rule) => !isOurRule(rule) && rule.Status !== 'Disabled' && isHarmful(rule, versionDays))
     .map(
       (rule): BucketDeviation => ({
         check: 'lifecycle-access',
@@ -256,12 +257,18 @@ function lifecycleDeviations(finding: BucketFinding): BucketDeviation[] {
   return [...ours, ...leftover, ...harmful];
 }
 
-/** Expires current objects, or moves them to where reading takes hours. */
-function isHarmful(rule: Readonly<Record<string, unknown>>): boolean {
+/** Days after which a rule removes old versions; null when it does not. */
+function noncurrentDays(rule: Readonly<Record<string, unknown>> | undefined): number | null {
+  return (rule?.NoncurrentVersionExpiration as { NoncurrentDays?: number } | undefined)?.NoncurrentDays ?? null;
+}
+
+/** Expires current objects, or old versions sooner than was chosen, or moves objects to where reading takes hours. */
+function isHarmful(rule: Readonly<Record<string, unknown>>, versionDays: number): boolean {
   const { Days, Date: on } = (rule.Expiration ?? {}) as { Days?: number; Date?: unknown };
   const moves = (rule.Transitions ?? []) as readonly { readonly StorageClass?: string }[];
   const isCold = moves.some(({ StorageClass = '' }) => ['GLACIER', 'DEEP_ARCHIVE'].includes(StorageClass));
-  return Days !== undefined || on !== undefined || isCold;
+  const isHasty = (noncurrentDays(rule) ?? Infinity) < versionDays;
+  return Days !== undefined || on !== undefined || isCold || isHasty;
 }
 
 function actionsOf({ ID: _id, Filter, Prefix, ...rule }: Readonly<Record<string, unknown>>): string {

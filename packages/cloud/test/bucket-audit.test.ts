@@ -230,6 +230,21 @@ describe('an audit', () => {
     expect(checks(await audit())).toEqual([]);
   });
 
+  it('names rules of others that take old versions sooner than was chosen, and no later ones', async () => {
+    const expire = (ID: string, NoncurrentDays: number) => ({
+      ID,
+      Status: 'Enabled',
+      Filter: { Prefix: 'hosts/' },
+      NoncurrentVersionExpiration: { NoncurrentDays },
+    });
+    await editRules((rules) => [...rules, expire('hasty', 1), expire('slow', 3650)]);
+    const { deviations } = await audit();
+    expect(deviations).toEqual([
+      expect.objectContaining({ check: 'lifecycle-access', found: expect.stringContaining('rule hasty'), fix: null }),
+    ]);
+    await editRules((rules) => rules.filter(({ ID }) => ID !== 'hasty' && ID !== 'slow'));
+  });
+
   it('of a bucket that is not there says so', async () => {
     expect(await audit('nobody-made-this')).toMatchObject({ exists: false, deviations: [] });
   });
