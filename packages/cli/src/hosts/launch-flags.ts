@@ -84,8 +84,10 @@ export function priceLines({ parts, hourly, monthly, complete, asOf }: HostPrice
     hour === null || month === null
       ? `${'  price not known'.padEnd(37)}${what}`
       : `  $${hour.toFixed(4)} an hour, ${`$${month.toFixed(2)}`.padStart(8)} a month  ${what}`;
+  const each = parts.map((part) => line(part.what, part.hourly, part.monthly));
+  if (parts.every((part) => part.monthly === null)) return [...each, `  in all: not known (prices of ${asOf})`];
   return [
-    ...parts.map((part) => line(part.what, part.hourly, part.monthly)),
+    ...each,
     line(complete ? `in all (prices of ${asOf})` : `and what is not known (prices of ${asOf})`, hourly, monthly),
   ];
 }

@@ -50,7 +50,7 @@ export function addCloudCommands(program: Command, runner: Runner): void {
       async () => (await import('../commands/cleanup.ts')).cleanup,
     ),
   )
-    .option('--foreign', 'also what another state directory made and left')
+    .option('--foreign', 'also what another state directory made and left; never its hosts')
     .option('-y, --yes', 'do not ask')
     .option('-n, --dry-run', 'print the plan only');
 
