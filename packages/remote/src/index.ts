@@ -9,4 +9,4 @@ export { BECOME_ROOT, quote } from './shell.ts';
 export * from './shell-session.ts';
 export * from './ship.ts';
 export { connectSsh, type SshOptions } from './ssh.ts';
-export * from './ssm-session.ts';
+export * from './ssm-connect.ts';

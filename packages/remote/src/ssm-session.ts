@@ -6,37 +6,25 @@
  * The session ends with `close`, which cancels the relay's command should it not end by itself. A session that is lost
  * leaves the host in a known state: the relay ends all commands some minutes after the last sign of life.
  */
-import { randomBytes } from 'node:crypto';
 import { HostarkError, type SsmCalls, type SsmInvocation, type SsmStore } from '@hostark/protocol';
-import type { AgentArchive } from './agent-archive.ts';
 import { interrupted, lastLines, unreachable } from './errors.ts';
 import { ALIVE_EVERY_MS } from './relay.ts';
 import { type ExitFrame, type Frame, frame, jsonFrame, parseExit } from './relay-frames.ts';
 import { type PartWriter, partWriter, patiently, pause, readParts } from './run-parts.ts';
-import { newChannelKeys, sealedChannel } from './sealed-channel.ts';
-import type { ExecOptions, ExecResult, Session, Stdin } from './session.ts';
-import { quote } from './shell.ts';
-import { bringAgent } from './ssm-agent.ts';
-import { hasEnded, OFFLINE_HINT, sendScript } from './ssm-command.ts';
+import type { SealedChannel } from './sealed-channel.ts';
+import type { ExecOptions, ExecResult, Session } from './session.ts';
+import { hasEnded, OFFLINE_HINT } from './ssm-command.ts';
+import { firing, sendStdin } from './ssm-stdin.ts';
 import { Tail } from './streams.ts';
 
-export interface SsmOptions {
+export interface SsmSessionOptions {
   readonly instanceId: string;
   readonly calls: SsmCalls;
   readonly store: SsmStore;
-  /** The archive for what `uname -m` says; null asks for the one that is most likely right. */
-  readonly archive: (machine: string | null) => Promise<AgentArchive>;
-  /** How long to wait for the instance's SSM agent to report in. Default 0: it must be there. */
-  readonly waitMs?: number;
-  /** What is going on, for people. */
-  readonly onStep?: (text: string) => void;
   /** A host that is silent for so long is lost. Default 4 minutes. */
   readonly lostAfterMs?: number;
-  readonly signal?: AbortSignal;
 }
 
-/** The longest that AWS-RunShellScript may run: 48 hours. */
-const SESSION_SECONDS = 172_800;
 const LOST_AFTER_MS = 240_000;
 /** Parts to the host go out at once; a stream of small writes still makes few. */
 const OPERATOR_COLLECT_MS = 100;
@@ -45,70 +33,9 @@ const OPERATOR_MAX_PAUSE_MS = 1_000;
 const STATE_EVERY_MS = 5_000;
 /** A relay whose command was told to end gets this long before CancelCommand. Its own grace is twice 10 s. */
 const END_WITHIN_MS = 25_000;
-/** Objects of runs that ended badly are removed by a later session after this time. */
-const STALE_RUN_MS = 3 * 86_400_000;
 
 const LOST_HINT =
   'what ran there is ended by its agent within minutes; nothing is lost: a snapshot appears only when it is complete; run the same command again';
-
-/** Throws 'host-unreachable', 'agent-failed', 'disk-full', 'interrupted', and what the calls throw. */
-export async function connectSsm(options: SsmOptions): Promise<Session> {
-  const { calls, store, instanceId, signal } = options;
-  const target = { calls, instanceId };
-  await untilOnline(options);
-  const run = `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-${randomBytes(8).toString('hex')}`;
-  const keys = newChannelKeys();
-  const agent = await bringAgent(target, {
-    ...{ store, run, archive: options.archive, signal },
-    ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
-  });
-  options.onStep?.('starting the agent');
-  const script = relayCommand(agent.path, store, run, keys.publicKey);
-  const comment = 'Hostark: session';
-  const id = await sendScript(target, script, { runSeconds: SESSION_SECONDS, comment, signal });
-  const channel = sealedChannel({ side: 'operator', run, own: keys, other: agent.publicKey });
-  const session = new SsmSession(options, { id, run, channel });
-  try {
-    await session.started(signal);
-  } catch (error) {
-    await session.close();
-    throw error;
-  }
-  void removeStaleRuns(store);
-  return session;
-}
-
-async function untilOnline({ calls, instanceId, waitMs = 0, signal, onStep }: SsmOptions): Promise<void> {
-  const deadline = performance.now() + waitMs;
-  const where = `ssm ${instanceId}`;
-  for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 2, 5_000)) {
-    if (signal?.aborted === true) throw interrupted(where, signal);
-    if (await calls.online(instanceId, signal)) return;
-    if (performance.now() + pauseMs > deadline)
-      throw unreachable(`${where}: Systems Manager does not see the instance`, { hint: OFFLINE_HINT });
-    onStep?.('waiting for the instance to report to Systems Manager');
-    await pause(pauseMs, signal ?? new AbortController().signal);
-  }
-}
-
-function relayCommand(path: string, store: SsmStore, run: string, operator: string): string {
-  // With '=', since a key may begin with '-'.
-  const words = [
-    ...[`${path}/bin/node`, `${path}/main.js`, 'agent', 'relay', `--run=${run}`, `--operator=${operator}`],
-    ...[`--bucket=${store.bucket}`, `--prefix=${store.prefix}`, `--region=${store.region}`],
-    ...(store.endpoint === null ? [] : [`--endpoint=${store.endpoint}`]),
-  ];
-  return `exec ${words.map(quote).join(' ')}`;
-}
-
-async function removeStaleRuns(store: SsmStore): Promise<void> {
-  const before = new Date(Date.now() - STALE_RUN_MS).toISOString().replace(/[-:]|\.\d+/g, '');
-  try {
-    for (const run of await store.runs()) if (run < before) await store.forget(run);
-  } catch {
-    // housekeeping: the next session tries again
-  }
-}
 
 /** A command that was started and has not ended. */
 interface Pending {
@@ -121,12 +48,12 @@ interface Pending {
 interface SessionParts {
   readonly id: string;
   readonly run: string;
-  readonly channel: ReturnType<typeof sealedChannel>;
+  readonly channel: SealedChannel;
 }
 
-class SsmSession implements Session {
+export class SsmSession implements Session {
   readonly description: string;
-  readonly #options: SsmOptions;
+  readonly #options: SsmSessionOptions;
   readonly #parts: SessionParts;
   readonly #writer: PartWriter;
   readonly #pending = new Map<number, Pending>();
@@ -140,7 +67,7 @@ class SsmSession implements Session {
   #commands = 0;
   #closed: Promise<void> | null = null;
 
-  constructor(options: SsmOptions, parts: SessionParts) {
+  constructor(options: SsmSessionOptions, parts: SessionParts) {
     this.description = `ssm ${options.instanceId}`;
     this.#options = options;
     this.#parts = parts;
@@ -187,7 +114,7 @@ class SsmSession implements Session {
     const fed = new AbortController();
     try {
       await this.#writer.write(jsonFrame('start', id, { command }));
-      const feeding = this.#feed(id, options.stdin, fed.signal);
+      const feeding = sendStdin(this.#writer, id, options.stdin, fed.signal);
       feeding.catch((error: unknown) => this.#pending.get(id)?.fail(error));
       const exit = await ended;
       if (isAborted(options.signal)) throw interrupted(this.description, options.signal);
@@ -197,26 +124,6 @@ class SsmSession implements Session {
       options.signal?.removeEventListener('abort', abort);
       this.#pending.delete(id);
     }
-  }
-
-  /** Sends all of `stdin`; a command that ended reads no more. */
-  async #feed(id: number, stdin: Stdin | undefined, ended: AbortSignal): Promise<void> {
-    if (typeof stdin === 'string' || stdin instanceof Uint8Array) {
-      const bytes = Buffer.from(stdin);
-      for (let at = 0; at < bytes.length && !ended.aborted; at += STDIN_BYTES)
-        await this.#writer.write(frame('stdin', id, bytes.subarray(at, at + STDIN_BYTES)));
-    } else if (stdin !== undefined) {
-      const chunks = stdin[Symbol.asyncIterator]();
-      const over = firing(ended).then(() => null);
-      for (;;) {
-        const next = await Promise.race([chunks.next(), over]);
-        if (next === null || next.done === true) break;
-        // Copied: a caller may use its buffer again, and frames wait to be sent.
-        await this.#writer.write(frame('stdin', id, Uint8Array.from(next.value)));
-      }
-      if (ended.aborted) void chunks.return?.()?.catch(() => {});
-    }
-    if (!ended.aborted) await this.#writer.write(frame('stdin-end', id));
   }
 
   /** The relay ends the command; one that does not answer is cancelled with its session. */
@@ -369,14 +276,4 @@ class SsmSession implements Session {
 /** Asked again after waiting: the compiler believes the first answer for good. */
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
-}
-
-const STDIN_BYTES = 1_048_576;
-
-/** Resolves when the signal fires; also at once when it has. */
-function firing(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

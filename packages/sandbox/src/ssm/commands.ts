@@ -4,11 +4,9 @@
  */
 import { randomUUID } from 'node:crypto';
 import { ServiceError } from '../http/service-error.ts';
-import type { Agent } from './agents.ts';
 import {
   authorize,
   type Call,
-  type Input,
   integer,
   invalid,
   type Operation,
@@ -18,10 +16,10 @@ import {
   text,
   texts,
 } from './call.ts';
-import { type CommandRecord, hasEnded, type INVOCATION_STATUSES, type Invocation, statusOf } from './command-store.ts';
+import { authorizeInstance, parametersOf, seconds, targetsOf } from './command-input.ts';
+import { commandShape, DOCUMENT, invocationShape } from './command-shapes.ts';
+import { type CommandRecord, hasEnded, type Invocation, statusOf } from './command-store.ts';
 import { runInvocation } from './run-command.ts';
-
-const DOCUMENT = 'AWS-RunShellScript';
 
 /** An invocation shows some time after SendCommand has answered: until then, asking for it is an error. */
 const SHOWS_AFTER_MS = 50;
@@ -75,64 +73,6 @@ function pending(instanceId: string, hostname: string): Invocation {
     ...{ instanceId, hostname, status: 'Pending', details: 'Pending', responseCode: -1 },
     ...{ startedAt: null, endedAt: null, stdout: '', stderr: '', kill: null },
   };
-}
-
-function parametersOf(input: Input): Readonly<Record<string, readonly string[]>> {
-  const given = (input.Parameters ?? {}) as Readonly<Record<string, unknown>>;
-  for (const [name, value] of Object.entries(given)) {
-    if (!['commands', 'workingDirectory', 'executionTimeout'].includes(name))
-      throw new ServiceError(400, 'InvalidParameters', `document ${DOCUMENT} does not support parameters: ${name}`);
-    if (!Array.isArray(value) || value.some((one) => typeof one !== 'string'))
-      throw new ServiceError(400, 'SerializationException', `The parameter ${name} is not a list of strings`);
-  }
-  return given as Readonly<Record<string, readonly string[]>>;
-}
-
-/** The document's own rule for `executionTimeout`: 1 second to 48 hours. */
-function seconds(value: string): number {
-  const number = Number(value);
-  if (!/^\d{1,6}$/.test(value) || number < 1 || number > 172_800)
-    throw new ServiceError(400, 'InvalidParameters', `executionTimeout: expected 1 to 172800 seconds, got ${value}`);
-  return number;
-}
-
-function targetsOf(call: Call): readonly Agent[] {
-  const { input, request, context } = call;
-  const ids = texts(input, 'InstanceIds');
-  const targets = structures(input, 'Targets');
-  if (ids.length > 50) throw invalid("Value at 'instanceIds' failed to satisfy constraint: at most 50 members");
-  if (ids.length > 0 === targets.length > 0) throw invalid('Give either instance ids or targets, and at least one');
-  const online = call.agents.list(request).filter((agent) => agent.online);
-  if (targets.length > 0) return online.filter((agent) => targets.every((target) => matches(agent, target)));
-  const found = ids.map((id) => online.find((agent) => agent.instance.id === id));
-  const missing = ids.filter((_, i) => found[i] === undefined);
-  if (missing.length > 0)
-    throw new ServiceError(
-      400,
-      'InvalidInstanceId',
-      `Instances [[${missing.join(', ')}]] not in a valid state for account ${context.accountId}`,
-    );
-  return found.filter((agent) => agent !== undefined);
-}
-
-function matches({ instance }: Agent, target: Input): boolean {
-  const key = text(target, 'Key');
-  const values = texts(target, 'Values');
-  if (key === 'InstanceIds') return values.includes(instance.id);
-  if (key === 'tag-key') return values.some((name) => Object.hasOwn(instance.tags, name));
-  const tag = /^tag:(.+)$/.exec(key)?.[1];
-  if (tag === undefined)
-    throw new ServiceError(400, 'InvalidTarget', `The sandbox does not know the target key ${key}`);
-  return Object.hasOwn(instance.tags, tag) && values.includes(instance.tags[tag] as string);
-}
-
-function authorizeInstance(call: Call, id: string, tags: Readonly<Record<string, string>>): void {
-  const context: Record<string, string> = {};
-  for (const [key, value] of Object.entries(tags)) {
-    context[`ssm:resourceTag/${key}`] = value;
-    context[`aws:ResourceTag/${key}`] = value;
-  }
-  authorize(call, `arn:aws:ec2:${call.request.region}:${call.context.accountId}:instance/${id}`, context);
 }
 
 const getCommandInvocation: Operation = (call) => {
@@ -248,71 +188,6 @@ function commandOf(call: Call, code: string): CommandRecord {
   const command = call.commands.get(call.request.region, id);
   if (command === null) throw new ServiceError(400, code, '');
   return command;
-}
-
-function commandShape(command: CommandRecord): object {
-  const status = statusOf(command);
-  const count = (...wanted: readonly (typeof INVOCATION_STATUSES)[number][]): number =>
-    command.invocations.filter((one) => wanted.includes(one.status)).length;
-  return {
-    CommandId: command.id,
-    DocumentName: DOCUMENT,
-    DocumentVersion: '$DEFAULT',
-    Comment: command.comment,
-    ExpiresAfter: (command.requestedAt + (command.deliverySeconds + command.executionSeconds) * 1000) / 1000,
-    Parameters: command.parameters,
-    InstanceIds: command.instanceIds,
-    Targets: command.targets,
-    RequestedDateTime: command.requestedAt / 1000,
-    Status: status,
-    StatusDetails: command.invocations.find((one) => one.status === status)?.details ?? status,
-    OutputS3Region: command.region,
-    OutputS3BucketName: '',
-    OutputS3KeyPrefix: '',
-    MaxConcurrency: '50',
-    MaxErrors: '0',
-    TargetCount: command.invocations.length,
-    CompletedCount: command.invocations.filter(hasEnded).length,
-    ErrorCount: count('Failed', 'TimedOut'),
-    DeliveryTimedOutCount: command.invocations.filter((one) => one.details === 'DeliveryTimedOut').length,
-    ServiceRole: '',
-    TimeoutSeconds: command.deliverySeconds,
-  };
-}
-
-function invocationShape(command: CommandRecord, invocation: Invocation, details: boolean): object {
-  return {
-    CommandId: command.id,
-    InstanceId: invocation.instanceId,
-    InstanceName: invocation.hostname,
-    Comment: command.comment,
-    DocumentName: DOCUMENT,
-    DocumentVersion: '$DEFAULT',
-    RequestedDateTime: command.requestedAt / 1000,
-    Status: invocation.status,
-    StatusDetails: invocation.details,
-    StandardOutputUrl: '',
-    StandardErrorUrl: '',
-    CommandPlugins: details ? [pluginShape(command, invocation)] : [],
-    ServiceRole: '',
-  };
-}
-
-function pluginShape(command: CommandRecord, invocation: Invocation): object {
-  const { startedAt, endedAt } = invocation;
-  return {
-    Name: 'aws:runShellScript',
-    Status: invocation.status,
-    StatusDetails: invocation.details,
-    ResponseCode: invocation.responseCode,
-    ...(startedAt === null ? {} : { ResponseStartDateTime: startedAt / 1000 }),
-    ...(endedAt === null ? {} : { ResponseFinishDateTime: endedAt / 1000 }),
-    // CommandPlugin.Output: the first 2,500 characters
-    Output: hasEnded(invocation) ? invocation.stdout.slice(0, 2_500) : '',
-    StandardOutputUrl: '',
-    StandardErrorUrl: '',
-    OutputS3Region: command.region,
-  };
 }
 
 /** A session is a WebSocket protocol of its own, spoken by AWS's plugin; there is nothing behind it here. */
