@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -99,9 +99,15 @@ export interface Workspace {
   remove(): void;
 }
 
+/** This machine's own agent archives, of all workspaces: each build is compressed once, not once for every home. */
+const AGENTS = fileURLToPath(new URL('../../node_modules/.cache/hostark-agents', import.meta.url));
+
 export function makeWorkspace(name: string): Workspace {
   const root = mkdtempSync(join(tmpdir(), `hostark-${name}-`));
-  mkdirSync(join(root, 'home'));
+  const agents = join(root, 'home/.local/state/hostark/agent');
+  mkdirSync(agents, { recursive: true, mode: 0o700 });
+  mkdirSync(AGENTS, { recursive: true });
+  symlinkSync(AGENTS, join(agents, process.arch));
   return {
     root,
     env: { HOME: join(root, 'home'), TMPDIR: root, TZ: 'UTC' },
