@@ -13,4 +13,5 @@ export { SEAL_OVERHEAD } from './crypto/sealer.ts';
 export { nodePlatform } from './node-platform.ts';
 export type { Platform, Sha256 } from './platform.ts';
 export { posix } from './posix/index.ts';
+export { makeFolders } from './posix/make-folders.ts';
 export type { Directory, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix/posix.ts';

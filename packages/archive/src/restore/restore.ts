@@ -8,10 +8,9 @@
  * Guarantees: content is verified before it gets a name; nothing is written outside the target; what cannot be restored is
  * reported and everything else is restored. Memory is bounded by constants, but for the largest single folder.
  */
-import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { type Posix, posix, type Stat } from '@hostark/kernels';
+import { makeFolders, type Posix, posix, type Stat } from '@hostark/kernels';
 import { HostarkError, silent } from '@hostark/protocol';
 import { type BlobId, type Repository, TreeReader } from '@hostark/repository';
 import { compileFilter } from '../select/filter.ts';
@@ -106,11 +105,7 @@ function checkCombination(options: RestoreOptions, target: Uint8Array, takesAll:
 /** Returns what the target is, null if it is not there (dry run). Throws 'target-unusable'. */
 function prepareTarget(system: Posix, path: Uint8Array, dryRun: boolean): Stat | null {
   try {
-    if (!dryRun)
-      mkdirSync(Buffer.from(path).toString('latin1') === '/' ? '/' : (Buffer.from(path) as never), {
-        recursive: true,
-        mode: 0o700,
-      });
+    if (!dryRun) makeFolders(Buffer.from(path), 0o700);
     const stat = system.stat(path);
     if ((stat.mode & 0o170000) === 0o040000) return stat;
   } catch (cause) {

@@ -5,6 +5,7 @@
  */
 import { closeSync, constants, promises as fs, lstatSync, openSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { makeFolders } from '@hostark/kernels';
 import { HostarkError } from '@hostark/protocol';
 import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
 import { bodyLength, checkRange } from './body.ts';
@@ -40,7 +41,7 @@ export async function initLocalDirectory(directory: string): Promise<void> {
       )
     )
       throw repositoryExists(root);
-    await fs.mkdir(root, { recursive: true, mode: 0o700 });
+    makeFolders(root, 0o700);
     for (const type of LISTED_TYPES) await fs.mkdir(join(root, type), { recursive: true, mode: 0o700 });
     for (const shard of shardNames()) await fs.mkdir(join(root, 'data', shard), { recursive: true, mode: 0o700 });
     await syncDirectory(join(root, 'data'));

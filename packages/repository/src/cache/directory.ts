@@ -6,6 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { promises as fs } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { makeFolders } from '@hostark/kernels';
 import type { Body, FileType, Handle } from '../backend.ts';
 import { bodyParts } from '../backends/body.ts';
 import { checkHandle, isObjectName, shardNames } from '../backends/layout.ts';
@@ -30,7 +31,7 @@ export class CacheDirectory {
     if (!isObjectName(repositoryId))
       throw new TypeError(`repository id: expected 64 hex digits, got ${JSON.stringify(repositoryId)}`);
     const root = join(base, repositoryId);
-    await fs.mkdir(root, { recursive: true, mode: 0o700 });
+    makeFolders(root, 0o700);
     await writeIfMissing(join(base, 'CACHEDIR.TAG'), CACHE_TAG);
     await writeIfMissing(join(root, 'version'), CACHE_VERSION);
     const version = (await fs.readFile(join(root, 'version'), 'utf8')).trim();
