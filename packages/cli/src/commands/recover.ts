@@ -5,6 +5,7 @@ import type { CommandContext } from '../context.ts';
 import { existingAccess, type HostStore, hostPrefix, storeOf } from '../hosts/access.ts';
 import { type Cloud, type CloudFlags, withCloud } from '../hosts/cloud.ts';
 import { type LaunchFlags, launchLines } from '../hosts/launch-flags.ts';
+import { OWN_FILES, sparesOwnFiles, sparingOwnFiles } from '../hosts/own-files.ts';
 import { limitRates } from '../hosts/protect-flags.ts';
 import { type RecoverReport, type RecoverRequest, recoverOnto, recoverOntoNew } from '../hosts/recover.ts';
 import { type FoundBackup, findBackup, recoverInto } from '../hosts/recover-into.ts';
@@ -67,7 +68,7 @@ function checkFlags(flags: RecoverFlags): void {
 
 function requestOf(flags: RecoverFlags & GlobalFlags, to: Destination, found: FoundBackup): RecoverRequest {
   const rates = limitRates(flags);
-  return {
+  const request: RecoverRequest = {
     snapshot: found.spec,
     target: to.kind === 'folder' ? to.path : flags.target,
     overwrite: flags.overwrite,
@@ -77,6 +78,7 @@ function requestOf(flags: RecoverFlags & GlobalFlags, to: Destination, found: Fo
     ...(flags.exclude === undefined ? {} : { excludes: flags.exclude }),
     ...(rates === null ? {} : { rates }),
   };
+  return to.kind === 'folder' ? request : sparingOwnFiles(request);
 }
 
 async function confirmDeletion(
@@ -144,6 +146,7 @@ async function tellPlan(context: CommandContext, planned: Planned): Promise<numb
   out.print(
     `would restore ${found.spec.replace(snapshot.id, snapshot.id.slice(0, 8))} (${snapshot.paths.join(' ')}${size}) below ${where}; files that exist: ${request.overwrite}`,
   );
+  if (to.kind !== 'folder' && sparesOwnFiles(request)) out.print(`would leave alone: ${OWN_FILES.join(' ')}`);
   const seen = await rehearse(context, planned);
   if (seen === null) return 0;
   out.data({ message_type: 'summary', dry_run: true, ...seen });
