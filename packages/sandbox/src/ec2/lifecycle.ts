@@ -2,23 +2,14 @@
  * The life of instances: boots, stops, ends and restarts their machines with metadata and SSH servers, and keeps
  * the records true. Changes of one instance happen one after the other.
  */
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ServiceContext } from '../http/service.ts';
 import type { ProfileStore } from '../iam/profiles.ts';
-import { metadataContent } from '../imds/content.ts';
-import { type MetadataServer, startMetadataServer } from '../imds/server.ts';
-import { boot, detectMode, isLoginUser } from '../instance/boot.ts';
-import type { Machine, MachineMode, MachineVolume } from '../instance/machine.ts';
-import { removeTree } from '../instance/remove.ts';
-import { type Forward, startForward } from '../ssh/forward.ts';
-import { type SshServer, startSshServer } from '../ssh/server.ts';
 import { offerFleet } from '../ssm/fleet.ts';
-import { elasticOf, publicIpOf } from './addresses.ts';
-import { prepareRoot } from './first-boot.ts';
-import { fleet, hostnameOf } from './fleet.ts';
+import { elasticOf } from './addresses.ts';
+import { fleet } from './fleet.ts';
+import { Machines } from './machines.ts';
 import type { Attachment, Ec2Store, InstanceRecord, RegionRecord } from './model.ts';
-import { Storage } from './storage.ts';
+import type { Storage } from './storage.ts';
 
 export interface LifecycleOptions {
   readonly context: ServiceContext;
@@ -26,46 +17,38 @@ export interface LifecycleOptions {
   readonly profiles: ProfileStore;
 }
 
-interface Running {
-  readonly machine: Machine;
-  readonly metadata: MetadataServer;
-  readonly ssh: SshServer;
-  /** The SSH server's second address, when the instance has an elastic one. */
-  elastic: Forward | null;
-}
-
-/** A launch with this tag and value 'folder' gets a folder machine even where namespaces work. */
-export const MODE_TAG = 'sandbox:mode';
-
 /** A volume whose files are open is asked for again after this time, until it can be taken away. */
 const DETACH_AGAIN_MS = 500;
 
 export class Lifecycle {
-  readonly storage: Storage;
   readonly #context: ServiceContext;
   readonly #store: Ec2Store;
-  readonly #profiles: ProfileStore;
-  readonly #running = new Map<string, Running>();
+  readonly #machines: Machines;
   readonly #turns = new Map<string, Promise<void>>();
-  #mode: Promise<MachineMode> | null = null;
-  #endpoint = '';
   #closing = false;
 
   constructor(options: LifecycleOptions) {
     this.#context = options.context;
     this.#store = options.store;
-    this.#profiles = options.profiles;
-    const { directory, durable } = options.context;
-    this.storage = new Storage({ directory, durable, mode: () => this.#detectedMode() });
+    this.#machines = new Machines({
+      context: options.context,
+      profiles: options.profiles,
+      records: (region) => this.#regionRecord(region),
+      onExit: (region, instance) => this.#ended(region, instance),
+    });
     offerFleet(
       this.#context.identities,
-      fleet(this.#store, (id) => this.#running.get(id)?.machine ?? null),
+      fleet(this.#store, (id) => this.#machines.of(id)),
     );
+  }
+
+  get storage(): Storage {
+    return this.#machines.storage;
   }
 
   /** Brings back what the last run of the sandbox left, now that its endpoint is known. */
   async start(endpoint: string): Promise<void> {
-    this.#endpoint = endpoint;
+    this.#machines.endpoint = endpoint;
     const regions = this.#store.regions().map(([, records]) => records);
     await this.storage.sweep(
       new Set(regions.flatMap(({ volumes }) => Object.keys(volumes))),
@@ -88,12 +71,12 @@ export class Lifecycle {
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.allSettled(this.#turns.values());
-    await Promise.all([...this.#running.keys()].map((id) => this.#end(id)));
+    await Promise.all(this.#machines.ids().map((id) => this.#machines.end(id)));
   }
 
   /** Process id of the machine's first process, or null when it does not run. */
   pid(id: string): number | null {
-    return this.#running.get(id)?.machine.pid ?? null;
+    return this.#machines.of(id)?.pid ?? null;
   }
 
   /** Boots; the record goes from 'pending' to 'running', or to 'stopped' with a reason. */
@@ -101,11 +84,11 @@ export class Lifecycle {
     return this.#inTurn(instance.id, async () => {
       if (this.#closing || instance.state !== 'pending') return;
       try {
-        await this.#boot(region, instance);
+        await this.#machines.boot(region, instance);
         instance.state = 'running';
         instance.stateReason = null;
       } catch (error) {
-        await this.#end(instance.id);
+        await this.#machines.end(instance.id);
         instance.state = 'stopped';
         instance.stateReason = {
           code: 'Server.InternalError',
@@ -122,7 +105,7 @@ export class Lifecycle {
     instance.stateReason = stateReason(reason);
     this.#store.save();
     return this.#inTurn(instance.id, async () => {
-      await this.#end(instance.id);
+      await this.#machines.end(instance.id);
       instance.state = 'stopped';
       this.#store.save();
     });
@@ -132,8 +115,8 @@ export class Lifecycle {
   reboot(region: string, instance: InstanceRecord): Promise<void> {
     return this.#inTurn(instance.id, async () => {
       if (instance.state !== 'running' || this.#closing) return;
-      await this.#end(instance.id);
-      await this.#boot(region, instance);
+      await this.#machines.end(instance.id);
+      await this.#machines.boot(region, instance);
       this.#store.save();
     });
   }
@@ -144,7 +127,7 @@ export class Lifecycle {
     instance.stateReason ??= stateReason(reason);
     this.#store.save();
     return this.#inTurn(instance.id, async () => {
-      await this.#end(instance.id);
+      await this.#machines.end(instance.id);
       const records = this.#regionRecord(region);
       for (const attachment of instance.attachments) {
         if (!attachment.deleteOnTermination) continue;
@@ -154,7 +137,7 @@ export class Lifecycle {
       instance.attachments.length = 0;
       releaseOthers(records, instance, this.#context.now());
       delete records.interfaces[instance.interfaceId];
-      await removeTree(this.#directory(instance.id));
+      await this.#machines.remove(instance.id);
       instance.association = null;
       instance.state = 'terminated';
       instance.terminatedAt = this.#context.now();
@@ -165,8 +148,7 @@ export class Lifecycle {
   /** Puts a volume into an instance: at once where it runs, else at its next boot. */
   attach(instance: InstanceRecord, attachment: Attachment): Promise<void> {
     return this.#inTurn(instance.id, async () => {
-      const running = this.#running.get(instance.id);
-      await running?.machine.attach(this.#volumeOf(instance, attachment));
+      await this.#machines.of(instance.id)?.attach(this.#machines.volumeOf(instance, attachment));
       instance.attachments.push(attachment);
       this.#store.save();
     });
@@ -177,8 +159,8 @@ export class Lifecycle {
     return this.#inTurn(instance.id, async () => {
       const at = instance.attachments.indexOf(attachment);
       if (at < 0 || this.#closing) return; // the instance ended meanwhile, or all do
-      const { machine } = this.#running.get(instance.id) ?? {};
-      if (machine && !(await machine.detach(this.#volumeOf(instance, attachment).mountPath, force))) {
+      const machine = this.#machines.of(instance.id);
+      if (machine && !(await machine.detach(this.#machines.volumeOf(instance, attachment).mountPath, force))) {
         attachment.busy = true;
         setTimeout(() => void this.detach(instance, attachment, false).catch(() => undefined), DETACH_AGAIN_MS).unref();
       } else instance.attachments.splice(at, 1);
@@ -189,21 +171,13 @@ export class Lifecycle {
   /** Opens and closes the SSH server's elastic address as the records say now. */
   async listen(region: string, id: string): Promise<void> {
     const instance = this.#regionRecord(region).instances[id];
-    if (instance !== undefined) await this.#inTurn(id, () => this.#followElastic(region, instance));
-  }
-
-  async #followElastic(region: string, instance: InstanceRecord): Promise<void> {
-    const running = this.#running.get(instance.id);
-    if (running === undefined) return;
-    await running.elastic?.close();
-    const address = elasticOf(this.#regionRecord(region), instance.id);
-    running.elastic = address === null ? null : await startForward(address.publicIp, running.ssh.port);
+    if (instance !== undefined) await this.#inTurn(id, () => this.#machines.followElastic(region, instance));
   }
 
   /** The power of a region fails: machines end, records stay as they are. */
   async regionLost(region: string): Promise<void> {
     const instances = Object.values(this.#regionOrNone(region)?.instances ?? {});
-    await Promise.all(instances.map((one) => this.#inTurn(one.id, () => this.#end(one.id))));
+    await Promise.all(instances.map((one) => this.#inTurn(one.id, () => this.#machines.end(one.id))));
   }
 
   /** It comes back: what was running boots again. */
@@ -229,7 +203,7 @@ export class Lifecycle {
     if (first === undefined) return work();
     let result: T | undefined;
     await this.#inTurn(first.id, async () => {
-      const machine = this.#running.get(first.id)?.machine;
+      const machine = this.#machines.of(first.id);
       await machine?.pause();
       try {
         result = await this.atOneMoment(others, work);
@@ -242,28 +216,11 @@ export class Lifecycle {
 
   /** Whether fsfreeze holds the volume now. */
   frozen(instance: InstanceRecord, attachment: Attachment): boolean {
-    const { mountPath } = this.#volumeOf(instance, attachment);
-    const record = mountPath.replaceAll('%', '%25').replaceAll('/', '%2F');
-    return this.#running.has(instance.id) && existsSync(join(this.#frozenDirectory(instance.id), record));
+    return this.#machines.frozen(instance, attachment);
   }
 
   consoleFile(id: string): string {
-    return join(this.#directory(id), 'console.log');
-  }
-
-  /** How this system isolates machines; found out once. */
-  #detectedMode(): Promise<MachineMode> {
-    this.#mode ??= detectMode(join(this.#context.directory, 'instances'));
-    return this.#mode;
-  }
-
-  /** Records of the fsfreeze stand-in; seen inside at /run/sandbox/frozen. */
-  #frozenDirectory(id: string): string {
-    return join(this.#directory(id), 'frozen');
-  }
-
-  #directory(id: string): string {
-    return join(this.#context.directory, 'instances', id);
+    return this.#machines.consoleFile(id);
   }
 
   #regionRecord(region: string): RegionRecord {
@@ -280,105 +237,9 @@ export class Lifecycle {
     });
   }
 
-  async #boot(region: string, instance: InstanceRecord): Promise<void> {
-    const directory = this.#directory(instance.id);
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const mode: MachineMode = instance.tags[MODE_TAG] === 'folder' ? 'folder' : await this.#detectedMode();
-    const volumes = this.#volumes(instance);
-    prepareRoot(instance, mode, volumes[0] as MachineVolume);
-    const frozen = this.#frozenDirectory(instance.id);
-    rmSync(frozen, { recursive: true, force: true }); // nothing stays frozen over a boot
-    mkdirSync(frozen, { mode: 0o700 });
-    volumes.push({ directory: frozen, mountPath: '/run/sandbox/frozen' });
-    const { identities, accountId, now, serviceMayAssume } = this.#context;
-    const metadata = await startMetadataServer({
-      port: instance.metadataPort,
-      tokensOptional: () => instance.metadata.tokens === 'optional',
-      enabled: () => instance.metadata.endpoint === 'enabled',
-      source: metadataContent({
-        ...{ instance, region, accountId, identities, profiles: this.#profiles, now },
-        publicIp: () => publicIpOf(this.#regionRecord(region), instance),
-        mayAssume: (role) => serviceMayAssume(role, 'ec2.amazonaws.com'),
-      }),
-      now,
-    });
-    let machine: Machine;
-    try {
-      machine = await boot({
-        id: instance.id,
-        hostname: hostnameOf(instance),
-        mode,
-        volumes,
-        environment: this.#environment(region, metadata.port),
-        consoleFile: this.consoleFile(instance.id),
-      });
-    } catch (error) {
-      await metadata.close();
-      throw error;
-    }
-    let ssh: SshServer;
-    try {
-      ssh = await startSshServer({
-        hostKey: instance.hostKey,
-        port: instance.sshPort,
-        authorizedKeys: () => instance.publicKeys,
-        isUser: isLoginUser,
-        spawn: (login) => machine.spawn(login),
-      });
-    } catch (error) {
-      machine.kill();
-      await metadata.close();
-      throw error;
-    }
-    this.#running.set(instance.id, { machine, metadata, ssh, elastic: null });
-    instance.metadataPort = metadata.port;
-    instance.sshPort = ssh.port;
-    instance.mode = mode;
-    await this.#followElastic(region, instance);
-    void machine.exited.then(() => this.#ended(region, instance, machine));
-  }
-
-  /** The whole environment that a machine starts with: loopback stands for 169.254.169.254 and amazonaws.com. */
-  #environment(region: string, metadataPort: number): Record<string, string> {
-    return {
-      AWS_EC2_METADATA_SERVICE_ENDPOINT: `http://127.0.0.1:${metadataPort}`,
-      AWS_ENDPOINT_URL: this.#endpoint,
-      AWS_REGION: region,
-      AWS_DEFAULT_REGION: region,
-    };
-  }
-
-  /** The root volume first. */
-  #volumes(instance: InstanceRecord): MachineVolume[] {
-    const volumes = instance.attachments.map((attachment) => this.#volumeOf(instance, attachment));
-    volumes.sort((a, b) => (a.mountPath < b.mountPath ? -1 : 1));
-    if (volumes[0]?.mountPath !== '/')
-      throw new Error(`the instance has no volume attached at root (${instance.rootDevice})`);
-    return volumes;
-  }
-
-  #volumeOf(instance: InstanceRecord, { volumeId, device }: Attachment): MachineVolume {
-    this.storage.makeEmpty(volumeId); // where an earlier version of the sandbox left that to the first boot
-    const mountPath = device === instance.rootDevice ? '/' : `/mnt/${device.replace(/^.*\//, '')}`;
-    return { directory: this.storage.volume(volumeId), mountPath, disk: mountPath !== '/' };
-  }
-
-  async #end(id: string): Promise<void> {
-    const running = this.#running.get(id);
-    if (running === undefined) return;
-    this.#running.delete(id); // first: the exit that follows is meant
-    running.machine.kill();
-    await Promise.all([
-      running.machine.exited,
-      running.ssh.close(),
-      running.metadata.close(),
-      running.elastic?.close(),
-    ]);
-  }
-
   /** The machine ended by itself or was killed from outside: as on AWS, a shutdown from within. */
-  #ended(region: string, instance: InstanceRecord, machine: Machine): void {
-    if (this.#running.get(instance.id)?.machine !== machine || this.#closing) return;
+  #ended(region: string, instance: InstanceRecord): void {
+    if (this.#closing) return;
     const reason = 'Client.InstanceInitiatedShutdown';
     if (instance.shutdownBehavior === 'terminate') void this.terminate(region, instance, reason);
     else void this.stop(instance, reason);
