@@ -1,7 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ERROR_EXIT_CODES } from '@hostark/protocol';
+import type { Command } from 'commander';
 import { expect, test } from 'vitest';
+import { buildProgram } from '../packages/cli/src/program.ts';
 
 const root = join(import.meta.dirname, '..');
 const text = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -22,6 +24,20 @@ test('every runtime dependency has its line in docs/dependencies.md', () => {
   });
   const missing = names.filter((name) => !page.includes(name) && !page.includes(name.replace('@aws-sdk/client', '')));
   expect(missing.filter((name) => !page.includes(name.replace('@aws-sdk/', '')))).toEqual([]);
+});
+
+test('docs/commands.md lists every command with what it does, and no other', () => {
+  const leaves = (command: Command, words: string): string[] =>
+    command.commands.length === 0
+      ? [`| \`${words}\` | ${command.description()} |`]
+      : command.commands.flatMap((child) => leaves(child, `${words} ${child.name()}`));
+  const rows = [...text('docs/commands.md').matchAll(/^\| `hostark .*\|$/gm)].map(([row]) => row);
+  expect(rows).toEqual(
+    leaves(
+      buildProgram(() => Promise.resolve()),
+      'hostark',
+    ),
+  );
 });
 
 test('links between the documents lead somewhere', () => {
