@@ -79,6 +79,16 @@ export interface Backend {
   exists(handle: Handle): Promise<boolean>;
   /** Ends connections. Called once, when nothing is in flight. */
   close(): Promise<void>;
-  /** Shortcuts some callers may take: `localDirectory` is a path that holds the default layout. */
-  readonly traits?: { readonly localDirectory?: string };
+  readonly traits?: BackendTraits;
+}
+
+/** What more is known of a place: shortcuts that some callers may take. */
+export interface BackendTraits {
+  /** A path that holds the default layout. */
+  readonly localDirectory?: string;
+  /**
+   * Returns whether every list shows all saves that had ended when it began, whoever made them, on whatever machine: then
+   * of two who write their locks and then look, the second sees the first. Absent: nobody knows.
+   */
+  readonly isCoherent?: () => boolean;
 }

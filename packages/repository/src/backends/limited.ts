@@ -2,7 +2,16 @@
  * Bounds how many requests run at the same time. Locks bypass it, so that a refresh never waits behind uploads; lists
  * bypass it too, because their consumer may load while listing.
  */
-import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
+import type {
+  Backend,
+  BackendTraits,
+  Body,
+  ByteRange,
+  FileType,
+  Handle,
+  LoadOptions,
+  SaveOptions,
+} from '../backend.ts';
 
 /** Returns `inner` with at most `connections` saves, loads and removes under way. */
 export function limited(inner: Backend, connections: number = inner.connections): Backend {
@@ -16,7 +25,7 @@ class Limited implements Backend {
   readonly #inner: Backend;
   readonly #gate: Gate;
   readonly connections: number;
-  readonly traits?: { readonly localDirectory?: string };
+  readonly traits?: BackendTraits;
 
   constructor(inner: Backend, connections: number) {
     this.#inner = inner;

@@ -7,11 +7,21 @@ import { closeSync, constants, promises as fs, lstatSync, openSync, readSync } f
 import { dirname, join, resolve } from 'node:path';
 import { makeFolders } from '@hostark/kernels';
 import { HostarkError } from '@hostark/protocol';
-import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
+import type {
+  Backend,
+  BackendTraits,
+  Body,
+  ByteRange,
+  FileType,
+  Handle,
+  LoadOptions,
+  SaveOptions,
+} from '../backend.ts';
 import { bodyLength, checkRange } from './body.ts';
 import { isObjectName, LISTED_TYPES, objectPath, shardNames } from './layout.ts';
 import { errnoOf, localError } from './local-errors.ts';
 import { syncDirectory, writeDurably } from './local-file.ts';
+import { isOnThisMachine } from './local-kinds.ts';
 import { objectMissing, objectTruncated, readOnlyPlace, repositoryExists } from './object-errors.ts';
 
 export interface LocalOptions {
@@ -64,14 +74,14 @@ const GROUP_MODES = { file: 0o660, directory: 0o770 };
 class Local implements Backend {
   readonly location: string;
   readonly connections: number;
-  readonly traits: { readonly localDirectory: string };
+  readonly traits: BackendTraits;
   readonly #readOnly: boolean;
   #modes: Promise<typeof PRIVATE_MODES> | null = null;
 
   constructor(root: string, options: LocalOptions) {
     this.location = root;
     this.connections = options.connections ?? 2;
-    this.traits = { localDirectory: root };
+    this.traits = { localDirectory: root, isCoherent: () => isOnThisMachine(join(root, 'locks')) };
     this.#readOnly = options.readOnly ?? false;
   }
 

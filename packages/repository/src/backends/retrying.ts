@@ -4,7 +4,16 @@
  * twice. A load that used up its time is refused at once for an hour, so that one lost object does not stall the others.
  */
 import { HostarkError } from '@hostark/protocol';
-import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
+import type {
+  Backend,
+  BackendTraits,
+  Body,
+  ByteRange,
+  FileType,
+  Handle,
+  LoadOptions,
+  SaveOptions,
+} from '../backend.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { printHandle } from './layout.ts';
 
@@ -45,7 +54,7 @@ class Retrying implements Backend {
   readonly #clock: Clock;
   readonly #options: RetryOptions;
   readonly #refused = new Map<string, { until: number; error: unknown }>();
-  readonly traits?: { readonly localDirectory?: string };
+  readonly traits?: BackendTraits;
 
   constructor(inner: Backend, options: RetryOptions) {
     this.#inner = inner;

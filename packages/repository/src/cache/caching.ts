@@ -5,7 +5,16 @@
  * again. The cache never makes an operation fail: a problem with it is told, and the work goes on without.
  */
 import { createHash } from 'node:crypto';
-import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
+import type {
+  Backend,
+  BackendTraits,
+  Body,
+  ByteRange,
+  FileType,
+  Handle,
+  LoadOptions,
+  SaveOptions,
+} from '../backend.ts';
 import { checkRange } from '../backends/body.ts';
 import { printHandle } from '../backends/layout.ts';
 import { objectTruncated } from '../backends/object-errors.ts';
@@ -36,7 +45,7 @@ const LISTED: ReadonlySet<FileType> = new Set<FileType>(['index', 'snapshots', '
 class Caching implements CachingBackend {
   readonly #inner: Backend;
   readonly #options: CacheOptions;
-  readonly traits?: { readonly localDirectory?: string };
+  readonly traits?: BackendTraits;
   /** Objects whose cached copy was checked, or made, by this process. */
   readonly #verified = new Set<string>();
   /** Fetches under way, so that ten readers of one pack fetch it once. */

@@ -5,9 +5,9 @@
 import { HostarkError, isHostarkError } from '@hostark/protocol';
 import type { Backend } from '../backend.ts';
 
-/** What locks need of a repository: sealed reading and writing of small objects, and three words of its backend. */
+/** What locks need of a repository: sealed reading and writing of small objects, and a little of its backend. */
 export interface LockRepository {
-  readonly backend: Pick<Backend, 'list' | 'remove'>;
+  readonly backend: Pick<Backend, 'list' | 'remove' | 'traits'>;
   /** Returns the opened content. Throws 'object-missing' when it is gone, anything else when it cannot be read. */
   loadUnpacked(type: 'locks', id: string): Promise<Uint8Array>;
   /** Seals, stores durably and returns the new id. */

@@ -1,8 +1,10 @@
 /**
- * Holding a lock on a repository, exactly as restic does: look, write, wait 200 ms, look again; refresh every 5 minutes by
+ * Holding a lock on a repository, as restic does: look, write, wait 200 ms, look again; refresh every 5 minutes by
  * a new file before the old one goes; give up the work when no refresh succeeded for 22.5 minutes, since others may take
  * the lock for stale after 30. Wall clock, so that a standby is noticed.
- * There is no conditional create here: correctness relies on write, wait, list with a strongly consistent list.
+ * There is no conditional create here: correctness relies on write, wait, list with a strongly consistent list. The wait
+ * is for stores that show a lock a little later. Where a list shows all that was saved before (`isCoherent`) it has
+ * nothing to wait for: of two who write and then look, whoever writes later sees the other, waiting or not.
  */
 import { HostarkError, isHostarkError } from '@hostark/protocol';
 import { type Clock, systemClock } from '../backends/clock.ts';
@@ -21,7 +23,7 @@ export interface LockOptions {
   /** Told before each wait for others. */
   readonly onWait?: (conflict: HostarkError, delayMs: number) => void;
   /**
-   * Told each time that a lock file of ours was written and will be held unless another shows up within 200 ms. Who only
+   * Told each time that a lock file of ours was written and will be held unless the second look finds another. Who only
    * reads may begin: nobody held a conflicting lock before. What was read counts only if this attempt succeeds.
    */
   readonly onWritten?: () => void;
@@ -43,7 +45,7 @@ export interface Lock extends AsyncDisposable {
   release(): Promise<void>;
 }
 
-/** Others' locks written at the same moment are visible after this; restic's `waitBeforeLockCheck`. */
+/** Others' locks written at the same moment are visible after this, on any store; restic's `waitBeforeLockCheck`. */
 const SETTLE_MS = 200;
 const REFRESH_AFTER_MS = 5 * 60_000;
 /** 30 minutes until others call it stale, less one and a half refreshes: restic's `refreshabilityTimeout`. */
@@ -88,7 +90,8 @@ async function tryAcquire(repo: LockRepository, options: LockOptions, clock: Clo
   const id = await writeLock(repo, options, timeMs);
   try {
     options.onWritten?.();
-    await clock.sleep(SETTLE_MS, { signal });
+    if (repo.backend.traits?.isCoherent?.() !== true) await clock.sleep(SETTLE_MS, { signal });
+    signal?.throwIfAborted();
     await refuseConflicts(repo, { ...check, ownId: id });
   } catch (error) {
     await repo.backend.remove({ type: 'locks', name: id }).catch(() => {});

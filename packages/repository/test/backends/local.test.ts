@@ -1,5 +1,5 @@
 /** A repository in a folder: modes, durability, what happens when the file system says no. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -21,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Handle } from '../../src/backend.ts';
 import { initLocalDirectory, localBackend } from '../../src/backends/local.ts';
 import { localError } from '../../src/backends/local-errors.ts';
+import { isOnThisMachine } from '../../src/backends/local-kinds.ts';
 import { openBackend } from '../../src/backends/open.ts';
 import { collect, expectBytes, handleOf, patternBytes } from '../conformance.ts';
 
@@ -116,7 +117,19 @@ describe('files', () => {
   });
 
   test('its traits name the folder, so that others may take a short way', () => {
-    expect(localBackend(root).traits).toEqual({ localDirectory: root });
+    expect(localBackend(root).traits).toMatchObject({ localDirectory: root });
+  });
+
+  test('it is coherent where this machine keeps its folder of locks, and nowhere else', () => {
+    const proc = localBackend('/proc').traits?.isCoherent;
+    expect(proc?.()).toBe(false); // no folder of locks there, and no disk
+    const backend = localBackend(root);
+    expect(backend.traits?.isCoherent?.()).toBe(false);
+    mkdirSync(join(root, 'locks'), { recursive: true });
+    const kind = execFileSync('stat', ['--file-system', '--format=%T', root], { encoding: 'utf8' }).trim();
+    expect(backend.traits?.isCoherent?.()).toBe(['ext2/ext3', 'xfs', 'btrfs', 'f2fs', 'zfs', 'tmpfs'].includes(kind));
+    expect(isOnThisMachine('/proc')).toBe(false);
+    expect(isOnThisMachine('/dev/shm')).toBe(true);
   });
 
   test('folders and links with the name of an object are not objects', async () => {

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { HostarkError } from '@hostark/protocol';
+import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type MemoryBackend, memoryBackend } from '../../src/backends/memory.ts';
 import { acquireLock, type Lock, type LockOptions } from '../../src/locks/lock.ts';
@@ -58,6 +59,24 @@ async function take(repo: LockRepository, clock: FakeClock, options: Partial<Loc
   return lock;
 }
 
+/** A repository over `shared`, coherent, each of whose requests happens at a moment that `steps` chooses. */
+function stepwise(shared: MemoryBackend, steps: fc.Scheduler): LockRepository {
+  const turn = (): Promise<void> => steps.schedule(Promise.resolve());
+  const whole = repository(shared);
+  return {
+    backend: {
+      traits: { isCoherent: () => true },
+      async *list(type) {
+        await turn();
+        yield* shared.list(type);
+      },
+      remove: (handle) => turn().then(() => shared.remove(handle)),
+    },
+    loadUnpacked: (type, id) => turn().then(() => whole.loadUnpacked(type, id)),
+    saveUnpacked: (type, plain) => turn().then(() => whole.saveUnpacked(type, plain)),
+  };
+}
+
 /** From now on saves hang; the result lets them all go on. */
 function hangSaves(repo: TestRepository): () => void {
   const save = repo.saveUnpacked;
@@ -106,6 +125,41 @@ describe('the lock file', () => {
 });
 
 describe('taking a lock', () => {
+  test('waits 200 ms before it looks again, unless its store shows at once what others have saved', async () => {
+    for (const isCoherent of [undefined, () => false, () => true]) {
+      const repo = repository(
+        Object.assign(memoryBackend(), isCoherent === undefined ? {} : { traits: { isCoherent } }),
+      );
+      const clock = fakeClock();
+      const lock = await take(repo, clock);
+      expect(clock.waits.filter((ms) => ms === 200)).toHaveLength(isCoherent?.() === true ? 0 : 1);
+      await lock.release();
+    }
+  });
+
+  test('on such a store no two hold conflicting locks, however their steps fall', async () => {
+    let both = 0;
+    const race = async (steps: fc.Scheduler, kinds: readonly boolean[]): Promise<void> => {
+      const shared = memoryBackend();
+      const takers = kinds.map((exclusive, i) => {
+        const clock = fakeClock();
+        return acquireLock(stepwise(shared, steps), { exclusive, ...me, pid: i + 1, clock }).catch((error) => {
+          expect(error).toMatchObject({ code: 'locked' });
+          return null;
+        });
+      });
+      const locks = await steps.waitFor(Promise.all(takers));
+      const winners = kinds.filter((_, i) => locks[i] !== null);
+      expect(winners.length > 1 && winners.includes(true), `held: ${winners}`).toBe(false);
+      if (winners.length > 1) both++;
+      await steps.waitFor(Promise.all(locks.map((lock) => lock?.release())));
+      expect(await collect(shared.list('locks'))).toEqual([]);
+    };
+    const kinds = fc.array(fc.boolean(), { minLength: 2, maxLength: 3 });
+    await fc.assert(fc.asyncProperty(fc.scheduler(), kinds, race), { seed: 7, numRuns: 500 });
+    expect(both).toBeGreaterThan(0);
+  });
+
   test('is told once the lock file is written, before it is certain; never while others hold one', async () => {
     const repo = repository();
     const clock = fakeClock();
