@@ -29,7 +29,6 @@ interface SavedBackup extends Traffic {
 }
 
 export async function runBackupJob(job: BackupJob, context: JobContext): Promise<Record<string, unknown>> {
-  growReluctantly();
   const excludes = compileSelector({ exclude: job.excludes ?? [], iexclude: job.iexcludes ?? [] });
   const save = (): Promise<SavedBackup> => frozen(job, context, () => saveAll(job, excludes, context));
   if (job.dryRun === true || job.hooks === undefined) return { ...(await save()), postFailure: null };
@@ -60,11 +59,12 @@ async function frozen(
 }
 
 async function saveAll(job: BackupJob, excludes: Selector, context: JobContext): Promise<SavedBackup> {
-  const { value: result, traffic } = await withJobRepository(job, context, (repository, signal) =>
-    job.stream === undefined
+  const { value: result, traffic } = await withJobRepository(job, context, (repository, signal) => {
+    growReluctantly();
+    return job.stream === undefined
       ? saveTargets(repository, job, excludes, signal, context)
-      : saveStream(repository, job, job.stream, signal, context),
-  );
+      : saveStream(repository, job, job.stream, signal, context);
+  });
   return {
     snapshotId: result.snapshotId,
     errorCount: result.errorCount,

@@ -51,7 +51,6 @@ interface BackupFlags extends ExcludeFlags, TargetFlags {
 const MIB = 1 << 20;
 
 export const backup: CommandCode<BackupFlags> = async (context, flags, args) => {
-  growReluctantly();
   const streaming = flags.stdin || flags.stdinFromCommand;
   if (flags.stdin && flags.stdinFromCommand)
     throw new HostarkError('usage', 'expected one of --stdin and --stdin-from-command, got both');
@@ -62,6 +61,7 @@ export const backup: CommandCode<BackupFlags> = async (context, flags, args) => 
   // A stream can be read but once.
   const usage = { lock: flags.dryRun ? 'none' : 'shared', beginsEarly: !streaming } as const;
   return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
+    growReluctantly();
     const parent = await parentSnapshot(repository, flags);
     // Order matters: a parent found before the index is loaded has all its blobs in it (prune removes snapshots first).
     await repository.loadIndex({ signal });

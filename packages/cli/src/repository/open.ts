@@ -4,6 +4,7 @@ import type { HostarkError } from '@hostark/protocol';
 import { type CachingBackend, type OpenBackendOptions, openBackend, openRepository } from '@hostark/repository';
 import type { CommandContext } from '../context.ts';
 import { cacheDirectory } from '../terminal/io.ts';
+import { keepYoungGenerationSmall } from '../terminal/memory.ts';
 import { type OpenedRepository, withLock } from './locked.ts';
 import { readPassword } from './password.ts';
 import { durationMs, environment, type GlobalFlags, repositoryLocation, wholeNumber } from './settings.ts';
@@ -37,6 +38,7 @@ export async function withRepository<T>(
       platform: nodePlatform(),
       ...(keyHint === undefined ? {} : { keyHint }),
     });
+    keepYoungGenerationSmall();
     backend.useRepository(repository.config.id);
     if (usage.lock === 'none' || (usage.mayGoUnlocked && flags.lock === false))
       return await work({ repository, signal: context.signal, confirmed: Promise.resolve() });

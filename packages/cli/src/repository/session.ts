@@ -4,6 +4,7 @@
  */
 import { nodePlatform } from '@hostark/kernels';
 import { type Backend, counting, openRepository, type Repository } from '@hostark/repository';
+import { keepYoungGenerationSmall } from '../terminal/memory.ts';
 import { withLock } from './locked.ts';
 
 /** Requests by operation and bytes both ways, for reports. */
@@ -32,6 +33,7 @@ export async function withSession<T>(
   const counted = counting(backend);
   try {
     const repository = await openRepository(counted, { password, platform: nodePlatform() });
+    keepYoungGenerationSmall();
     backend.useRepository?.(repository.config.id);
     const value =
       kind === 'none'

@@ -1,10 +1,44 @@
-/** What this process tells its own engine about memory. */
+/**
+ * What this process tells its own engine about memory, and when. While any flag of V8's differs from what Node was built
+ * with, V8 does not take Node's own compiled code but compiles each module of Node's anew: 15 ms of a command, 25 ms of
+ * each thread. So flags wait until a command has loaded what it needs, and stand back while a thread starts.
+ */
 import { setFlagsFromString } from 'node:v8';
+import type { Worker } from 'node:worker_threads';
+
+/**
+ * Keeps the young generation at its first size from now on: measured on 42,000 files, a tenth less memory for the same
+ * CPU time.
+ */
+export function keepYoungGenerationSmall(): void {
+  want('--semi-space-growth-factor=1', '--semi-space-growth-factor=2');
+}
 
 /**
  * Has heaps grow reluctantly from now on. A first backup of 42,000 files peaks a quarter lower (190 instead of 255 MiB) for
  * 3 to 5 % more CPU time; a restore would pay 10 % and gain nothing, so only backups ask for it.
  */
 export function growReluctantly(): void {
-  setFlagsFromString('--optimize-for-size');
+  want('--optimize-for-size', '--no-optimize-for-size');
+}
+
+/** Each flag that is wanted, with the one that takes it back. */
+const wanted = new Map<string, string>();
+/** Threads that have not yet loaded all they need. */
+let starting = 0;
+
+function want(flag: string, back: string): void {
+  if (wanted.size === 0) process.on('worker', standBack);
+  wanted.set(flag, back);
+  if (starting === 0) setFlagsFromString(flag);
+}
+
+/** Takes the flags back until `worker` has said its first word. */
+function standBack(worker: Worker): void {
+  if (starting++ === 0) for (const back of wanted.values()) setFlagsFromString(back);
+  const started = (): void => {
+    worker.off('message', started).off('exit', started);
+    if (--starting === 0) for (const flag of wanted.keys()) setFlagsFromString(flag);
+  };
+  worker.on('message', started).on('exit', started);
 }
