@@ -10,7 +10,22 @@ export type {
   StreamOptions,
 } from './backup/options.ts';
 export { backupStream } from './backup/stream.ts';
+export type { BlobCount } from './diff/blob-use.ts';
+export { type DiffCount, type DiffOptions, type DiffResult, diffTrees, type TreeChange } from './diff/diff.ts';
+export { changeJson, changeLine, diffStatistics } from './diff/format.ts';
 export { ARCHIVE_FORMATS, type ArchiveFormat, type DumpOptions, type DumpSink, dump } from './dump/dump.ts';
+export {
+  type EntryQuery,
+  type FindOptions,
+  type FindResult,
+  type FoundEntry,
+  findEntries,
+  type UnreadTree,
+} from './find/find.ts';
+export { entryJson, objectJson } from './find/format.ts';
+export { IdPrefixes, type StoredBlob, storedBlobs } from './find/object-ids.ts';
+export { type FoundObject, findObjects, type ObjectQuery, objectsOfPacks } from './find/objects.ts';
+export { FindPatterns } from './find/patterns.ts';
 export { type LongOptions, nodeJson, nodeLong } from './ls/format.ts';
 export { type ListOptions, listTree } from './ls/list.ts';
 export { type CompareOptions, compareManifests, describeMismatch, type Mismatch } from './manifest/compare.ts';

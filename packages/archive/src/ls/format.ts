@@ -20,8 +20,8 @@ export function nodeJson(path: Uint8Array, node: TreeNode): string {
   return `{${fields.join(',')}}`;
 }
 
-/** Go's encoding/json also escapes what HTML might take for its own, and what stands for bytes that are not UTF-8. */
-function goJson(text: string): string {
+/** Returns text as a JSON string as Go writes it: encoding/json also escapes what HTML might take for its own, and what stands for bytes that are not UTF-8. */
+export function goJson(text: string): string {
   const escaped = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return JSON.stringify(text).replace(/[<>&\u2028\u2029\ufffd]/g, escaped);
 }

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { addCommand, collect, type Runner } from './command.ts';
 
-/** Adds init, backup, restore, snapshots, ls, dump, check, cat, list, unlock. */
+/** Adds init, backup, restore, snapshots, ls, find, diff, dump, check, cat, list, unlock. */
 export function addRepositoryCommands(program: Command, runner: Runner): void {
   const add = <Flags>(spec: string, text: string, load: Parameters<typeof addCommand<Flags>>[4]): Command =>
     addCommand<Flags>(program, runner, spec, text, load);
@@ -91,6 +91,44 @@ export function addRepositoryCommands(program: Command, runner: Runner): void {
     .option('-l, --long', 'modes, owners, sizes and times')
     .option('--recursive', 'with paths: all below them')
     .option('--human-readable', 'sizes in KiB, MiB, GiB');
+
+  const find = add(
+    'find <patterns...>',
+    'find files by name, or blobs, trees and packs by id, in many snapshots',
+    async () => (await import('../commands/find.ts')).find,
+  );
+  snapshotFilters(find)
+    .option('-s, --snapshot <id>', 'search this snapshot only; an id or latest (repeatable)', collect)
+    .option('-i, --ignore-case', 'ignore case in patterns')
+    .option('-O, --oldest <time>', "only what was modified at this time or later, '2006-01-02 15:04:05'")
+    .option('-N, --newest <time>', 'only what was modified at this time or earlier')
+    .option('-l, --long', 'modes, owners, sizes and times')
+    .option('--human-readable', 'sizes in KiB, MiB, GiB')
+    .option('-R, --reverse', 'oldest snapshots first')
+    .option('--blob', 'the patterns are ids of blobs, or how they begin')
+    .option('--tree', 'the patterns are ids of trees')
+    .option('--pack', 'the patterns are ids of packs')
+    .option('--show-pack-id', 'also tell the packs of what is found (with --blob, --tree, --pack)')
+    .addHelpText(
+      'after',
+      '\nPatterns are globs (* ? [a-z] and ** for any depth) against names or whole paths; what is below a match matches too.' +
+        '\n\nExamples:\n  $ hostark find "*.conf" --oldest 2026-11-01 --long' +
+        '\n  $ hostark find /etc/hosts --host web --reverse\n  $ hostark find --blob 420f620f --show-pack-id',
+    );
+
+  const diff = add(
+    'diff <snapshot-a> <snapshot-b>',
+    'show what changed from one snapshot to another',
+    async () => (await import('../commands/diff.ts')).diff,
+  );
+  snapshotFilters(diff)
+    .option('--metadata', 'also show what differs in attributes only')
+    .addHelpText(
+      'after',
+      '\n  +  added      M  other content    T  other type\n  -  removed    U  other attributes' +
+        ' ?  other content under the same attributes: bit rot?' +
+        '\n\nExamples:\n  $ hostark diff 3f9a12e1 latest\n  $ hostark diff 3f9a12e1:/etc latest:/etc --metadata',
+    );
 
   const dump = add(
     'dump <snapshot> <path>',
