@@ -75,6 +75,8 @@ describe('protect', () => {
         '19',
         '--ionice',
         'idle',
+        '--max-cpu',
+        '60%',
         '--json',
       ),
     );
@@ -162,6 +164,7 @@ describe('protect', () => {
     [['web', '/etc', '--stdin-from-command', 'true'], 'expected no paths beside it'],
     [['web', '/etc', '--pre', ' '], '--pre: expected a shell command'],
     [['web', '/etc', '--hook-timeout', '0s'], '--hook-timeout: expected 1s to 24h'],
+    [['web', '/etc', '--max-cpu', '0'], '--max-cpu: expected cores from 0.05'],
     [['web', '/etc', '--nice', '20'], '--nice: expected a whole number from 0 to 19'],
     [['web', '/etc', '--freeze', 'srv'], '--freeze srv: expected a mount point'],
     [['web', '/etc', '--exclude', '[a'], 'exclude'],

@@ -20,6 +20,9 @@ export interface JobRates {
   downloadBps?: number | undefined;
 }
 
+/** How much CPU time the agent may take: CPU seconds a second, or a share (0 to 1) of all processors of its machine. */
+export type MaxCpu = { readonly cores: number } | { readonly share: number };
+
 /** Which entries are left out; restic's exclude family. */
 export interface JobSelection {
   excludes?: string[] | undefined;
@@ -63,6 +66,7 @@ export interface BackupJob extends JobSelection {
   /** Mount points whose file systems are frozen while their files are read. */
   freeze?: { mounts: string[]; timeoutSeconds: number } | undefined;
   rates?: JobRates | undefined;
+  maxCpu?: MaxCpu | undefined;
   /** Threads that read and store; default: one a core. */
   workers?: number | undefined;
   /** Reads and counts; writes nothing into the repository and runs neither hooks nor freezes. */
@@ -87,6 +91,7 @@ export interface RestoreJob {
   delete?: boolean | undefined;
   verify?: boolean | undefined;
   rates?: JobRates | undefined;
+  maxCpu?: MaxCpu | undefined;
   dryRun?: boolean | undefined;
 }
 
@@ -106,6 +111,7 @@ const repositoryAccess = z.object({
 });
 
 const rates = z.object({ uploadBps: z.number().positive().optional(), downloadBps: z.number().positive().optional() });
+const maxCpu = z.union([z.object({ cores: z.number().positive() }), z.object({ share: z.number().positive().max(1) })]);
 const patterns = z.array(z.string()).optional();
 const seconds = z.number().positive();
 
@@ -129,6 +135,7 @@ const backupJob = z
       .optional(),
     freeze: z.object({ mounts: z.array(z.string().startsWith('/')).min(1), timeoutSeconds: seconds }).optional(),
     rates: rates.optional(),
+    maxCpu: maxCpu.optional(),
     workers: z.number().int().nonnegative().optional(),
     dryRun: z.boolean().optional(),
     noRepository: z.boolean().optional(),
@@ -151,6 +158,7 @@ const agentJob: z.ZodType<AgentJob> = z.union([
     delete: z.boolean().optional(),
     verify: z.boolean().optional(),
     rates: rates.optional(),
+    maxCpu: maxCpu.optional(),
     dryRun: z.boolean().optional(),
   }),
   z.object({ schema: z.literal(1), kind: z.literal('manifest'), root: z.string().min(1) }),

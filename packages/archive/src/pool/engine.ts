@@ -15,6 +15,7 @@ import {
 } from '@hostark/kernels';
 import { nodeTypeOf } from '@hostark/repository';
 import { ChunkStore } from './chunk-store.ts';
+import { breathe } from './cpu-limit.ts';
 import { ARENA_BYTES, FileCutter } from './file-cutter.ts';
 import {
   type EngineSetup,
@@ -150,6 +151,7 @@ export class Engine {
   }
 
   #stored(plain: Uint8Array, result: ResultBuilder): Promise<void> | void {
+    breathe();
     Atomics.add(this.#setup.bytesRead, 0, BigInt(plain.length));
     return this.#store.store(plain, result);
   }

@@ -3,6 +3,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { threadsWithin } from './cpu-limit.ts';
 import { Engine } from './engine.ts';
 import type { EngineSetup, FilesResult, PoolJob } from './jobs.ts';
 import type { Slab, SlabExchange } from './slabs.ts';
@@ -27,7 +28,7 @@ export interface Pool {
 
 /** Returns how many workers a backup uses unless told otherwise: one per core. */
 export function defaultWorkers(): number {
-  return Math.max(1, availableParallelism());
+  return threadsWithin(Math.max(1, availableParallelism()));
 }
 
 /** Returns a pool of at most `workers` engines, which exchange slabs with `slabs`. */

@@ -1,6 +1,7 @@
 /** The jobs that threads do, and how one is done; the same code runs in a worker and on the calling thread. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { nodePlatform, posix, type SealingKey } from '@hostark/kernels';
+import { breathe } from '../pool/cpu-limit.ts';
 import type { FileColumns, PieceColumns } from './columns.ts';
 import { type CompareColumns, type CompareOutcome, compareContent } from './compare-content.ts';
 import { type SegmentOutcome, type Tools, writeEmpty, writePlain, writeSegment } from './execute.ts';
@@ -48,6 +49,7 @@ export function jobRunner(setup: CrewSetup): (job: RestoreJob) => RestoreOutcome
     return readRange(source, arena);
   };
   return (job) => {
+    breathe();
     switch (job.kind) {
       case 'segment':
         return { kind: 'written', written: writeSegment(tools, bytesOf(job.source), job.pieces, job.files) };

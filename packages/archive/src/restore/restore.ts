@@ -13,6 +13,7 @@ import { resolve } from 'node:path';
 import { makeFolders, type Posix, posix, type Stat } from '@hostark/kernels';
 import { HostarkError, silent } from '@hostark/protocol';
 import { type BlobId, type Repository, TreeReader } from '@hostark/repository';
+import { threadsWithin } from '../pool/cpu-limit.ts';
 import { compileFilter } from '../select/filter.ts';
 import { isAbsolute, pathBytes, printablePath } from '../walk/paths.ts';
 import { REMOTE, segmentsAtOnce } from './content.ts';
@@ -137,7 +138,7 @@ function currentActor(): Actor {
 }
 
 function defaultThreads(): number {
-  return Math.min(MAX_THREADS, Math.max(1, availableParallelism() - 1));
+  return threadsWithin(Math.min(MAX_THREADS, Math.max(1, availableParallelism() - 1)));
 }
 
 function throwIfInterrupted(signal: AbortSignal | undefined): void {

@@ -2,11 +2,13 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { objectPath, type PackBytes, type PackCheck, type PackId, type PackVerdict } from '@hostark/repository';
+import { breathe } from '../pool/cpu-limit.ts';
 import type { LocalPacks } from './messages.ts';
 
 /** Verifies a pack; null if it cannot be read, which the backend then tells in its own words. */
 export function verifyLocalPack(check: PackCheck, directory: string, pack: number, id: PackId): PackVerdict | null {
   let fd = -1;
+  breathe();
   try {
     fd = openSync(join(directory, objectPath({ type: 'data', name: id })), 'r');
     return check.run(pack, bytesOf(fd));

@@ -1,6 +1,7 @@
 /** Threads for `checkRepository({ verifiers })`: packs in a folder are read by the threads, others by the calling thread. */
 import { availableParallelism } from 'node:os';
 import { type IndexedFile, type PackVerifier, type PackVerifiers, verifyHere } from '@hostark/repository';
+import { threadsWithin } from '../pool/cpu-limit.ts';
 import { LocalVerifier } from './verify-local.ts';
 import { RemoteVerifier } from './verify-remote.ts';
 
@@ -37,5 +38,5 @@ export function verifyOnThreads(options: ThreadOptions = {}): PackVerifiers {
 
 function defaultThreads(files: readonly IndexedFile[]): number {
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  return Math.min(MAX_THREADS, availableParallelism() - 1, Math.floor(bytes / BYTES_PER_THREAD));
+  return threadsWithin(Math.min(MAX_THREADS, availableParallelism() - 1, Math.floor(bytes / BYTES_PER_THREAD)));
 }

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { nodePlatform } from '@hostark/kernels';
 import { BlobTable, PackCheck, PackOrder } from '@hostark/repository';
+import { breathe } from '../pool/cpu-limit.ts';
 import { PackQueue, verifyLocalPack } from './local-pack.ts';
 import type { LocalPacks, VerifyAnswer, VerifyJob, VerifySetup } from './messages.ts';
 
@@ -23,6 +24,7 @@ if (parentPort !== null) {
   port.on('message', (job: VerifyJob) => {
     try {
       if (job.kind === 'local') return verifyLocal(job.local);
+      breathe();
       const { bytes, file, pack } = job;
       const read = (offset: number, out: Uint8Array): void => out.set(bytes.subarray(offset, offset + out.length));
       answer({ kind: 'verdict', file, verdict: check.run(pack, { length: bytes.length, read }) });

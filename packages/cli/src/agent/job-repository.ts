@@ -1,7 +1,7 @@
 /** Opens the repository of a job, with the host's own credentials, and counts what is asked of the bucket. */
 import { nodePlatform } from '@hostark/kernels';
-import type { BackupJob, JobRates, RestoreJob } from '@hostark/protocol';
-import { initRepository, memoryBackend, openBackend, type RateLimits, type Repository } from '@hostark/repository';
+import type { BackupJob, RestoreJob } from '@hostark/protocol';
+import { initRepository, memoryBackend, openBackend, type Repository } from '@hostark/repository';
 import { type Traffic, withSession } from '../repository/session.ts';
 import { cacheDirectory } from '../terminal/io.ts';
 import type { JobContext } from './job-context.ts';
@@ -21,12 +21,8 @@ export async function withJobRepository<T>(
   const { location, region } = job.repository;
   const backend = await openBackend(location, {
     cacheDirectory: cacheDirectory(context.io),
-    ...(job.rates === undefined ? {} : { rates: rateLimits(job.rates) }),
+    ...(job.rates === undefined ? {} : { rates: job.rates }),
     s3: region === undefined ? {} : { region },
   });
   return withSession(backend, options, work);
-}
-
-function rateLimits({ uploadBps, downloadBps }: JobRates): RateLimits {
-  return { ...(uploadBps === undefined ? {} : { uploadBps }), ...(downloadBps === undefined ? {} : { downloadBps }) };
 }

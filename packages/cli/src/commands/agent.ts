@@ -16,6 +16,7 @@ import type { JobContext } from '../agent/job-context.ts';
 import { runManifestJob } from '../agent/manifest-job.ts';
 import { runRestoreJob } from '../agent/restore-job.ts';
 import { type SpotWatch, watchSpot } from '../agent/spot-watch.ts';
+import { underMaxCpu } from '../repository/max-cpu.ts';
 import type { CommandCode } from '../tree/command.ts';
 import { VERSION } from '../version.ts';
 
@@ -81,9 +82,9 @@ function readJob(stdin: NodeJS.ReadableStream, callerGone: AbortController): Pro
 function runJob(job: AgentJob, context: JobContext): Promise<Record<string, unknown>> {
   switch (job.kind) {
     case 'backup':
-      return runBackupJob(job, context);
+      return underMaxCpu(job.maxCpu, () => runBackupJob(job, context));
     case 'restore':
-      return runRestoreJob(job, context);
+      return underMaxCpu(job.maxCpu, () => runRestoreJob(job, context));
     case 'manifest':
       return runManifestJob(job, context);
   }

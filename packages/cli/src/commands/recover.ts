@@ -13,12 +13,13 @@ import { type Destination, destination, isFolder, isNewHost } from '../hosts/rec
 import { adoptRepository, readRecoveryKey, recoveryAccess } from '../hosts/recovery-key.ts';
 import { inRegion } from '../hosts/regions.ts';
 import type { Via } from '../hosts/session.ts';
+import { type MaxCpuFlags, parseMaxCpu } from '../repository/max-cpu.ts';
 import type { GlobalFlags } from '../repository/settings.ts';
 import { confirm } from '../terminal/confirm.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
 import type { CommandCode } from '../tree/command.ts';
 
-interface RecoverFlags extends CloudFlags, LaunchFlags {
+interface RecoverFlags extends CloudFlags, LaunchFlags, MaxCpuFlags {
   readonly to: string;
   readonly toRegion?: string;
   readonly from: string;
@@ -52,11 +53,13 @@ export const recover: CommandCode<RecoverFlags> = async (context, flags, [spec])
   });
 };
 
-function checkFlags(flags: RecoverFlags): void {
+function checkFlags(flags: RecoverFlags & GlobalFlags): void {
   if (flags.toRegion !== undefined && !isNewHost(flags.to))
     throw new HostarkError('usage', '--to-region: expected a new host to launch there', {
       hint: '--to new; a host that runs is found with --region',
     });
+  if (flags.maxCpu !== undefined) parseMaxCpu(flags.maxCpu);
+  limitRates(flags);
   if (flags.include !== undefined && flags.exclude !== undefined)
     throw new HostarkError('usage', 'expected either include or exclude patterns, got both');
   const below = isFolder(flags.to) ? flags.to : flags.target;
@@ -77,6 +80,7 @@ function requestOf(flags: RecoverFlags & GlobalFlags, to: Destination, found: Fo
     ...(flags.include === undefined ? {} : { includes: flags.include }),
     ...(flags.exclude === undefined ? {} : { excludes: flags.exclude }),
     ...(rates === null ? {} : { rates }),
+    ...(flags.maxCpu === undefined ? {} : { maxCpu: parseMaxCpu(flags.maxCpu) }),
   };
   return to.kind === 'folder' ? request : sparingOwnFiles(request);
 }

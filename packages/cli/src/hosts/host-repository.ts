@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { nodePlatform } from '@hostark/kernels';
-import type { RepositoryAccess } from '@hostark/protocol';
+import type { JobRates, RepositoryAccess } from '@hostark/protocol';
 import {
   addKey,
   type Backend,
@@ -19,8 +19,13 @@ import { newPassword } from './access.ts';
 import type { Cloud } from './cloud.ts';
 
 /** Opens the backend of a host's repository with the operator's credentials. */
-export function openHostBackend({ clients, credentials }: Cloud, access: RepositoryAccess): Promise<Backend> {
+export function openHostBackend(
+  { clients, credentials }: Cloud,
+  access: RepositoryAccess,
+  rates: JobRates = {},
+): Promise<Backend> {
   return openBackend(access.location, {
+    rates,
     s3: {
       region: access.region ?? clients.region,
       ...(credentials.profile === undefined ? {} : { profile: credentials.profile }),

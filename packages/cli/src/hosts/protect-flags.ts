@@ -2,13 +2,14 @@
 import { compileSelector, parseSize, parseTagFile } from '@hostark/archive';
 import { HostarkError, type JobRates } from '@hostark/protocol';
 import type { AgentPriority } from '@hostark/remote';
+import { type MaxCpuFlags, parseMaxCpu } from '../repository/max-cpu.ts';
 import { type ExcludeFlags, excludePatterns } from '../repository/patterns.ts';
 import { durationMs, type GlobalFlags, wholeNumber } from '../repository/settings.ts';
 import type { Io } from '../terminal/io.ts';
 import type { ProtectRequest } from './protect.ts';
 import type { Via } from './session.ts';
 
-export interface ProtectFlags extends ExcludeFlags {
+export interface ProtectFlags extends ExcludeFlags, MaxCpuFlags {
   readonly excludeLargerThan?: string;
   readonly excludeCaches?: boolean;
   readonly excludeIfPresent?: string[];
@@ -67,6 +68,7 @@ export async function protectRequest(
       ? {}
       : { freeze: { mounts: flags.freeze, timeoutSeconds: seconds(flags.freezeTimeout, '--freeze-timeout') } }),
     ...(rates === null ? {} : { rates }),
+    ...(flags.maxCpu === undefined ? {} : { maxCpu: parseMaxCpu(flags.maxCpu) }),
     ...(priority === null ? {} : { priority }),
     ...(flags.via === undefined ? {} : { via: flags.via }),
     ...(flags.readConcurrency === undefined

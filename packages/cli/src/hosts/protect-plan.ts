@@ -1,4 +1,5 @@
 /** What a backup of a host would do, as data and as lines for people. */
+import { describeMaxCpu } from '../repository/max-cpu.ts';
 import type { ProtectRequest } from './protect.ts';
 
 /** Plain JSON. Commands stand in it as they were given: they are the caller's own words. */
@@ -12,7 +13,7 @@ export interface ProtectPlan extends Omit<ProtectRequest, 'onRecoveryKey'> {
 }
 
 export function describeProtect(plan: ProtectPlan): string[] {
-  const { hooks, freeze, stream, rates, priority } = plan;
+  const { hooks, freeze, stream, rates, maxCpu, priority } = plan;
   const onHost = `on ${plan.host} (${plan.instanceId})`;
   const kib = (bps: number | undefined): string => (bps === undefined ? 'no limit' : `${Math.round(bps / 1024)} KiB/s`);
   return [
@@ -29,6 +30,7 @@ export function describeProtect(plan: ProtectPlan): string[] {
       ? []
       : [`would run after, whatever happened, at most ${hooks.timeoutSeconds} s: ${hooks.post}`]),
     ...(rates === undefined ? [] : [`limits: upload ${kib(rates.uploadBps)}, download ${kib(rates.downloadBps)}`]),
+    ...(maxCpu === undefined ? [] : [`limit: CPU time of ${describeMaxCpu(maxCpu)}`]),
     ...(priority === undefined
       ? []
       : [`priority: nice ${priority.cpu ?? 10}, disk class ${priority.io ?? 'best-effort'}`]),

@@ -24,6 +24,7 @@ export interface ProtectRequest
       | 'hooks'
       | 'freeze'
       | 'rates'
+      | 'maxCpu'
       | 'workers'
     >
   > {

@@ -3,6 +3,7 @@ import { restore } from '@hostark/archive';
 import type { RepositoryAccess } from '@hostark/protocol';
 import type { StoredSnapshot } from '@hostark/repository';
 import type { CommandContext } from '../context.ts';
+import { underMaxCpu } from '../repository/max-cpu.ts';
 import { withSession } from '../repository/session.ts';
 import { openSnapshot } from '../repository/snapshot-tree.ts';
 import type { Cloud } from './cloud.ts';
@@ -33,12 +34,11 @@ export async function recoverInto(
   access: RepositoryAccess,
   request: RecoverRequest,
 ): Promise<RecoverReport> {
-  const { snapshot, target, includes = [], excludes = [], ...how } = request;
+  const { snapshot, target, includes = [], excludes = [], rates, maxCpu, ...how } = request;
   const options = { password: access.password, lock: how.dryRun ? 'none' : 'shared', signal: cloud.signal } as const;
-  const { value: result, traffic } = await withSession(
-    await openHostBackend(cloud, access),
-    options,
-    async (repository, signal) => {
+  const backend = await openHostBackend(cloud, access, rates);
+  const { value: result, traffic } = await underMaxCpu(maxCpu, () =>
+    withSession(backend, options, async (repository, signal) => {
       const { tree } = await openSnapshot(repository, snapshot, {}, signal);
       return restore(repository, tree, target, {
         ...how,
@@ -49,7 +49,7 @@ export async function recoverInto(
         signal,
         onEvent: (event) => out.event(event),
       });
-    },
+    }),
   );
   const { durationMs: _, dryRun: __, ...counts } = result;
   return { ...counts, ...traffic };

@@ -8,7 +8,8 @@ import { withAgent } from './protect.ts';
 import type { Via } from './session.ts';
 
 /** What is brought back, and how. Everything but `snapshot` and `target` may be left out. */
-export interface RecoverRequest extends Partial<Pick<RestoreJob, 'overwrite' | 'delete' | 'dryRun' | 'rates'>> {
+export interface RecoverRequest
+  extends Partial<Pick<RestoreJob, 'overwrite' | 'delete' | 'dryRun' | 'rates' | 'maxCpu'>> {
   /** `latest`, an id or its beginning, with `:sub/folder` for a part. */
   readonly snapshot: string;
   /** Folder to write below. */

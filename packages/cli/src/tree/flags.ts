@@ -51,3 +51,11 @@ export function viaFlag(command: Command): Command {
       .default('auto'),
   );
 }
+
+/** How much of the processors is taken; see repository/max-cpu.ts. */
+export function maxCpuFlag(command: Command, whose = ''): Command {
+  return command.option(
+    '--max-cpu <cores|percent%>',
+    `CPU time to take at most${whose}: cores (0.5), or a share of all of them (25%)`,
+  );
+}

@@ -1,7 +1,7 @@
 /** What is done with a host's data: `protect` and `recover`. */
 import { type Command, Option } from 'commander';
 import { addCommand, collect, type Runner } from './command.ts';
-import { cloudFlags, launchFlags, viaFlag } from './flags.ts';
+import { cloudFlags, launchFlags, maxCpuFlag, viaFlag } from './flags.ts';
 
 const PROTECT_HELP = `
 Commands run as root by bash, else sh. --post finds in its environment: HOSTARK_STATUS (ok, incomplete, failed,
@@ -34,7 +34,7 @@ export function addRecoveryCommands(program: Command, runner: Runner): void {
       async () => (await import('../commands/protect.ts')).protect,
     ),
   );
-  viaFlag(excludeFlags(protect))
+  maxCpuFlag(viaFlag(excludeFlags(protect)), ', by the agent')
     .option('--exclude-larger-than <size>', 'leave out files larger than this, e.g. 100M')
     .option('--exclude-caches', 'leave out folders with a CACHEDIR.TAG')
     .option('--exclude-if-present <file[:header]>', 'leave out folders that hold this file (repeatable)', collect)
@@ -58,20 +58,16 @@ export function addRecoveryCommands(program: Command, runner: Runner): void {
     .option('--read-concurrency <n>', 'worker threads (default: one a core of the host)')
     .option('-n, --dry-run', 'write nothing, say what would be done; the host is asked what would be saved')
     .addHelpText('after', PROTECT_HELP);
-  viaFlag(
-    launchFlags(
-      cloudFlags(
-        addCommand(
-          program,
-          runner,
-          'recover <snapshot>',
-          'bring a snapshot back onto a new host, a host, or into a folder',
-          async () => (await import('../commands/recover.ts')).recover,
-        ),
-      ),
-      'with --to new: ',
+  const recover = cloudFlags(
+    addCommand(
+      program,
+      runner,
+      'recover <snapshot>',
+      'bring a snapshot back onto a new host, a host, or into a folder',
+      async () => (await import('../commands/recover.ts')).recover,
     ),
-  )
+  );
+  maxCpuFlag(viaFlag(launchFlags(recover, 'with --to new: ')), ', by whoever writes')
     .requiredOption('--to <new|host|dir>', 'a new host (new or new:NAME), a host by name, or a folder (./DIR, /DIR)')
     .requiredOption('--from <host>', 'the host whose backups are used, also when it is gone')
     .option('--bucket <name>', 'bucket of the backups, in any region, when the host is gone')

@@ -1,6 +1,8 @@
 /** The repository commands, with restic's names and flags. */
 import { type Command, Option } from 'commander';
+import { limitingCpu } from '../repository/max-cpu.ts';
 import { addCommand, collect, type Runner } from './command.ts';
+import { maxCpuFlag } from './flags.ts';
 
 /** Adds init, backup, restore, snapshots, ls, find, diff, dump, check, cat, list, unlock. */
 export function addRepositoryCommands(program: Command, runner: Runner): void {
@@ -11,12 +13,10 @@ export function addRepositoryCommands(program: Command, runner: Runner): void {
     .option('--repository-version <version>', 'format version: 1, 2 or stable', 'stable')
     .addHelpText('after', '\nExample:\n  $ hostark init -r /srv/repo --password-file pw.txt');
 
-  const backup = add(
-    'backup [paths...]',
-    'save files and folders',
-    async () => (await import('../commands/backup.ts')).backup,
+  const backup = add('backup [paths...]', 'save files and folders', async () =>
+    limitingCpu((await import('../commands/backup.ts')).backup),
   );
-  excludeFlags(backup)
+  maxCpuFlag(excludeFlags(backup))
     .option('--exclude-larger-than <size>', 'leave out files larger than this, e.g. 100M')
     .option('--exclude-caches', 'leave out folders with a CACHEDIR.TAG')
     .option('--exclude-if-present <file[:header]>', 'leave out folders that hold this file (repeatable)', collect)
@@ -46,12 +46,10 @@ export function addRepositoryCommands(program: Command, runner: Runner): void {
         '\n  $ hostark backup --stdin-from-command --stdin-filename db.sql -- pg_dump mydb',
     );
 
-  const restore = add(
-    'restore <snapshot>',
-    'write files back',
-    async () => (await import('../commands/restore.ts')).restore,
+  const restore = add('restore <snapshot>', 'write files back', async () =>
+    limitingCpu((await import('../commands/restore.ts')).restore),
   );
-  excludeFlags(restore)
+  maxCpuFlag(excludeFlags(restore))
     .requiredOption('-t, --target <dir>', 'folder to write below')
     .option('-i, --include <pattern>', 'write only what matches (repeatable)', collect)
     .option('--iinclude <pattern>', 'the same, ignoring case (repeatable)', collect)
@@ -139,7 +137,9 @@ export function addRepositoryCommands(program: Command, runner: Runner): void {
     .addOption(new Option('-a, --archive <format>', 'format for folders').choices(['tar', 'zip']).default('tar'))
     .option('-t, --target <file>', 'write to a file instead of stdout');
 
-  add('check', 'verify the repository', async () => (await import('../commands/check.ts')).check)
+  maxCpuFlag(
+    add('check', 'verify the repository', async () => limitingCpu((await import('../commands/check.ts')).check)),
+  )
     .option('--read-data', 'read and verify every pack')
     .option('--read-data-subset <part>', 'a part of the packs: n/t, x% or a size such as 500M')
     .option('--with-cache', 'use the local cache')

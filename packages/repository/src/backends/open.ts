@@ -55,7 +55,8 @@ export async function openBackend(location: string, options: OpenBackendOptions 
   const place = parseLocation(location);
   const base = place.kind === 'local' ? await openLocal(place.path, options) : await openS3(place.location, options);
   let backend = base;
-  if (options.rates !== undefined) backend = rateLimited(backend, options.rates);
+  const { rates } = options;
+  if (rates?.uploadBps !== undefined || rates?.downloadBps !== undefined) backend = rateLimited(backend, rates);
   backend = limited(backend);
   // Outside the limit: who waits for the next try holds no connection.
   if (options.retry !== false) backend = retrying(backend, options.retry);

@@ -9,8 +9,8 @@ import { type Clock, systemClock } from './clock.ts';
 
 export interface RateLimits {
   /** Bytes per second; absent = no limit. */
-  readonly uploadBps?: number;
-  readonly downloadBps?: number;
+  readonly uploadBps?: number | undefined;
+  readonly downloadBps?: number | undefined;
   readonly clock?: Clock;
 }
 
