@@ -19,6 +19,14 @@ export interface Handle {
 /** Bytes to store, in one piece or in pieces stored one after another. Borrowed until save() settles: do not touch. */
 export type Body = Uint8Array | readonly Uint8Array[];
 
+/** Holds a transfer back. Whoever knows of it asks for leave for each piece of the body before that is sent or after it came. */
+export interface Pace {
+  /** Bytes of a piece, at most. */
+  readonly pieceBytes: number;
+  /** Resolves when so many bytes more may pass; rejects when the transfer was aborted. */
+  take(bytes: number): Promise<void>;
+}
+
 export interface SaveOptions {
   /** Asks that an existing config is an error; the other types are create-only anyway. */
   readonly createOnly?: boolean;
@@ -26,6 +34,8 @@ export interface SaveOptions {
   readonly sha256?: Uint8Array;
   /** The pack holds trees: a cache keeps a copy. */
   readonly metadata?: boolean;
+  /** A backend is free not to heed it. */
+  readonly pace?: Pace;
   readonly signal?: AbortSignal;
 }
 
@@ -37,6 +47,8 @@ export interface LoadOptions {
    * returned then lies in it. For callers that use memory again: fresh pages cost as much as hashing.
    */
   readonly into?: Uint8Array;
+  /** A backend is free not to heed it. */
+  readonly pace?: Pace;
   readonly signal?: AbortSignal;
 }
 

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, promises as fs } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Body } from '../backend.ts';
+import type { Body, Pace } from '../backend.ts';
 import { bodyLength, bodyParts } from './body.ts';
 import { errnoOf } from './local-errors.ts';
 
@@ -14,6 +14,7 @@ export interface WriteOptions {
   readonly mode: number;
   /** Fails with EEXIST instead of replacing. */
   readonly exclusive: boolean;
+  readonly pace?: Pace | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -23,7 +24,7 @@ export async function writeDurably(path: string, body: Body, options: WriteOptio
   const file = await fs.open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     try {
-      await writeAll(file, body, options.signal);
+      await writeAll(file, body, options);
       // Before the rename, so that the object is never writable under its final name. Not every file system has modes.
       await file.chmod(options.mode).catch(() => {});
       await syncFile(file);
@@ -53,12 +54,15 @@ export async function syncDirectory(path: string): Promise<void> {
 /** One write call carries at most this much, so that an abort is seen soon. */
 const WRITE_STEP = 32 * 1024 * 1024;
 
-async function writeAll(file: fs.FileHandle, body: Body, signal: AbortSignal | undefined): Promise<void> {
+async function writeAll(file: fs.FileHandle, body: Body, { pace, signal }: WriteOptions): Promise<void> {
+  const step = Math.min(WRITE_STEP, pace?.pieceBytes ?? WRITE_STEP);
   let position = 0;
   for (const part of bodyParts(body)) {
     for (let from = 0; from < part.length; ) {
       signal?.throwIfAborted();
-      const { bytesWritten } = await file.write(part, from, Math.min(WRITE_STEP, part.length - from), position);
+      const length = Math.min(step, part.length - from);
+      await pace?.take(length);
+      const { bytesWritten } = await file.write(part, from, length, position);
       from += bytesWritten;
       position += bytesWritten;
     }

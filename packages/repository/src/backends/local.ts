@@ -96,11 +96,11 @@ class Local implements Backend {
       const { file, directory } = await this.#deriveModes();
       const write = { mode: file & ~0o222, exclusive: handle.type === 'config' && options.createOnly === true };
       try {
-        await writeDurably(path, body, { ...write, signal: options.signal });
+        await writeDurably(path, body, { ...write, pace: options.pace, signal: options.signal });
       } catch (error) {
         if (errnoOf(error) !== 'ENOENT') throw error;
         await makeDurableDirectory(dirname(path), directory);
-        await writeDurably(path, body, { ...write, signal: options.signal });
+        await writeDurably(path, body, { ...write, pace: options.pace, signal: options.signal });
       }
     } catch (error) {
       if (errnoOf(error) === 'EEXIST' && handle.type === 'config') throw repositoryExists(this.location, error);
@@ -118,7 +118,7 @@ class Local implements Backend {
       try {
         const wanted = range ?? { offset: 0, length: (await file.stat()).size };
         const bytes = new Uint8Array(Buffer.allocUnsafeSlow(wanted.length).buffer);
-        const found = await readAt(file, bytes, wanted.offset, options.signal);
+        const found = await readAt(file, bytes, wanted.offset, options);
         if (found !== bytes.length) throw objectTruncated(this.location, handle, wanted, found);
         return bytes;
       } finally {
@@ -262,12 +262,14 @@ async function readAt(
   file: fs.FileHandle,
   bytes: Uint8Array,
   offset: number,
-  signal: AbortSignal | undefined,
+  { pace, signal }: LoadOptions,
 ): Promise<number> {
+  const most = Math.min(READ_STEP, pace?.pieceBytes ?? READ_STEP);
   let filled = 0;
   while (filled < bytes.length) {
     signal?.throwIfAborted();
-    const step = Math.min(READ_STEP, bytes.length - filled);
+    const step = Math.min(most, bytes.length - filled);
+    await pace?.take(step);
     const { bytesRead } = await file.read(bytes, filled, step, offset + filled);
     if (bytesRead === 0) break;
     filled += bytesRead;

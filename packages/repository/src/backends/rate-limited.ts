@@ -1,18 +1,28 @@
 /**
- * Holds the average rate of uploads and downloads below a limit: two token buckets in bytes.
- * A body passes at full speed and the next one waits until the debt is paid, so short peaks of one body are possible.
+ * Holds uploads and downloads to a rate each, within bodies as well as between them: backends ask for leave for each piece.
  * Locks bypass it: they are small and must be on time.
  */
 import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
 import { bodyLength } from './body.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { PacedTransfer, Pacer } from './pacer.ts';
 
 export interface RateLimits {
   /** Bytes per second; absent = no limit. */
   readonly uploadBps?: number | undefined;
   readonly downloadBps?: number | undefined;
+  /** Default: a clock that nobody can set. */
   readonly clock?: Clock;
 }
+
+const steadyClock: Clock = { ...systemClock, now: () => performance.now() };
+
+/** Bytes of an answer that may be under way before this side reads any: what a system takes in for a new connection. */
+const UNREAD_BYTES = 128 * 1024;
+/** Answers that come unasked may use up this much time of the rate. */
+const UNREAD_SECONDS = 0.25;
+/** At 8 KiB a second the 64 KiB that a socket hands over at once take 8 seconds. */
+const ONE_CONNECTION_BPS = 8 * 1024;
 
 /** Returns `inner` with its rates held. It hides `traits`: a shortcut past it would not be held. */
 export function rateLimited(inner: Backend, limits: RateLimits): Backend {
@@ -20,36 +30,34 @@ export function rateLimited(inner: Backend, limits: RateLimits): Backend {
 }
 
 class RateLimited implements Backend {
+  readonly connections: number;
   readonly #inner: Backend;
-  readonly #up: TokenBucket | null;
-  readonly #down: TokenBucket | null;
+  readonly #up: Pacer | null;
+  readonly #down: Pacer | null;
 
-  constructor(inner: Backend, limits: RateLimits) {
-    const clock = limits.clock ?? systemClock;
+  constructor(inner: Backend, { uploadBps, downloadBps, clock = steadyClock }: RateLimits) {
     this.#inner = inner;
-    this.#up = limits.uploadBps === undefined ? null : new TokenBucket(limits.uploadBps, clock);
-    this.#down = limits.downloadBps === undefined ? null : new TokenBucket(limits.downloadBps, clock);
+    this.#up = uploadBps === undefined ? null : new Pacer(uploadBps, clock);
+    this.#down = downloadBps === undefined ? null : new Pacer(downloadBps, clock);
+    this.connections = Math.min(inner.connections, connectionsFor(downloadBps ?? Number.POSITIVE_INFINITY));
   }
 
   get location(): string {
     return this.#inner.location;
   }
 
-  get connections(): number {
-    return this.#inner.connections;
+  async save(handle: Handle, body: Body, options: SaveOptions = {}): Promise<void> {
+    if (this.#up === null || handle.type === 'locks') return this.#inner.save(handle, body, options);
+    const pace = new PacedTransfer(this.#up, options.signal);
+    await this.#inner.save(handle, body, { ...options, pace });
+    await pace.finish(bodyLength(body));
   }
 
-  async save(handle: Handle, body: Body, options?: SaveOptions): Promise<void> {
-    if (handle.type !== 'locks') await this.#up?.take(bodyLength(body), options?.signal);
-    return this.#inner.save(handle, body, options);
-  }
-
-  async load(handle: Handle, range?: ByteRange, options?: LoadOptions): Promise<Uint8Array> {
-    const bucket = handle.type === 'locks' ? null : this.#down;
-    // The size of a whole object is known only afterwards: it is paid for by whoever comes next.
-    await bucket?.take(range?.length ?? 0, options?.signal);
-    const bytes = await this.#inner.load(handle, range, options);
-    if (range === undefined) bucket?.owe(bytes.length);
+  async load(handle: Handle, range?: ByteRange, options: LoadOptions = {}): Promise<Uint8Array> {
+    if (this.#down === null || handle.type === 'locks') return this.#inner.load(handle, range, options);
+    const pace = new PacedTransfer(this.#down, options.signal);
+    const bytes = await this.#inner.load(handle, range, { ...options, pace });
+    await pace.finish(bytes.length);
     return bytes;
   }
 
@@ -74,28 +82,8 @@ class RateLimited implements Backend {
   }
 }
 
-/** Tracks the moment at which everything taken so far is paid for. */
-class TokenBucket {
-  readonly #bytesPerMs: number;
-  readonly #clock: Clock;
-  #paidAt: number;
-
-  constructor(bytesPerSecond: number, clock: Clock) {
-    if (!(bytesPerSecond > 0))
-      throw new RangeError(`rate: expected more than 0 bytes per second, got ${bytesPerSecond}`);
-    this.#bytesPerMs = bytesPerSecond / 1000;
-    this.#clock = clock;
-    this.#paidAt = clock.now();
-  }
-
-  /** Waits until earlier debt is paid, and owes `bytes`. An aborted wait still owes them: the rate stays an upper bound. */
-  async take(bytes: number, signal?: AbortSignal): Promise<void> {
-    const wait = this.#paidAt - this.#clock.now();
-    this.owe(bytes);
-    if (wait > 0) await this.#clock.sleep(wait, { signal });
-  }
-
-  owe(bytes: number): void {
-    this.#paidAt = Math.max(this.#paidAt, this.#clock.now()) + bytes / this.#bytesPerMs;
-  }
+/** A second one hides round trips, but where the rate is so low that a lone chunk takes seconds, it would just fall silent. */
+function connectionsFor(downloadBps: number): number {
+  const least = downloadBps < ONE_CONNECTION_BPS ? 1 : 2;
+  return Math.max(least, Math.ceil((downloadBps * UNREAD_SECONDS) / UNREAD_BYTES));
 }

@@ -7,7 +7,6 @@ import { dryRun } from '../../src/backends/dry-run.ts';
 import { heldBack } from '../../src/backends/held-back.ts';
 import { limited } from '../../src/backends/limited.ts';
 import { memoryBackend } from '../../src/backends/memory.ts';
-import { rateLimited } from '../../src/backends/rate-limited.ts';
 import { type Retry, retrying } from '../../src/backends/retrying.ts';
 import { collect, handleOf, patternBytes } from '../conformance.ts';
 import { fakeClock, settle } from '../fake-clock.ts';
@@ -314,44 +313,5 @@ describe('dryRun', () => {
 
   test('shortcuts past it are hidden', () => {
     expect(dryRun({ ...memoryBackend(), traits: { localDirectory: '/srv' } } as Backend).traits).toBeUndefined();
-  });
-});
-
-describe('rateLimited', () => {
-  test('uploads keep to their average rate', async () => {
-    const clock = fakeClock({ eager: true });
-    const backend = rateLimited(memoryBackend(), { uploadBps: 1000, clock });
-    for (let i = 0; i < 10; i++) await backend.save(pack, content);
-    expect(clock.waits.reduce((sum, wait) => sum + wait, 0)).toBeCloseTo(900);
-    await backend.load(pack);
-    expect(clock.waits).toHaveLength(9);
-  });
-
-  test('downloads keep to theirs, whole objects and ranges', async () => {
-    const clock = fakeClock({ eager: true });
-    const backend = rateLimited(memoryBackend(), { downloadBps: 1000, clock });
-    await backend.save(pack, content);
-    await backend.load(pack);
-    await backend.load(pack, { offset: 0, length: 50 });
-    await backend.load(pack, { offset: 0, length: 50 });
-    expect(clock.waits.reduce((sum, wait) => sum + wait, 0)).toBeCloseTo(150);
-  });
-
-  test('time in which nothing was sent is not saved up', async () => {
-    const clock = fakeClock({ eager: true });
-    const backend = rateLimited(memoryBackend(), { uploadBps: 1000, clock });
-    clock.jump(60_000);
-    await backend.save(pack, content);
-    await backend.save(pack, content);
-    expect(clock.waits).toEqual([100]);
-  });
-
-  test('locks are never held back', async () => {
-    const clock = fakeClock({ eager: true });
-    const backend = rateLimited(memoryBackend(), { uploadBps: 1, downloadBps: 1, clock });
-    await backend.save(pack, content);
-    await backend.save(lock, content);
-    await backend.load(lock);
-    expect(clock.waits).toEqual([]);
   });
 });

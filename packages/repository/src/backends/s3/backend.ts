@@ -6,8 +6,8 @@
 import { Readable } from 'node:stream';
 import type { PutObjectCommand, PutObjectCommandInput } from '@aws-sdk/client-s3';
 import { HostarkError } from '@hostark/protocol';
-import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../../backend.ts';
-import { bodyLength, bodyParts, checkRange, copyBody } from '../body.ts';
+import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, Pace, SaveOptions } from '../../backend.ts';
+import { bodyLength, bodyParts, checkRange, copyBody, pacedPieces } from '../body.ts';
 import { isObjectName, objectPath } from '../layout.ts';
 import { objectTruncated, readOnlyPlace, repositoryExists } from '../object-errors.ts';
 import { type OpenClient, type S3Access, S3Connection } from './connection.ts';
@@ -67,7 +67,7 @@ class S3 implements S3Backend {
     const input = this.#putInput(handle, body, options);
     this.#refuseIfReadOnly(handle);
     if (createOnly && this.#conditional) {
-      const outcome = await this.#put(handle, body, { ...input, IfNoneMatch: '*' }, options.signal);
+      const outcome = await this.#put(handle, body, { ...input, IfNoneMatch: '*' }, options);
       if (outcome === 'stored') return;
       if (outcome === 'exists') return await this.#acceptExisting(handle, body, options);
       this.#conditional = false;
@@ -75,7 +75,7 @@ class S3 implements S3Backend {
     // Without conditions the best is to look first; two inits at the same moment remain possible.
     const mustLook = handle.type === 'config' && createOnly;
     if (mustLook && (await this.exists(handle))) return await this.#acceptExisting(handle, body, options);
-    await this.#put(handle, body, input, options.signal);
+    await this.#put(handle, body, input, options);
   }
 
   async load(handle: Handle, range?: ByteRange, options: LoadOptions = {}): Promise<Uint8Array> {
@@ -101,7 +101,7 @@ class S3 implements S3Backend {
             ? objectTruncated(this.location, handle, range, found)
             : this.#rangeIgnored(found, range);
         }
-        return readBody(stream, found ?? range?.length, signal, options.into);
+        return readBody(stream, found ?? range?.length, signal, options.into, options.pace);
       },
       signal,
     );
@@ -209,12 +209,17 @@ class S3 implements S3Backend {
     };
   }
 
-  async #put(handle: Handle, body: Body, input: PutObjectCommandInput, signal?: AbortSignal): Promise<PutOutcome> {
+  async #put(
+    handle: Handle,
+    body: Body,
+    input: PutObjectCommandInput,
+    { pace, signal }: SaveOptions,
+  ): Promise<PutOutcome> {
     return this.#connection.run(
       'write',
       handle,
       async ({ sdk, client }): Promise<PutOutcome> => {
-        const request = new sdk.PutObjectCommand({ ...input, Body: requestBody(handle, body) });
+        const request = new sdk.PutObjectCommand({ ...input, Body: requestBody(handle, body, pace) });
         if (input.ChecksumSHA256 !== undefined) nameThePayload(request, input.ChecksumSHA256);
         try {
           await client.send(request, signalOption(signal));
@@ -281,8 +286,14 @@ function nameThePayload(request: PutObjectCommand, sha256Base64: string): void {
   );
 }
 
+/** Piece by piece, with no read-ahead. */
+const STREAMED = { objectMode: false, highWaterMark: 1 };
+
 /** One piece goes as it is (also over shared memory); several become a stream of themselves, not a copy. */
-function requestBody(handle: Handle, body: Body): Uint8Array | Readable {
+function requestBody(handle: Handle, body: Body, pace: Pace | undefined): Uint8Array | Readable {
+  // What fits into one piece is waited for afterwards.
+  if (pace !== undefined && handle.type !== 'config' && bodyLength(body) > pace.pieceBytes)
+    return pacedStream(body, pace);
   const parts = bodyParts(body).filter((part) => part.length > 0);
   if (parts.length === 0) return new Uint8Array(0);
   const [first] = parts;
@@ -291,8 +302,13 @@ function requestBody(handle: Handle, body: Body): Uint8Array | Readable {
   if (handle.type === 'config') return copyBody(body);
   return Readable.from(
     parts.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength)),
-    { objectMode: false, highWaterMark: 1 },
+    STREAMED,
   );
+}
+
+/** Fails only when the transfer was aborted, which the request itself knows: nobody need hear it here. */
+function pacedStream(body: Body, pace: Pace): Readable {
+  return Readable.from(pacedPieces(body, pace), STREAMED).on('error', () => {});
 }
 
 function signalOption(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {

@@ -1,5 +1,6 @@
 /** Reads the body of an answer into one buffer of known size: each byte is copied once, out of the socket's chunk. */
 import type { Readable } from 'node:stream';
+import type { Pace } from '../../backend.ts';
 
 /** Fewer or more bytes came than the answer had announced: the connection broke. */
 export class BrokenBody extends Error {
@@ -9,18 +10,20 @@ export class BrokenBody extends Error {
 /**
  * Returns the whole body, at the beginning of `into` where that is large enough; `length` is what the answer announced, or
  * undefined when it did not say. Rejects with BrokenBody, the stream's own error, or the signal's reason; the stream is
- * destroyed then.
+ * destroyed then. With a `pace`, nothing more is read until what came may have come.
  */
 export function readBody(
   stream: Readable,
   length: number | undefined,
   signal?: AbortSignal,
   into?: Uint8Array,
+  pace?: Pace,
 ): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     const whole = length === undefined ? null : roomFor(length, into);
     let filled = 0;
+    let passing: Promise<void> | undefined;
     const settle = (): void => {
       signal?.removeEventListener('abort', stop);
     };
@@ -37,13 +40,24 @@ export function readBody(
       else if (filled + chunk.length > whole.length) return fail(new BrokenBody(`more than ${length} bytes came`));
       else whole.set(chunk, filled);
       filled += chunk.length;
+      if (pace === undefined) return;
+      stream.pause();
+      passing = pace.take(chunk.length);
+      passing.then(() => stream.resume(), fail);
     });
     stream.on('error', fail);
-    stream.on('close', () => fail(new BrokenBody(`the connection closed after ${filled} of ${length ?? '?'} bytes`)));
+    let ended = false;
+    stream.on('close', () => {
+      if (!ended) fail(new BrokenBody(`the connection closed after ${filled} of ${length ?? '?'} bytes`));
+    });
     stream.on('end', () => {
+      ended = true;
       if (whole !== null && filled !== whole.length) return fail(new BrokenBody(`${filled} of ${length} bytes came`));
       settle();
-      resolve(whole ?? new Uint8Array(Buffer.concat(chunks)));
+      const bytes = whole ?? new Uint8Array(Buffer.concat(chunks));
+      // A paused stream ends all the same.
+      if (passing === undefined) resolve(bytes);
+      else passing.then(() => resolve(bytes), reject);
     });
   });
 }
