@@ -73,7 +73,11 @@ function compareDescriptions(context: CheckContext, id: string, list: readonly D
   if (list.length < 2) return;
   const [first, ...others] = list;
   const differs = others.some(({ blobs, sum }) => blobs !== first!.blobs || sum !== first!.sum);
-  const names = list.map(({ index }) => index).join(', ');
+  // Index files come in any order, reports in one.
+  const names = list
+    .map(({ index }) => index)
+    .sort()
+    .join(', ');
   if (differs) {
     const message = `index files describe it in different ways: ${names}`;
     context.findings.add('index-conflict', 'pack', id, message);
