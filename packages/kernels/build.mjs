@@ -17,6 +17,7 @@ const MODULES = [
   { constant: 'SIMD_WASM', entry: 'scan-simd.ts', features: ['simd'] },
   { constant: 'RELAXED_SIMD_WASM', entry: 'scan-simd.ts', features: ['simd', 'relaxed-simd'] },
   { constant: 'SCRYPT_WASM', entry: 'scrypt.ts', features: ['simd'] },
+  { constant: 'TREES_WASM', entry: 'tree-slice.ts', features: [] },
 ];
 
 /** Makes the generated module; returns true when it had to. */

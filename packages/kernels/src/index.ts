@@ -15,3 +15,15 @@ export type { Platform, Sha256 } from './platform.ts';
 export { posix } from './posix/index.ts';
 export { makeFolders } from './posix/make-folders.ts';
 export type { Directory, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix/posix.ts';
+export {
+  FolderScan,
+  isFramed,
+  type NameList,
+  type ScanHooks,
+  type ScanRules,
+  type ScanTrouble,
+  TREE_HEAD,
+  TREE_TAIL,
+  type TreeText,
+} from './trees/folder-scan.ts';
+export { ENTRY, SLICE } from './trees/layout.ts';

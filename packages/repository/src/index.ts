@@ -105,6 +105,7 @@ export { findSubtree } from './tree/find.ts';
 export { loadTree } from './tree/load.ts';
 export { GO_MODE, goMode, nodeTypeOf, permissionsOf, statModeOf } from './tree/mode.ts';
 export { isNodeType, NODE_TYPES, type NodeType, type TreeNode, type TreeXattr, treeNode } from './tree/node.ts';
+export { extraText, nameOfText, nameText, ownerText } from './tree/parts.ts';
 export { TreeReader } from './tree/reader.ts';
 export { type BlobUse, forEachUsedBlob } from './tree/used.ts';
 export { forEachTree, joinPath, type TreeVisitor, type WalkAnswer, type WalkEntry, walkTree } from './tree/walk.ts';

@@ -10,10 +10,9 @@ import { Exclusion } from '../walk/exclusion.ts';
 import { absolutePath, pathBytes, printablePath } from '../walk/paths.ts';
 import { planTargets } from '../walk/targets.ts';
 import { FileQueue } from './file-queue.ts';
-import type { Folder } from './folder.ts';
 import type { BackupOptions, BackupResult } from './options.ts';
 import { chooseParent } from './parent.ts';
-import { noPrevious, ParentTrees } from './parent-trees.ts';
+import { entriesOf, ParentTrees } from './parent-trees.ts';
 import type { Reporter } from './reporter.ts';
 import { type RunContext, runBackup } from './run.ts';
 import { Walker } from './walker.ts';
@@ -85,18 +84,8 @@ async function saveTargets(
   const root = new Promise<{ readonly tree: BlobId; readonly entries: number }>((resolve) => {
     rootDone = resolve;
   });
-  const complete = (folder: Folder, tree: Uint8Array, entries: number): void => {
-    if (storing.failure !== null) return; // entries may be missing because the workers were stopped
-    const id = trees.save(tree);
-    const { parent: above, slot, node, previous } = folder.place;
-    if (above === null || node === null) {
-      rootDone({ tree: id, entries });
-      return;
-    }
-    node.subtree = id;
-    reporter.item(() => folder.item(), summary.dir(node, previous), 0n);
-    above.fill(slot, node);
-  };
+  // Entries may be missing because the workers were stopped.
+  const save = (tree: Uint8Array): BlobId | null => (storing.failure === null ? trees.save(tree) : null);
   const parents = new ParentTrees(repository);
   const walker = new Walker({
     workingDirectory,
@@ -122,7 +111,7 @@ async function saveTargets(
       const full = queue.room() ?? trees.room();
       return full === null ? null : Promise.race([full, failed]);
     },
-    complete,
+    save,
   });
   const list = (directory: Uint8Array): readonly Uint8Array[] =>
     system.readDirectory(absolutePath(directory, workingDirectory)).names;
@@ -130,7 +119,8 @@ async function saveTargets(
   const rethrow = (error: unknown): never => {
     throw error;
   };
-  await walker.walk(top, parent === null ? noPrevious() : await parents.load(parent.tree, rethrow));
+  const before = entriesOf(parent === null ? null : await parents.load(parent.tree), rethrow);
+  await walker.walk(top, before, (tree, entries) => rootDone({ tree, entries }));
   queue.end();
   const { tree, entries } = await Promise.race([root, failed]);
   if (entries > 0) return tree;

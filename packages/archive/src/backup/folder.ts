@@ -1,10 +1,9 @@
 /**
  * A directory on its way into a tree: entries come in order of their names, some of them with content still to be read.
- * When the last one is there, the tree's bytes go to `complete`. Large directories are encoded as they fill, so that
- * memory holds bytes and not nodes.
+ * When the last one is there, the tree is saved. Large directories are encoded as they fill, so that memory holds bytes and
+ * not nodes. This is the plain way; text-folder.ts does without nodes.
  */
-import { type TreeNode, TreeWriter } from '@hostark/repository';
-import type { MutableNode } from '../walk/node.ts';
+import { type BlobId, type TreeNode, TreeWriter } from '@hostark/repository';
 import { joinPath } from '../walk/paths.ts';
 
 /** Nodes that may wait before those that are ready are encoded. */
@@ -18,23 +17,29 @@ type Place = TreeNode | null | undefined;
 
 const ROOT = Buffer.from('/');
 
-/** What the folder is in the tree above it. */
-export interface FolderPlace {
-  readonly parent: Folder | null;
-  readonly slot: number;
-  /** The directory's own node; null for the root, which has none. */
-  readonly node: MutableNode | null;
-  readonly previous: TreeNode | null;
+/** Receives the bytes of a finished tree and returns its id, or null if the backup has ended. */
+export type SaveTree = (tree: Uint8Array) => BlobId | null;
+
+/** What knows its path in the snapshot. */
+export interface PathNode {
+  /** Returns the path of an entry, or of the folder itself. */
+  item(name?: Uint8Array): Uint8Array;
 }
 
-/** Receives the bytes of a finished tree. */
-export type FolderSink = (folder: Folder, tree: Uint8Array, entries: number) => void;
+/** What a folder is in the tree above it. */
+export interface FolderPlace {
+  /** Null for the root. */
+  readonly parent: PathNode | null;
+  readonly name: Uint8Array;
+  /** Told the tree when it is stored, and how many entries it has. */
+  readonly finish: (tree: BlobId, entries: number) => void;
+}
 
 const spareWriters: TreeWriter[] = [];
 
-export class Folder {
-  readonly place: FolderPlace;
-  readonly #complete: FolderSink;
+export class Folder implements PathNode {
+  readonly #place: FolderPlace;
+  readonly #save: SaveTree;
   /** Entries that are not encoded yet. Empty as long as every entry was complete when it came. */
   #places: Place[] = [];
   /** Places already encoded and forgotten. */
@@ -44,15 +49,14 @@ export class Folder {
   #ended = false;
   #writer: TreeWriter | null = null;
 
-  constructor(place: FolderPlace, complete: FolderSink) {
-    this.place = place;
-    this.#complete = complete;
+  constructor(place: FolderPlace, save: SaveTree) {
+    this.#place = place;
+    this.#save = save;
   }
 
-  /** Returns the path in the snapshot of an entry, or of the folder itself. */
   item(name?: Uint8Array): Uint8Array {
-    const { parent, node } = this.place;
-    const path = parent === null || node === null ? ROOT : parent.item(node.name);
+    const { parent, name: own } = this.#place;
+    const path = parent === null ? ROOT : parent.item(own);
     return name === undefined ? path : joinPath(path, name);
   }
 
@@ -94,7 +98,8 @@ export class Folder {
     this.#writer = null;
     const tree = writer.take();
     if (spareWriters.length < KEPT_WRITERS && tree.length <= KEPT_WRITER_BYTES) spareWriters.push(writer);
-    this.#complete(this, tree, this.#entries);
+    const id = this.#save(tree);
+    if (id !== null) this.#place.finish(id, this.#entries);
   }
 
   #encodeAll(): void {

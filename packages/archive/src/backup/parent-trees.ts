@@ -50,9 +50,15 @@ export class PreviousFolder {
   }
 }
 
-/** A directory that the parent does not have. */
-export function noPrevious(): PreviousFolder {
-  return new PreviousFolder([], () => {});
+/** Returns the entries of a tree, or of a directory that the parent does not have. `damaged`: see PreviousFolder. */
+export function entriesOf(tree: PreviousTree | null, damaged: (error: unknown) => void): PreviousFolder {
+  return new PreviousFolder(tree === null ? [] : iterateTree(tree.bytes), damaged);
+}
+
+/** A tree of the parent. */
+export interface PreviousTree {
+  readonly id: BlobId;
+  readonly bytes: Uint8Array;
 }
 
 export class ParentTrees {
@@ -67,12 +73,11 @@ export class ParentTrees {
     this.#repository = repository;
   }
 
-  /** Returns the entries of a tree. Throws HostarkError if it cannot be read from any copy. `damaged`: see PreviousFolder. */
-  async load(tree: BlobId, damaged: (error: unknown) => void): Promise<PreviousFolder> {
+  /** Returns a tree, which is thereby known to be in the repository. Throws HostarkError if no copy can be read. */
+  async load(id: BlobId): Promise<PreviousTree> {
     // Whatever goes wrong with the whole pack, the careful way decides, and says what is wrong.
-    const fast = await this.#fromPack(tree).catch(() => null);
-    const bytes = fast ?? (await loadBlob(this.#repository, 'tree', tree));
-    return new PreviousFolder(iterateTree(bytes), damaged);
+    const fast = await this.#fromPack(id).catch(() => null);
+    return { id, bytes: fast ?? (await loadBlob(this.#repository, 'tree', id)) };
   }
 
   /** Returns the tree's plaintext out of a whole pack, or null if that is not the way to get it. */

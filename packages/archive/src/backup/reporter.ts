@@ -30,6 +30,11 @@ export class Reporter {
     this.#progress = progress;
   }
 
+  /** Somebody wants to know of each item. */
+  get verbose(): boolean {
+    return this.#verbose;
+  }
+
   get errorCount(): number {
     return this.#count;
   }

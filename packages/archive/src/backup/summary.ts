@@ -33,8 +33,12 @@ export class SummaryCounter {
 
   /** Counts a file whose content was read. */
   file(node: TreeNode, previous: TreeNode | null): Change {
-    this.#bytes += Number(node.size);
-    const change = changeOf(node, previous);
+    return this.changedFile(changeOf(node, previous), Number(node.size));
+  }
+
+  /** Counts a file of so many bytes that was read. */
+  changedFile(change: Change, bytes: number): Change {
+    this.#bytes += bytes;
     if (change === 'new') this.#filesNew++;
     else if (change === 'changed') this.#filesChanged++;
     else this.#filesUnmodified++;
@@ -43,14 +47,22 @@ export class SummaryCounter {
 
   /** Counts a file whose content was taken over from the parent: unmodified, whatever its metadata says (as in restic). */
   reusedFile(size: bigint): void {
-    this.#bytes += Number(size);
-    this.#reusedBytes += Number(size);
-    this.#filesUnmodified++;
+    this.reusedFiles(1, Number(size));
+  }
+
+  /** Counts several such files, which have so many bytes together. */
+  reusedFiles(files: number, bytes: number): void {
+    this.#bytes += bytes;
+    this.#reusedBytes += bytes;
+    this.#filesUnmodified += files;
   }
 
   /** Counts a directory. */
   dir(node: TreeNode, previous: TreeNode | null): Change {
-    const change = changeOf(node, previous);
+    return this.changedDir(changeOf(node, previous));
+  }
+
+  changedDir(change: Change): Change {
     if (change === 'new') this.#dirsNew++;
     else if (change === 'changed') this.#dirsChanged++;
     else this.#dirsUnmodified++;

@@ -1,17 +1,19 @@
 /**
  * Walks the targets in restic's order and turns what it finds into nodes: unchanged files take their content from the
  * parent, others go to the file queue, directories become folders. The walk never waits for a file, only for room.
+ * Directories go through slice-walk.ts where that can be; what is here is the plain way, with a node for every entry.
  */
 import type { Posix, Stat, StatBatch, Xattr, XattrBatch } from '@hostark/kernels';
-import { type BlobTable, idBytes, nodeTypeOf, type TreeNode } from '@hostark/repository';
+import { type BlobId, type BlobTable, idBytes, nodeTypeOf, type TreeNode } from '@hostark/repository';
 import type { Exclusion, FolderRules } from '../walk/exclusion.ts';
 import { type ChangeRule, isUnchanged, type MutableNode, type NodeContext, nodeOf } from '../walk/node.ts';
 import { absolutePath, baseName, joinPath, type Location, parentPath, pathOf } from '../walk/paths.ts';
 import type { TargetNode } from '../walk/targets.ts';
 import type { FileOutcome, FileQueue } from './file-queue.ts';
-import { Folder, type FolderSink } from './folder.ts';
-import { noPrevious, type ParentTrees, type PreviousFolder } from './parent-trees.ts';
+import { Folder, type FolderPlace, type SaveTree } from './folder.ts';
+import { entriesOf, type ParentTrees, type PreviousFolder, type PreviousTree } from './parent-trees.ts';
 import type { Reporter } from './reporter.ts';
+import { type OpenFolder, SliceWalk } from './slice-walk.ts';
 import type { SummaryCounter } from './summary.ts';
 
 /** Names whose stats and attributes are asked for at once. */
@@ -20,6 +22,7 @@ const SLICE = 1024;
 const TURN_MS = 4;
 
 const NO_XATTRS: readonly Xattr[] = [];
+const EMPTY = new Uint8Array(0);
 
 export interface WalkParts {
   readonly workingDirectory: Uint8Array;
@@ -33,7 +36,7 @@ export interface WalkParts {
   readonly reporter: Reporter;
   /** Rejects or throws when the backup must end; resolves when there is room for more work. */
   readonly room: () => Promise<void> | null;
-  readonly complete: FolderSink;
+  readonly save: SaveTree;
 }
 
 /** One entry as the walk found it. */
@@ -47,17 +50,28 @@ interface Entry extends Location {
 export class Walker {
   readonly #parts: WalkParts;
   readonly #posix: Posix;
+  /** Null where the plain way is the only one. */
+  readonly #slices: SliceWalk | null;
   #turnEndsMs = 0;
 
-  constructor(parts: WalkParts) {
+  /** `plain` keeps to the plain way: a node for every entry. */
+  constructor(parts: WalkParts, plain = false) {
     this.#parts = parts;
     this.#posix = parts.nodes.posix;
+    this.#slices = plain
+      ? null
+      : SliceWalk.create(parts, {
+          descend: (path, place, subtree, rules) => this.#descend(path, place, subtree, rules),
+          takeTurns: () => this.#takeTurns(),
+        });
   }
 
-  /** Walks everything below `top` into the root folder, and returns when all entries are found, not when all are read. */
-  async walk(top: TargetNode, previous: PreviousFolder): Promise<void> {
-    const place = { parent: null, slot: 0, node: null, previous: null };
-    const root = new Folder(place, this.#parts.complete);
+  /**
+   * Walks everything below `top` into the root folder, and returns when all entries are found, not when all are read.
+   * `finish` is told the root's tree.
+   */
+  async walk(top: TargetNode, previous: PreviousFolder, finish: FolderPlace['finish']): Promise<void> {
+    const root = new Folder({ parent: null, name: EMPTY, finish }, this.#parts.save);
     await this.#targets(top, root, previous);
     root.end();
   }
@@ -83,9 +97,25 @@ export class Walker {
       this.#parts.reporter.error(path, 'stat', messageOf(error));
       return;
     }
-    const child = new Folder({ parent: folder, slot: folder.reserve(), node, previous: before }, this.#parts.complete);
-    await this.#targets(target, child, await this.#previousOf(before, path));
+    const child = new Folder(this.#placeIn(folder, node, before), this.#parts.save);
+    const tree = await this.#treeOf(subtreeOf(before), path);
+    await this.#targets(target, child, entriesOf(tree, this.#damaged(path)));
     child.end();
+  }
+
+  /** Makes a place for a directory. */
+  #placeIn(folder: Folder, node: MutableNode, before: TreeNode | null): FolderPlace {
+    const { reporter, summary } = this.#parts;
+    const slot = folder.reserve();
+    return {
+      parent: folder,
+      name: node.name,
+      finish: (tree) => {
+        node.subtree = tree;
+        reporter.item(() => folder.item(node.name), summary.dir(node, before), 0n);
+        folder.fill(slot, node);
+      },
+    };
   }
 
   async #leaf(target: TargetNode, name: Buffer, folder: Folder, before: TreeNode | null): Promise<void> {
@@ -179,26 +209,65 @@ export class Walker {
   }
 
   async #directory(entry: Entry, folder: Folder, before: TreeNode | null, rules: FolderRules): Promise<void> {
-    const { exclusion, reporter } = this.#parts;
-    const path = pathOf(entry);
-    reporter.working(entry);
-    let names: readonly Uint8Array[];
+    const place = (): FolderPlace => {
+      const node = nodeOf(entry.name, entry.stat, entry.xattrs, undefined, this.#parts.nodes);
+      return this.#placeIn(folder, node, before);
+    };
+    await this.#descend(pathOf(entry), place, subtreeOf(before), rules);
+  }
+
+  /** Walks a directory. Returns false, without asking for the place, if it cannot be read. */
+  async #descend(
+    path: Uint8Array,
+    place: () => FolderPlace,
+    subtree: BlobId | null,
+    rules: FolderRules,
+  ): Promise<boolean> {
+    this.#parts.reporter.working({ directory: parentPath(path), base: baseName(path) });
+    const listing = this.#list(path);
+    if (listing === null) return false;
     try {
-      names = this.#posix.readDirectory(path).names;
+      const there = place();
+      const tree = await this.#treeOf(subtree, path);
+      const done = listing.open !== null && (await this.#slices!.walk(listing.open, path, there, tree, rules));
+      if (!done) await this.#plainly(path, listing.names(), there, tree, rules);
+    } finally {
+      listing.open?.close();
+    }
+    return true;
+  }
+
+  #list(path: Uint8Array): { readonly open: OpenFolder | null; readonly names: () => readonly Uint8Array[] } | null {
+    try {
+      if (this.#slices !== null) {
+        const open = this.#slices.open(path);
+        return { open, names: () => open.list() };
+      }
+      const { names } = this.#posix.readDirectory(path);
+      return { open: null, names: () => names };
     } catch (error) {
       this.#lost(path, 'readdir', error);
-      return;
+      return null;
     }
-    const node = nodeOf(entry.name, entry.stat, entry.xattrs, undefined, this.#parts.nodes);
-    const child = new Folder({ parent: folder, slot: folder.reserve(), node, previous: before }, this.#parts.complete);
-    const previous = await this.#previousOf(before, path);
+  }
+
+  /** The plain way through a directory: a node for every entry. */
+  async #plainly(
+    path: Uint8Array,
+    names: readonly Uint8Array[],
+    place: FolderPlace,
+    tree: PreviousTree | null,
+    rules: FolderRules,
+  ): Promise<void> {
+    const folder = new Folder(place, this.#parts.save);
+    const previous = entriesOf(tree, this.#damaged(path));
     // A directory that changes while it is listed may show a name twice; a tree must not.
     const once = names.filter((name, i) => i === 0 || Buffer.compare(names[i - 1]!, name) !== 0);
-    const kept = exclusion.keepNames(path, once, rules);
+    const kept = this.#parts.exclusion.keepNames(path, once, rules);
     for (let from = 0; from < kept.length; from += SLICE) {
-      await this.#slice(path, kept.slice(from, from + SLICE), child, previous, rules);
+      await this.#slice(path, kept.slice(from, from + SLICE), folder, previous, rules);
     }
-    child.end();
+    folder.end();
   }
 
   async #slice(
@@ -237,16 +306,19 @@ export class Walker {
     await this.#takeTurns();
   }
 
-  /** Returns the parent's entries of a directory. A tree that cannot be read is reported; its files are read again. */
-  async #previousOf(before: TreeNode | null, path: Uint8Array): Promise<PreviousFolder> {
-    if (before === null || before.type !== 'dir' || before.subtree === null) return noPrevious();
-    const damaged = (error: unknown): void => this.#parts.reporter.error(path, 'parent', messageOf(error));
+  /** Returns the parent's tree of a directory. One that cannot be read is reported; the directory's files are read again. */
+  async #treeOf(subtree: BlobId | null, path: Uint8Array): Promise<PreviousTree | null> {
+    if (subtree === null) return null;
     try {
-      return await this.#parts.parents.load(before.subtree, damaged);
+      return await this.#parts.parents.load(subtree);
     } catch (error) {
-      damaged(error);
-      return noPrevious();
+      this.#damaged(path)(error);
+      return null;
     }
+  }
+
+  #damaged(path: Uint8Array): (error: unknown) => void {
+    return (error) => this.#parts.reporter.error(path, 'parent', messageOf(error));
   }
 
   #xattrs(path: Uint8Array): readonly Xattr[] {
@@ -296,6 +368,10 @@ export class Walker {
     await new Promise<void>((resolve) => setImmediate(resolve));
     this.#turnEndsMs = performance.now() + TURN_MS;
   }
+}
+
+function subtreeOf(before: TreeNode | null): BlobId | null {
+  return before?.type === 'dir' ? before.subtree : null;
 }
 
 function messageOf(error: unknown): string {

@@ -45,6 +45,16 @@ export class Exclusion {
     this.#warn = warn;
   }
 
+  /** Some entries may be left out for their names, or for tag files. */
+  get judgesNames(): boolean {
+    return !this.#rules.selector.isEmpty || this.#rules.tagFiles.length > 0;
+  }
+
+  /** Some entries may be left out for what their stats say. */
+  get judgesStats(): boolean {
+    return this.#rules.largerThan !== null || this.#rules.oneFileSystem;
+  }
+
   /** The rules below a target (absolute path). */
   atTarget(path: Uint8Array, stat: Stat): FolderRules {
     const allowedDevice = this.#rules.oneFileSystem ? stat.dev : null;

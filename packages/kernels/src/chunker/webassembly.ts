@@ -12,7 +12,7 @@ export type WasmModule = object;
 interface WasmRuntime {
   validate(bytes: Uint8Array): boolean;
   readonly Module: new (bytes: Uint8Array) => WasmModule;
-  readonly Instance: new (module: WasmModule) => { readonly exports: unknown };
+  readonly Instance: new (module: WasmModule, imports?: object) => { readonly exports: unknown };
 }
 
 /** Undefined where there is no WebAssembly (`node --jitless`). */

@@ -17,6 +17,8 @@ export interface Libc {
   /** The errno of the last call of this thread that failed. */
   errno(): number;
   stableMemory(size: number): StableMemory;
+  /** The address of memory that stays where it is: outside the JavaScript heap, or of a WebAssembly memory until it grows. */
+  addressOf(memory: Uint8Array): number;
   openat(dirfd: number, path: number, flags: number, mode: number): number;
   close(fd: number): number;
   statx(dirfd: number, path: number, flags: number, mask: number, buffer: number): number;
@@ -70,6 +72,7 @@ function bind(): Libc | null {
         const bytes = Buffer.allocUnsafeSlow(size);
         return { bytes, address: Number(ffi.address(bytes)) };
       },
+      addressOf: (memory) => Number(ffi.address(memory)),
       getdents64: (fd, buffer, size) => syscall(numbers.getdents64, fd, buffer, size, 0),
       mknodat: (dirfd, at, mode, dev) => syscall(numbers.mknodat, dirfd, at, mode, dev),
       openat: library.func(`int openat(int dirfd, ${path}, int flags, uint mode)`),

@@ -31,7 +31,7 @@ export class NativeXattrs {
 
   list(path: Uint8Array, nofollow: boolean): readonly Xattr[] {
     this.#path.set(path, 'listxattr');
-    const result = this.#listCurrent(nofollow);
+    const result = this.#listAt(this.#path.address, nofollow);
     if (typeof result === 'number') throw systemError(result, 'listxattr', path);
     return result;
   }
@@ -42,10 +42,18 @@ export class NativeXattrs {
     const found = new Map<number, readonly Xattr[] | number>();
     for (let i = 0; i < names.length; i++) {
       const errno = this.#path.setName(names[i]!);
-      const result = errno === 0 ? this.#listCurrent(true) : errno;
+      const result = errno === 0 ? this.#listAt(this.#path.address, true) : errno;
       if (result !== NONE) found.set(i, result);
     }
     return new FoundXattrs(found, names);
+  }
+
+  /**
+   * Lists the attributes of the path whose bytes, with a NUL after them, lie at an address. Returns a positive errno when
+   * that fails, and one shared empty array where there are none. Never follows a link.
+   */
+  listAt(address: number): readonly Xattr[] | number {
+    return this.#listAt(address, true);
   }
 
   set(path: Uint8Array, name: Uint8Array, value: Uint8Array, nofollow: boolean): void {
@@ -62,25 +70,25 @@ export class NativeXattrs {
     if (this.#libc[call](this.#path.set(path, call), this.#name.set(name, call)) < 0) throw this.#error(call, path);
   }
 
-  /** Lists the path that is set; a positive errno when that fails. A file system without attributes has none. */
-  #listCurrent(nofollow: boolean): readonly Xattr[] | number {
+  /** Lists the path at an address; a positive errno when that fails. A file system without attributes has none. */
+  #listAt(path: number, nofollow: boolean): readonly Xattr[] | number {
     const list = nofollow ? this.#libc.llistxattr : this.#libc.listxattr;
-    const length = list(this.#path.address, this.#list.address, LIST_MAX);
+    const length = list(path, this.#list.address, LIST_MAX);
     if (length === 0) return NONE;
     if (length < 0) {
       const errno = this.#libc.errno();
       return errno === ENOTSUP ? NONE : errno;
     }
-    return this.#valuesOf(this.#list.bytes.subarray(0, length), nofollow);
+    return this.#valuesOf(path, this.#list.bytes.subarray(0, length), nofollow);
   }
 
   /** `list`: names, each with its NUL. */
-  #valuesOf(list: Buffer, nofollow: boolean): readonly Xattr[] | number {
+  #valuesOf(path: number, list: Buffer, nofollow: boolean): readonly Xattr[] | number {
     const get = nofollow ? this.#libc.lgetxattr : this.#libc.getxattr;
     const found: Xattr[] = [];
     for (let at = 0; at < list.length; ) {
       const end = list.indexOf(0, at);
-      const size = get(this.#path.address, this.#list.address + at, this.#value.address, VALUE_MAX);
+      const size = get(path, this.#list.address + at, this.#value.address, VALUE_MAX);
       if (size >= 0) {
         const value = new Uint8Array(this.#value.bytes.subarray(0, size));
         found.push({ name: new Uint8Array(list.subarray(at, end)), value });

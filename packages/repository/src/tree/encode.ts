@@ -4,12 +4,12 @@
  */
 
 import { ByteWriter } from '../encoding/byte-writer.ts';
-import { base64Bytes, compareBytes, utf8 } from '../encoding/bytes.ts';
-import { writeJsonBytes, writeJsonName, writeJsonText } from '../encoding/json-write.ts';
-import { isUtf8 } from '../encoding/runes.ts';
+import { compareBytes, utf8 } from '../encoding/bytes.ts';
+import { writeJsonName, writeJsonText } from '../encoding/json-write.ts';
 import { type Instant, writeInstant } from '../encoding/time.ts';
 import type { BlobId } from '../ids.ts';
 import type { TreeNode } from './node.ts';
+import { jsonText, writeLink, writeOwner, writeXattrs } from './parts.ts';
 
 const HEAD = utf8('{"nodes":[');
 const TAIL = utf8(']}\n');
@@ -20,19 +20,10 @@ const MTIME_AFTER_TYPE = utf8('","mtime":"');
 const MTIME = utf8(',"mtime":"');
 const ATIME = utf8('","atime":"');
 const CTIME = utf8('","ctime":"');
-const UID = utf8('","uid":');
-const GID = utf8(',"gid":');
-const USER = utf8(',"user":');
-const GROUP = utf8(',"group":');
 const INODE = utf8(',"inode":');
 const DEVICE_ID = utf8(',"device_id":');
 const SIZE = utf8(',"size":');
 const LINKS = utf8(',"links":');
-const LINK_TARGET = utf8(',"linktarget":');
-const LINK_TARGET_RAW = utf8(',"linktarget_raw":"');
-const XATTRS = utf8(',"extended_attributes":[{"name":');
-const XATTR = utf8('},{"name":');
-const XATTR_VALUE = utf8(',"value":"');
 const GENERIC = utf8(',"generic_attributes":{');
 const DEVICE = utf8(',"device":');
 const CONTENT = utf8(',"content":');
@@ -78,8 +69,8 @@ export class TreeWriter {
     this.#times(node);
     this.#owner(node);
     this.#numbers(node);
-    if (node.linkTarget !== undefined && node.linkTarget.length > 0) this.#link(node.linkTarget);
-    if (node.xattrs.length > 0) this.#xattrs(node);
+    if (node.linkTarget !== undefined && node.linkTarget.length > 0) writeLink(out, node.linkTarget);
+    if (node.xattrs.length > 0) writeXattrs(out, node.xattrs);
     if (node.genericAttributes !== undefined && node.genericAttributes.size > 0) this.#generic(node.genericAttributes);
     if (node.device !== 0n) this.#number64(DEVICE, node.device);
     this.#content(node.content);
@@ -138,32 +129,19 @@ export class TreeWriter {
   }
 
   #owner(node: TreeNode): void {
-    const out = this.#out;
-    out.bytes(UID);
-    out.decimal(node.uid);
-    out.bytes(GID);
-    out.decimal(node.gid);
-    if (node.user !== '') {
-      out.bytes(USER);
-      out.bytes(this.#json(node.user));
-    }
-    if (node.group !== '') {
-      out.bytes(GROUP);
-      out.bytes(this.#json(node.group));
-    }
+    this.#out.byte(0x22);
+    writeOwner(this.#out, node, this.#json);
   }
 
-  #json(text: string): Uint8Array {
+  readonly #json = (text: string): Uint8Array => {
     let json = this.#owners.get(text);
     if (json === undefined) {
-      const out = new ByteWriter(64);
-      writeJsonText(out, text);
-      json = out.take();
+      json = jsonText(text);
       if (this.#owners.size >= OWNER_CACHE_LIMIT) this.#owners.clear();
       this.#owners.set(text, json);
     }
     return json;
-  }
+  };
 
   #numbers(node: TreeNode): void {
     if (node.inode !== 0n) this.#number64(INODE, node.inode);
@@ -175,31 +153,6 @@ export class TreeWriter {
   #number64(key: Uint8Array, value: bigint): void {
     this.#out.bytes(key);
     this.#out.decimal64(value);
-  }
-
-  #link(target: Uint8Array): void {
-    const out = this.#out;
-    out.bytes(LINK_TARGET);
-    writeJsonBytes(out, target);
-    if (isUtf8(target)) return;
-    out.bytes(LINK_TARGET_RAW);
-    out.bytes(base64Bytes(target));
-    out.byte(0x22);
-  }
-
-  #xattrs(node: TreeNode): void {
-    const out = this.#out;
-    let first = true;
-    for (const { name, value } of node.xattrs) {
-      out.bytes(first ? XATTRS : XATTR);
-      first = false;
-      writeJsonText(out, name);
-      out.bytes(XATTR_VALUE);
-      out.bytes(base64Bytes(value));
-      out.byte(0x22);
-    }
-    out.byte(0x7d);
-    out.byte(0x5d);
   }
 
   #generic(attributes: ReadonlyMap<string, Uint8Array>): void {
