@@ -10,11 +10,14 @@ export { isIrreducible, randomPolynomial } from './chunker/polynomial.ts';
 export { type ChunkScanner, MAX_CHUNK, MIN_CHUNK, WINDOW } from './chunker/scanner.ts';
 export type { Sealer, SealingKey } from './crypto/sealer.ts';
 export { SEAL_OVERHEAD } from './crypto/sealer.ts';
+export type { Memory } from './memory.ts';
 export { nodePlatform } from './node-platform.ts';
 export type { Platform, Sha256 } from './platform.ts';
+export { IDENTITY_WORDS, identitySize, sameIdentity, writeIdentity } from './posix/identity.ts';
 export { posix } from './posix/index.ts';
 export { makeFolders } from './posix/make-folders.ts';
 export type { Directory, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix/posix.ts';
+export { type WholeFiles, wholeFiles } from './posix/whole-files.ts';
 export {
   FolderScan,
   isFramed,

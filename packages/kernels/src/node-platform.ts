@@ -8,6 +8,7 @@ import { PortableSealer } from './crypto/portable-sealer.ts';
 import { PortableSha256, portableSha256 } from './crypto/portable-sha256.ts';
 import { deriveKey, opensslKey } from './crypto/scrypt.ts';
 import type { Sealer, SealingKey } from './crypto/sealer.ts';
+import { expectInside, type Memory, memoryOf, viewIn } from './memory.ts';
 import type { Platform, Sha256 } from './platform.ts';
 import { chooseZstd } from './zstd/zstd.ts';
 
@@ -29,11 +30,15 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   const zstd = chooseZstd(native);
   return {
     name: `node (sha256: ${said(newSha256)}, sealing: ${said(newSealer)}, zstd: ${zstd.name})`,
+    memory: memoryOf,
     sha256: oneShot === undefined ? portableSha256 : (data) => hashOnce(oneShot, data),
+    sha256At: oneShot === undefined ? hashView : (memory, at, length) => hashRange(oneShot, memory, at, length),
     sha256Stream: newSha256 ?? (() => new PortableSha256()),
     randomBytes: (n) => randomBytes(n),
     sealer: newSealer ?? ((key) => new PortableSealer(key)),
     zstdCompress: (data, level, into) => zstd.compress(data, level, into),
+    zstdCompressAt: (memory, at, length, level, into, intoAt, room) =>
+      zstd.compressAt(memory, at, length, level, into, intoAt, room),
     zstdDecompress: (data, maxSize, into) => zstd.decompress(data, maxSize, into),
     scrypt: native ? deriveKey : opensslKey,
   };
@@ -48,11 +53,26 @@ function hashOnce(hash: Sha256, data: Uint8Array): Uint8Array {
   return hash.digest();
 }
 
-function nativeHashes(library: Libcrypto | null): (() => Sha256) | null {
+function hashRange(hash: NativeSha256, memory: Memory, at: number, length: number): Uint8Array {
+  hash.updateAt(memory, at, length);
+  return hash.digestHere();
+}
+
+function hashView(memory: Memory, at: number, length: number): Uint8Array {
+  expectInside(memory, at, length);
+  return portableSha256(viewIn(memory, at, length));
+}
+
+function nativeHashes(library: Libcrypto | null): (() => NativeSha256) | null {
   if (library === null || library.digest === null) return null;
   const { digest } = library;
   const make = () => new NativeSha256(library, digest);
-  return agrees(() => hashOnce(make(), PROBE), portableSha256(PROBE)) ? make : null;
+  const expected = portableSha256(PROBE);
+  const memory = memoryOf(PROBE);
+  const good =
+    agrees(() => hashOnce(make(), PROBE), expected) &&
+    agrees(() => hashRange(make(), memory, 0, PROBE.length), expected);
+  return good ? make : null;
 }
 
 function nativeSealers(library: Libcrypto | null): ((key: SealingKey) => Sealer) | null {
@@ -64,7 +84,18 @@ function nativeSealers(library: Libcrypto | null): ((key: SealingKey) => Sealer)
     sealer.seal(PROBE, out, PROBE.subarray(0, 16));
     return out;
   };
-  return agrees(() => probe(make(PROBE_KEY)), probe(new PortableSealer(PROBE_KEY))) ? make : null;
+  const good =
+    agrees(() => probe(make(PROBE_KEY)), probe(new PortableSealer(PROBE_KEY))) &&
+    agrees(() => throughMemory(make(PROBE_KEY)), PROBE);
+  return good ? make : null;
+}
+
+/** Returns what the portable sealer opens of what `sealer` sealed by address. */
+function throughMemory(sealer: Sealer): Uint8Array {
+  const sealed = new Uint8Array(PROBE.length + 32);
+  sealer.sealAt(memoryOf(PROBE), 0, PROBE.length, memoryOf(sealed), 0);
+  const opened = new Uint8Array(PROBE.length);
+  return new PortableSealer(PROBE_KEY).open(sealed, opened) ? opened : sealed;
 }
 
 /** Any bytes will do: what counts is that both ways give the same. */

@@ -40,6 +40,25 @@ describe.each([
     expect(Buffer.compare(single, nodeHash(Buffer.from('c')))).toBe(0);
   });
 
+  test('hashes ranges by address, at once and in a stream', () => {
+    const memory = platform.memory(new Uint8Array(randomBytes(1000)));
+    const stream = platform.sha256Stream();
+    const offset = fc.integer({ min: 0, max: 500 });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(offset, offset), { maxLength: 5 }), (ranges) => {
+        const pieces = ranges.map(([at, length]) => memory.bytes.subarray(at, at + length));
+        for (const [i, [at, length]] of ranges.entries()) {
+          expect(Buffer.compare(platform.sha256At(memory, at, length), nodeHash(pieces[i]!))).toBe(0);
+          stream.updateAt(memory, at, length);
+        }
+        expect(Buffer.compare(stream.digest(), nodeHash(Buffer.concat(pieces)))).toBe(0);
+      }),
+      { seed: SEED },
+    );
+    expect(() => platform.sha256At(memory, 990, 11)).toThrow(RangeError);
+    expect(() => stream.updateAt(memory, -1, 2)).toThrow(RangeError);
+  });
+
   test('hashes shared memory', () => {
     const shared = new Uint8Array(new SharedArrayBuffer(70_000)).subarray(3);
     shared.set(randomBytes(shared.length));

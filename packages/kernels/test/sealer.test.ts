@@ -129,6 +129,52 @@ describe.each([
     expect(opened(platform.sealer({ ...RESTIC_KEY, macK: RESTIC_KEY.macR }), box)).toBe(null);
   });
 
+  test('seals by address what opens again, in place or not, at any offset', () => {
+    const memory = platform.memory(platform.randomBytes(3000));
+    const before = new Uint8Array(memory.bytes);
+    const out = platform.memory(new Uint8Array(new SharedArrayBuffer(4000)));
+    const length = fc.integer({ min: 0, max: 2000 });
+    const offset = fc.integer({ min: 0, max: 900 });
+    fc.assert(
+      fc.property(length, offset, offset, fc.boolean(), (size, at, outAt, inPlace) => {
+        out.bytes.fill(7);
+        const plain = before.subarray(at, at + size);
+        if (inPlace) out.bytes.set(plain, outAt + 16);
+        sealer.sealAt(inPlace ? out : memory, inPlace ? outAt + 16 : at, size, out, outAt);
+        const end = outAt + size + 32;
+        expect(Buffer.compare(opened(sealer, out.bytes.slice(outAt, end))!, plain)).toBe(0);
+        // Nothing beside the sealed bytes is touched.
+        expect(out.bytes.subarray(0, outAt).every((byte) => byte === 7)).toBe(true);
+        expect(out.bytes.subarray(end).every((byte) => byte === 7)).toBe(true);
+      }),
+      { seed: SEED, numRuns: 600 },
+    );
+    expect(Buffer.compare(memory.bytes, before)).toBe(0);
+  });
+
+  test('refuses to seal by address outside of either memory', () => {
+    const memory = platform.memory(new Uint8Array(100));
+    for (const [at, size, outAt] of [
+      [-1, 10, 0],
+      [95, 6, 0],
+      [0, 69, 0],
+      [0, 10, 59],
+      [0, -1, 0],
+      [Number.NaN, 1, 0],
+    ] as const) {
+      expect(() => sealer.sealAt(memory, at, size, memory, outAt), `${at} ${size} ${outAt}`).toThrow(RangeError);
+    }
+  });
+
+  test('takes a fresh IV each time by address too', () => {
+    const memory = platform.memory(new Uint8Array(40));
+    const ivs = Array.from({ length: 600 }, () => {
+      sealer.sealAt(memory, 0, 0, memory, 0);
+      return toHex(memory.bytes.subarray(0, 16));
+    });
+    expect(new Set(ivs).size).toBe(600);
+  });
+
   test('takes a fresh IV each time', () => {
     const ivs = Array.from({ length: 600 }, () => toHex(sealed(sealer, new Uint8Array(1)).subarray(0, 16)));
     expect(new Set(ivs).size).toBe(600);

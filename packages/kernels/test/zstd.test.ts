@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nodePlatform } from '../src/index.ts';
+import { memoryOf } from '../src/memory.ts';
 import { addonZstd } from '../src/zstd/addon-zstd.ts';
 import type { Zstd } from '../src/zstd/contract.ts';
 import { frames } from '../src/zstd/frames.ts';
@@ -127,6 +128,34 @@ function suite(zstd: Zstd): void {
     }
     const lying = hex(`28b52ffd20ff${'090000'}61`); // says 255 bytes, holds one
     expect(failureOf(() => zstd.decompress(lying, MiB))).toEqual(damaged);
+  });
+
+  test('compresses by address into exactly the room it is given, or says that there is none', () => {
+    fc.assert(
+      fc.property(content, fc.integer({ min: 0, max: 50 }), fc.integer({ min: -40, max: 2000 }), (data, at, more) => {
+        const memory = memoryOf(Buffer.concat([Buffer.alloc(at, 1), data, Buffer.alloc(9)]));
+        const whole = zstd.compress(data, 3).length;
+        const room = Math.max(0, whole + more);
+        const into = memoryOf(new Uint8Array(room + 20).fill(7));
+        const size = zstd.compressAt(memory, at, data.length, 3, into, 10, room);
+        const plenty = data.length * 1.01 + 1024;
+        if (room < whole) expect(size).toBe(-1);
+        else if (room >= plenty) expect(size).toBe(whole);
+        if (size >= 0) {
+          const frame = into.bytes.slice(10, 10 + size);
+          expect(Buffer.compare(zstd.decompress(frame, data.length), data)).toBe(0);
+        }
+        expect(into.bytes.subarray(0, 10).every((byte) => byte === 7)).toBe(true);
+        expect(into.bytes.subarray(10 + room).every((byte) => byte === 7)).toBe(true);
+      }),
+      { seed: SEED, numRuns: 60 },
+    );
+  });
+
+  test('refuses ranges outside of either memory', () => {
+    const memory = memoryOf(new Uint8Array(100));
+    expect(() => zstd.compressAt(memory, 90, 11, 3, memory, 0, 50)).toThrow(RangeError);
+    expect(() => zstd.compressAt(memory, 0, 10, 3, memory, 60, 41)).toThrow(RangeError);
   });
 
   test('refuses levels that zstd does not have', () => {

@@ -2,11 +2,9 @@
  * Files whose content must be read, on their way to the pool: small ones in batches, large ones in parts, a bounded
  * number at a time. Nobody waits for a single file: each says what to do when it is done.
  */
-import type { Stat } from '@hostark/kernels';
+import { IDENTITY_WORDS, type Stat, writeIdentity } from '@hostark/kernels';
 import { type BlobId, blobId, ID_BYTES } from '@hostark/repository';
-import { writeFacts } from '../pool/engine.ts';
 import {
-  FACTS_PER_FILE,
   FILE_CHANGED,
   FILE_FAILED,
   FILE_SAVED,
@@ -103,25 +101,20 @@ export class FileQueue {
 
   async #readBatch(files: readonly PendingFile[]): Promise<void> {
     const pathEnds = new Uint32Array(files.length);
-    const facts = new BigInt64Array(files.length * FACTS_PER_FILE);
+    const identities = new Int32Array(files.length * IDENTITY_WORDS);
     let length = 0;
-    files.forEach((file, i) => {
-      length += file.directory.length + 1 + file.base.length;
-      pathEnds[i] = length;
-      writeFacts(file.stat, facts, i * FACTS_PER_FILE);
-    });
-    const paths = new Uint8Array(length);
-    for (const [i, { directory, base }] of files.entries()) {
-      // The root makes `//name`, which means the same.
-      const baseAt = pathEnds[i]! - base.length;
-      paths.set(base, baseAt);
-      paths[baseAt - 1] = SLASH;
-      paths.set(directory, baseAt - 1 - directory.length);
+    for (let i = 0; i < files.length; i++) {
+      const { directory, base, stat } = files[i]!;
+      length += directory.length + 1 + base.length;
+      pathEnds[i] = length++;
+      writeIdentity(stat, identities, i * IDENTITY_WORDS);
     }
+    const paths = new Uint8Array(length);
+    for (let i = 0; i < files.length; i++) putPath(files[i]!, paths, pathEnds[i]!);
     try {
-      const result = await this.#pool.run({ kind: 'files', paths, pathEnds, facts });
+      const result = await this.#pool.run({ kind: 'files', paths, pathEnds, identities });
       this.#stored(result.stored);
-      for (const [i, file] of files.entries()) file.done(outcomeOf(result, i));
+      for (let i = 0; i < files.length; i++) files[i]!.done(outcomeOf(result, i));
       this.#settle(files.length);
     } catch (error) {
       this.#failed(error);
@@ -129,12 +122,12 @@ export class FileQueue {
   }
 
   async #readInParts(file: PendingFile, parts: number): Promise<void> {
-    const facts = new BigInt64Array(FACTS_PER_FILE);
-    writeFacts(file.stat, facts, 0);
+    const identity = new Int32Array(IDENTITY_WORDS);
+    writeIdentity(file.stat, identity, 0);
     const starts = new BigInt64Array(new SharedArrayBuffer(parts * 8)).fill(PART_UNKNOWN);
     const path = new Uint8Array(pathOf(file));
     const run = async (index: number): Promise<FileOutcome> => {
-      const job = { kind: 'part', path, facts, index, partBytes: PART_BYTES, starts } as const;
+      const job = { kind: 'part', path, identity, index, partBytes: PART_BYTES, starts } as const;
       const result = await this.#pool.run(job);
       this.#stored(result.stored);
       return outcomeOf(result, 0);
@@ -158,6 +151,14 @@ export class FileQueue {
   release(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
+}
+
+/** Writes the path so that it ends at `end`. The root makes `//name`, which means the same. */
+function putPath({ directory, base }: Location, paths: Uint8Array, end: number): void {
+  const baseAt = end - base.length;
+  paths.set(base, baseAt);
+  paths[baseAt - 1] = SLASH;
+  paths.set(directory, baseAt - 1 - directory.length);
 }
 
 function outcomeOf(result: FilesResult, file: number): FileOutcome {

@@ -50,10 +50,11 @@ async function saveStream(
   const store = new ChunkStore(storing.setup, repository.platform, storing.data);
   const content: BlobId[] = [];
   const ids = { chunk: (id: Uint8Array) => content.push(blobIdFrom(id)) };
-  const sink = (plain: Uint8Array): Promise<void> | void => {
+  const arena = repository.platform.memory(scanner.arena);
+  const sink = (length: number): Promise<void> | undefined => {
     if (storing.failure !== null) throw storing.failure.error;
-    storing.addBytes(plain.length);
-    return store.store(plain, ids);
+    storing.addBytes(length);
+    return store.store(arena, 0, length, ids);
   };
   const cutting = cutStream(options.source, scanner, sink);
   try {

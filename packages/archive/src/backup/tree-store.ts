@@ -57,7 +57,7 @@ export class TreeStore {
   }
 
   #put(id: Uint8Array, tree: Uint8Array): boolean {
-    const packed = this.#packs.put(id, tree);
+    const packed = this.#packs.put(id, this.#platform.memory(tree), 0, tree.length);
     if (packed >= 0) this.#summary.tree(tree.length, packed);
     return packed >= 0;
   }

@@ -2,7 +2,7 @@
  * Stores chunks of files that nobody has yet: hash, ask the shared table, put into the open pack. One visit per chunk,
  * while it is in the cache. One store per engine.
  */
-import type { Platform } from '@hostark/kernels';
+import type { Memory, Platform } from '@hostark/kernels';
 import { BlobTable } from '@hostark/repository';
 import type { EngineSetup, StoredCounts } from './jobs.ts';
 import { PackFiller } from './pack-filler.ts';
@@ -25,14 +25,18 @@ export class ChunkStore {
     this.#packs = new PackFiller(setup, platform, 'data', slabs);
   }
 
-  /** Stores one chunk of a file unless it is known, and tells `ids` its id. Returns a promise only if it must wait. */
-  store(plain: Uint8Array, ids: ChunkIds): Promise<void> | void {
-    const id = this.#platform.sha256(plain);
+  /**
+   * Stores one chunk of a file, `length` bytes from `at` on, unless it is known, and tells `ids` its id. Returns a promise
+   * only if it must wait; until then the chunk stays where it is.
+   */
+  store(plain: Memory, at: number, length: number, ids: ChunkIds): Promise<void> | undefined {
+    const id = this.#platform.sha256At(plain, at, length);
     ids.chunk(id);
-    if (this.#blobs.claim('data', id) === 'known') return;
-    const packed = this.#packs.put(id, plain);
-    if (packed < 0) return this.#storeInNext(id, plain);
-    this.#count(plain.length, packed);
+    if (this.#blobs.claim('data', id) === 'known') return undefined;
+    const packed = this.#packs.put(id, plain, at, length);
+    if (packed < 0) return this.#storeInNext(new Uint8Array(id), plain, at, length);
+    this.#count(length, packed);
+    return undefined;
   }
 
   /** Hands over the open pack, if there is something in it. */
@@ -48,9 +52,9 @@ export class ChunkStore {
     return counts;
   }
 
-  async #storeInNext(id: Uint8Array, plain: Uint8Array): Promise<void> {
-    await this.#packs.turn(plain.length);
-    this.#count(plain.length, this.#packs.put(id, plain));
+  async #storeInNext(id: Uint8Array, plain: Memory, at: number, length: number): Promise<void> {
+    await this.#packs.turn(length);
+    this.#count(length, this.#packs.put(id, plain, at, length));
   }
 
   #count(plainBytes: number, packedBytes: number): void {

@@ -2,16 +2,23 @@
  * What a worker does, without the thread around it: reads files, cuts, hashes, and stores what nobody has yet.
  * The same class runs inside worker threads and, with `workers: 0`, on the calling thread. One job at a time.
  */
-import { closeSync, readSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import {
   type ChunkScanner,
   createScanner,
+  IDENTITY_WORDS,
+  identitySize,
+  type Memory,
   MIN_CHUNK,
   nodePlatform,
   type Platform,
   type Posix,
   posix,
   type Stat,
+  sameIdentity,
+  type WholeFiles,
+  wholeFiles,
+  writeIdentity,
 } from '@hostark/kernels';
 import { nodeTypeOf } from '@hostark/repository';
 import { ChunkStore } from './chunk-store.ts';
@@ -19,7 +26,6 @@ import { breathe } from './cpu-limit.ts';
 import { ARENA_BYTES, FileCutter } from './file-cutter.ts';
 import {
   type EngineSetup,
-  FACTS_PER_FILE,
   FILE_CHANGED,
   FILE_FAILED,
   FILE_SAVED,
@@ -34,71 +40,77 @@ import { partEnd, partStart } from './part-starts.ts';
 import { ResultBuilder } from './result-builder.ts';
 import type { SlabExchange } from './slabs.ts';
 
+/** Bytes read are told in steps of this, and at the end of each job: progress needs no more. */
+const TELL_BYTES = 1024 * 1024;
+
 /** Runs jobs. Errors of single files are part of results; what rejects is the end of the backup. */
 export class Engine {
   readonly #setup: EngineSetup;
   readonly #platform: Platform;
   readonly #posix: Posix;
   readonly #store: ChunkStore;
+  /** For files of one chunk, where there are native calls. */
+  readonly #wholeFiles: WholeFiles | null;
   #scanner: ChunkScanner | null = null;
   #cutter: FileCutter | null = null;
+  #arenaMemory: Memory | null = null;
+  /** Read, and not yet told to the others. */
+  #bytesRead = 0;
 
   constructor(setup: EngineSetup, slabs: SlabExchange) {
     this.#setup = setup;
     this.#platform = nodePlatform();
     this.#posix = posix();
     this.#store = new ChunkStore(setup, this.#platform, slabs);
+    this.#wholeFiles = wholeFiles();
   }
 
   async run(job: PoolJob): Promise<FilesResult> {
     if (job.kind === 'files') return await this.#files(job);
     if (job.kind === 'part') return await this.#part(job);
     this.#store.flush();
-    return new ResultBuilder(0).finish(this.#store.takeCounts());
+    return this.#finish(new ResultBuilder(0));
   }
 
   async #files(job: FilesJob): Promise<FilesResult> {
-    const result = new ResultBuilder(job.pathEnds.length);
+    const { pathEnds, identities } = job;
+    const result = new ResultBuilder(pathEnds.length);
+    const paths = this.#platform.memory(job.paths);
     let from = 0;
-    for (let file = 0; file < job.pathEnds.length; file++) {
-      const path = job.paths.subarray(from, job.pathEnds[file]!);
-      from = job.pathEnds[file]!;
-      const facts = job.facts.subarray(file * FACTS_PER_FILE, (file + 1) * FACTS_PER_FILE);
-      if (await this.#smallFile(path, facts, result)) continue;
-      await this.#file(path, facts, result, (fd, stat) =>
-        this.#cut(fd, { from: 0, end: null, fileSize: Number(stat.size) }, result),
-      );
+    for (let file = 0; file < pathEnds.length; file++) {
+      const at = file * IDENTITY_WORDS;
+      const size = identitySize(identities, at);
+      if (this.#readWhole(paths, from, size, identities, at)) {
+        const waits = size > 0 ? this.#stored(size, result) : undefined;
+        if (waits !== undefined) await waits;
+        result.end(FILE_SAVED, size);
+      } else await this.#anyFile(job, file, from, result);
+      from = pathEnds[file]! + 1;
     }
-    return result.finish(this.#store.takeCounts());
+    return this.#finish(result);
   }
 
   /**
-   * The short way for a file of one chunk that is still what lstat saw: one read and one fstat after it. Returns false,
-   * with nothing recorded, for every other file.
+   * The short way for a file of one chunk that is still what lstat saw: then all of it is in the arena. Returns false for
+   * every other file; the long way meets the same error, and reports it.
    */
-  async #smallFile(path: Uint8Array, facts: BigInt64Array, result: ResultBuilder): Promise<boolean> {
-    const size = Number(facts[0]);
-    if (size >= MIN_CHUNK || this.#stopped()) return false;
-    const { arena } = this.#arena();
-    let fd = -1;
-    try {
-      fd = this.#posix.openForRead(path);
-      // One byte more than there should be shows a file that has grown.
-      const got = readSync(fd, arena, 0, size + 1, 0);
-      if (got !== size || !matchesFacts(this.#posix.fstat(fd), facts)) return false;
-    } catch {
-      return false; // the long way meets the same error, and reports it
-    } finally {
-      if (fd >= 0) closeSync(fd);
-    }
-    if (size > 0) await this.#stored(arena.subarray(0, size), result);
-    result.end(FILE_SAVED, size);
-    return true;
+  #readWhole(paths: Memory, from: number, size: number, identities: Int32Array, at: number): boolean {
+    if (this.#wholeFiles === null || size >= MIN_CHUNK || this.#stopped()) return false;
+    this.#arena();
+    return this.#wholeFiles.read(paths, from, size, this.#arenaMemory!, identities, at);
+  }
+
+  async #anyFile(job: FilesJob, file: number, from: number, result: ResultBuilder): Promise<void> {
+    const path = job.paths.subarray(from, job.pathEnds[file]!);
+    const identity = job.identities.subarray(file * IDENTITY_WORDS, (file + 1) * IDENTITY_WORDS);
+    await this.#file(path, identity, result, (fd, stat) =>
+      this.#cut(fd, { from: 0, end: null, fileSize: Number(stat.size) }, result),
+    );
   }
 
   async #part(job: PartJob): Promise<FilesResult> {
     const result = new ResultBuilder(1);
-    await this.#file(job.path, job.facts, result, async (fd, stat) => {
+    await this.#file(job.path, job.identity, result, async (fd, stat) => {
       const scanner = this.#arena();
       const file = { fd, partBytes: job.partBytes, starts: job.starts };
       const from = partStart(file, job.index, scanner);
@@ -106,13 +118,18 @@ export class Engine {
       const end = partEnd(file, job.index, scanner);
       return await this.#cut(fd, { from, end, fileSize: Number(stat.size) }, result);
     });
+    return this.#finish(result);
+  }
+
+  #finish(result: ResultBuilder): FilesResult {
+    this.#tellBytesRead();
     return result.finish(this.#store.takeCounts());
   }
 
   /** Opens one file, lets `read` read it, and records what became of it. */
   async #file(
     path: Uint8Array,
-    facts: BigInt64Array,
+    identity: Int32Array,
     result: ResultBuilder,
     read: (fd: number, stat: Stat) => Promise<number>,
   ): Promise<void> {
@@ -123,7 +140,7 @@ export class Engine {
       fd = this.#posix.openForRead(path);
       const before = this.#posix.fstat(fd);
       if (nodeTypeOf(before.mode) !== 'file') throw new Error('changed type while it was saved');
-      if (!matchesFacts(before, facts)) result.fresh(before);
+      if (!isStill(before, identity)) result.fresh(before);
       during = 'read';
       const size = await read(fd, before);
       const after = this.#posix.fstat(fd);
@@ -146,20 +163,28 @@ export class Engine {
     result: ResultBuilder,
   ): Promise<number> {
     this.#arena();
-    const sink = (plain: Uint8Array): Promise<void> | void => this.#stored(plain, result);
+    const sink = (length: number): Promise<void> | undefined => this.#stored(length, result);
     return this.#cutter!.cut(fd, range, sink, () => this.#stopped());
   }
 
-  #stored(plain: Uint8Array, result: ResultBuilder): Promise<void> | void {
+  /** Stores the chunk in the first `length` bytes of the arena. */
+  #stored(length: number, result: ResultBuilder): Promise<void> | undefined {
     breathe();
-    Atomics.add(this.#setup.bytesRead, 0, BigInt(plain.length));
-    return this.#store.store(plain, result);
+    this.#bytesRead += length;
+    if (this.#bytesRead >= TELL_BYTES) this.#tellBytesRead();
+    return this.#store.store(this.#arenaMemory!, 0, length, result);
+  }
+
+  #tellBytesRead(): void {
+    Atomics.add(this.#setup.bytesRead, 0, BigInt(this.#bytesRead));
+    this.#bytesRead = 0;
   }
 
   #arena(): ChunkScanner {
     if (this.#scanner === null) {
       this.#scanner = createScanner(this.#setup.polynomial, ARENA_BYTES);
       this.#cutter = new FileCutter(this.#scanner);
+      this.#arenaMemory = this.#platform.memory(this.#scanner.arena);
     }
     return this.#scanner;
   }
@@ -169,22 +194,11 @@ export class Engine {
   }
 }
 
-/** Facts as they are sent: size, mtime, ctime, inode, device; all 64 bits, so that unsigned values wrap alike. */
-export function writeFacts(stat: Stat, into: BigInt64Array, at: number): void {
-  into[at] = stat.size;
-  into[at + 1] = stat.mtimeNs;
-  into[at + 2] = stat.ctimeNs;
-  into[at + 3] = stat.ino;
-  into[at + 4] = stat.dev;
+function isStill(stat: Stat, identity: Int32Array): boolean {
+  const now = new Int32Array(IDENTITY_WORDS);
+  writeIdentity(stat, now, 0);
+  return sameIdentity(now, 0, identity, 0);
 }
-
-function matchesFacts(stat: Stat, facts: BigInt64Array): boolean {
-  writeFacts(stat, FACTS, 0);
-  for (let i = 0; i < FACTS_PER_FILE; i++) if (FACTS[i] !== facts[i]) return false;
-  return true;
-}
-
-const FACTS = new BigInt64Array(FACTS_PER_FILE);
 
 function isSystemError(error: unknown): error is Error & { code: string } {
   return error instanceof Error && typeof (error as { code?: unknown }).code === 'string' && 'errno' in error;

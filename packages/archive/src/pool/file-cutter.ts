@@ -11,8 +11,8 @@ const READ_STEP = 512 * 1024;
 /** The arena holds the longest chunk and one read ahead. */
 export const ARENA_BYTES: number = MAX_CHUNK + READ_STEP;
 
-/** Stores one chunk; `plain` is only valid until the returned promise settles. */
-export type ChunkSink = (plain: Uint8Array) => Promise<void> | void;
+/** Stores one chunk, the first `length` bytes of the arena; they stay there until the returned promise settles. */
+export type ChunkSink = (length: number) => Promise<void> | undefined;
 
 export interface FileRange {
   readonly from: number;
@@ -47,7 +47,7 @@ export class FileCutter {
         source.fill(scanned + READ_STEP);
         end = scanner.cut(0, source.filled, source.ended, scanned);
       }
-      const done = sink(scanner.arena.subarray(0, end));
+      const done = sink(end);
       if (done !== undefined) await done;
       passed += end;
       source.drop(end);

@@ -19,24 +19,21 @@ export interface EngineSetup {
   readonly bytesRead: BigInt64Array;
 }
 
-/** Facts by which a file is recognised between lstat and open: size, mtime, ctime, inode, device. */
-export const FACTS_PER_FILE = 5;
-
 /** Whole files, small or of any size. */
 export interface FilesJob {
   readonly kind: 'files';
-  /** All paths one after another; path i ends at pathEnds[i]. */
+  /** All paths one after another, each with a NUL behind it, which is at pathEnds[i]. */
   readonly paths: Uint8Array;
   readonly pathEnds: Uint32Array;
-  /** FACTS_PER_FILE per file, as lstat saw them. */
-  readonly facts: BigInt64Array;
+  /** IDENTITY_WORDS per file, as lstat saw it. */
+  readonly identities: Int32Array;
 }
 
 /** One part of one large file. The parts' borders are sync points (sync-point.ts) near multiples of `partBytes`. */
 export interface PartJob {
   readonly kind: 'part';
   readonly path: Uint8Array;
-  readonly facts: BigInt64Array;
+  readonly identity: Int32Array;
   readonly index: number;
   readonly partBytes: number;
   /** One per part in shared memory: where it starts; see PART_UNKNOWN and PART_NONE. */

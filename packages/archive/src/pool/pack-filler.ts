@@ -2,8 +2,8 @@
  * Fills packs of one kind in slabs: compress where it pays, seal in place, hand full packs over. zstd writes a frame to
  * the very bytes where it is then sealed, so that nothing is copied. Holds at most one slab; one per engine and kind.
  */
-import { type Platform, SEAL_OVERHEAD } from '@hostark/kernels';
-import { type BlobKind, COMPRESSION_LEVELS, PackWriter, type StoredForm } from '@hostark/repository';
+import { type Memory, type Platform, SEAL_OVERHEAD } from '@hostark/kernels';
+import { type BlobKind, COMPRESSION_LEVELS, PackWriter } from '@hostark/repository';
 import { CompressionProbe } from './compressible.ts';
 import type { EngineSetup } from './jobs.ts';
 import { roomFor, type Slab, type SlabExchange } from './slabs.ts';
@@ -13,19 +13,29 @@ const ENTRY_BYTES = 37;
 const COMPRESSED_ENTRY_BYTES = 41;
 /** The header's seal and length. restic counts them for packs that are closed because they are full. */
 const PACK_OVERHEAD = 36;
-/** The initialisation vector before each sealed blob (restic design document, "Keys, Encryption and MAC"). */
-const IV_BYTES = 16;
+/** What #compress() says of a blob that is stored as it is, and of a tree whose frame has no room. */
+const AS_IT_IS = -1;
+const NO_ROOM = -2;
+
+/** A blob whose frame found no room: so that it is not compressed twice. */
+interface HeldFrame {
+  readonly id: Uint8Array;
+  readonly frame: Memory;
+}
 
 export class PackFiller {
-  readonly #setup: EngineSetup;
   readonly #platform: Platform;
   readonly #kind: BlobKind;
   readonly #slabs: SlabExchange;
   readonly #probe: CompressionProbe;
+  readonly #packSizeBytes: number;
+  /** 0: nothing is compressed. */
+  readonly #level: number;
+  readonly #probes: boolean;
+  readonly #setup: EngineSetup;
   #writer: PackWriter | null = null;
   #slab: Slab | null = null;
-  /** The form of the blob that did not fit, so that it is not compressed twice. */
-  #held: { readonly id: Uint8Array; readonly form: StoredForm } | null = null;
+  #held: HeldFrame | null = null;
   #overhead = 0;
 
   constructor(setup: EngineSetup, platform: Platform, kind: BlobKind, slabs: SlabExchange) {
@@ -34,25 +44,37 @@ export class PackFiller {
     this.#kind = kind;
     this.#slabs = slabs;
     this.#probe = new CompressionProbe(platform);
+    this.#packSizeBytes = setup.packSizeBytes;
+    const { repositoryVersion, compression } = setup;
+    const isTree = kind === 'tree'; // trees are compressed whatever the user chose, as restic does
+    const never = repositoryVersion === 1 || (compression === 'off' && !isTree);
+    this.#level = never ? 0 : COMPRESSION_LEVELS[compression] || COMPRESSION_LEVELS.auto;
+    this.#probes = !isTree && compression !== 'max';
   }
 
   /**
-   * Stores a blob and returns the bytes that it takes in the pack, with its header entry; -1 if there is no room: then
-   * turn() comes before the same call again. `plain` is free again once it is stored.
+   * Stores a blob, `length` bytes from `at` on, and returns the bytes that it takes in the pack, with its header entry; -1
+   * if there is no room: then turn() comes before the same call again. `plain` is free again once it is stored.
    */
-  put(id: Uint8Array, plain: Uint8Array): number {
+  put(id: Uint8Array, plain: Memory, at: number, length: number): number {
     if (this.#slab === null) return -1;
     const writer = this.#writer!;
-    const form = this.#held?.id === id ? this.#held.form : this.#formOf(plain, this.#slab, writer);
-    if (!writer.fits(form.stored.length, form.uncompressedLength)) {
-      this.#held = { id, form: outOf(this.#slab, form) };
+    if (this.#held !== null) return this.#putHeld(this.#held, id, plain, at, length);
+    const frame = this.#compress(writer, plain, at, length);
+    if (frame < 0) {
+      if (frame === NO_ROOM || !writer.fits(length, 0)) return -1;
+      writer.addAt(this.#kind, id, plain, at, length, 0);
+      return this.#stored(writer, length + SEAL_OVERHEAD + ENTRY_BYTES);
+    }
+    if (!writer.fits(frame, length)) {
+      // It lies where the header of this pack is about to be written.
+      const { bytes } = writer.buffer;
+      const copy = new Uint8Array(bytes.subarray(writer.place, writer.place + frame));
+      this.#held = { id: new Uint8Array(id), frame: this.#platform.memory(copy) };
       return -1;
     }
-    this.#held = null;
-    writer.add(this.#kind, id, form.stored, form.uncompressedLength);
-    const entry = form.uncompressedLength === 0 ? ENTRY_BYTES : COMPRESSED_ENTRY_BYTES;
-    if (writer.length >= this.#setup.packSizeBytes) this.close(true);
-    return form.stored.length + SEAL_OVERHEAD + entry;
+    writer.addAt(this.#kind, id, writer.buffer, writer.place, frame, length);
+    return this.#stored(writer, frame + SEAL_OVERHEAD + COMPRESSED_ENTRY_BYTES);
   }
 
   /** Hands over the open pack and opens an empty slab in which a blob of `plainLength` bytes has room. */
@@ -82,29 +104,41 @@ export class PackFiller {
     return overhead;
   }
 
-  #formOf(plain: Uint8Array, slab: Slab, writer: PackWriter): StoredForm {
-    const { repositoryVersion, compression } = this.#setup;
-    const asIs = { stored: plain, uncompressedLength: 0 };
-    const isTree = this.#kind === 'tree'; // trees are compressed whatever the user chose, as restic does
-    if (repositoryVersion === 1 || plain.length === 0 || (compression === 'off' && !isTree)) return asIs;
-    if (!isTree && compression !== 'max' && !this.#probe.worthTrying(plain)) return asIs;
-    const level = COMPRESSION_LEVELS[compression] || COMPRESSION_LEVELS.auto;
-    const frame = this.#platform.zstdCompress(plain, level, roomIn(slab, writer));
-    return isTree || frame.length < plain.length ? { stored: frame, uncompressedLength: plain.length } : asIs;
+  #stored(writer: PackWriter, bytes: number): number {
+    if (writer.length >= this.#packSizeBytes) this.close(true);
+    return bytes;
   }
-}
 
-/** A frame may lie where the header of this pack is about to be written: then it is copied. */
-function outOf(slab: Slab, form: StoredForm): StoredForm {
-  return form.stored.buffer === slab.memory.buffer ? { ...form, stored: form.stored.slice() } : form;
-}
+  #putHeld(held: HeldFrame, id: Uint8Array, plain: Memory, at: number, length: number): number {
+    this.#held = null;
+    const writer = this.#writer!;
+    const { frame } = held;
+    if (Buffer.compare(held.id, id) !== 0) return this.put(id, plain, at, length);
+    if (!writer.fits(frame.bytes.length, length)) return -1;
+    writer.addAt(this.#kind, id, frame, 0, frame.bytes.length, length);
+    return this.#stored(writer, frame.bytes.length + SEAL_OVERHEAD + COMPRESSED_ENTRY_BYTES);
+  }
 
-/** Where the next blob's bytes go, no larger than what PackWriter.fits() allows. */
-function roomIn(slab: Slab, writer: PackWriter): Uint8Array | undefined {
-  const header = (writer.blobCount + 1) * COMPRESSED_ENTRY_BYTES;
-  const from = writer.length + IV_BYTES;
-  const to = slab.memory.length - header - PACK_OVERHEAD - (SEAL_OVERHEAD - IV_BYTES);
-  return from < to ? slab.memory.subarray(from, to) : undefined;
+  /** Writes a frame of the blob to the place where it will be sealed, and returns its length; AS_IT_IS if that is better. */
+  #compress(writer: PackWriter, plain: Memory, at: number, length: number): number {
+    // A plaintext length of 0 means "not compressed".
+    if (this.#level === 0 || length === 0) return AS_IT_IS;
+    if (this.#probes && !this.#probe.worthTrying(plain, at, length)) return AS_IT_IS;
+    const { buffer, place } = writer;
+    const room = Math.max(0, Math.min(buffer.bytes.length - place, roomFor(length)));
+    const frame = this.#platform.zstdCompressAt(
+      plain,
+      at,
+      length,
+      this.#level,
+      buffer,
+      Math.min(place, buffer.bytes.length),
+      room,
+    );
+    if (this.#kind === 'tree') return frame < 0 ? NO_ROOM : frame;
+    // What is larger than the room is larger than the blob too, or the blob has no room either.
+    return frame < 0 || frame >= length ? AS_IT_IS : frame;
+  }
 }
 
 /** A directory of millions of entries may not fit any slab: its tree gets memory of its own, which nobody keeps. */

@@ -17,7 +17,7 @@ export async function cutStream(
       const end = scanner.cut(0, filled, ended, scanned > 0 ? scanned : undefined);
       scanned = filled;
       if (end === 0) return;
-      await sink(arena.subarray(0, end));
+      await sink(end);
       arena.copyWithin(0, end, filled);
       filled -= end;
       scanned = 0;

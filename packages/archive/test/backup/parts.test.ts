@@ -1,14 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MAX_CHUNK, MIN_CHUNK, posix } from '@hostark/kernels';
+import { IDENTITY_WORDS, MAX_CHUNK, MIN_CHUNK, posix, writeIdentity } from '@hostark/kernels';
 import { BlobTable, ID_BYTES, toHex } from '@hostark/repository';
 import { describe, expect } from 'vitest';
-import { Engine, writeFacts } from '../../src/pool/engine.ts';
+import { Engine } from '../../src/pool/engine.ts';
 import {
   type EngineSetup,
-  FACTS_PER_FILE,
   FILE_CHANGED,
   FILE_SAVED,
+  type FilesJob,
   type FilesResult,
   PART_NONE,
   PART_UNKNOWN,
@@ -47,10 +47,15 @@ function engine(slabs: SlabExchange = forgetful()): Engine {
   return new Engine(setup, slabs);
 }
 
-function factsOf(path: string): BigInt64Array {
-  const facts = new BigInt64Array(FACTS_PER_FILE);
-  writeFacts(posix().lstat(Buffer.from(path)), facts, 0);
-  return facts;
+function identityOf(path: string): Int32Array {
+  const identity = new Int32Array(IDENTITY_WORDS);
+  writeIdentity(posix().lstat(Buffer.from(path)), identity, 0);
+  return identity;
+}
+
+function filesJob(path: string, identities = identityOf(path)): FilesJob {
+  const paths = Buffer.from(`${path}\0`);
+  return { kind: 'files', paths, pathEnds: Uint32Array.of(paths.length - 1), identities };
 }
 
 function idsOf(result: FilesResult): string[] {
@@ -60,8 +65,7 @@ function idsOf(result: FilesResult): string[] {
 }
 
 async function whole(path: string, on: Engine = engine()): Promise<FilesResult> {
-  const paths = Buffer.from(path);
-  return await on.run({ kind: 'files', paths, pathEnds: Uint32Array.of(paths.length), facts: factsOf(path) });
+  return await on.run(filesJob(path));
 }
 
 /** Runs all parts, each on an engine of its own, in the given order. */
@@ -73,7 +77,7 @@ async function inParts(path: string, size: number, order: (parts: number[]) => n
     const job = {
       kind: 'part',
       path: Buffer.from(path),
-      facts: factsOf(path),
+      identity: identityOf(path),
       index,
       partBytes: PART,
       starts,
@@ -133,10 +137,9 @@ describe('a file that changes', () => {
   testInFolder('between lstat and open brings its new facts along', async ({ folder }) => {
     const path = join(folder, 'file');
     writeFileSync(path, 'before');
-    const facts = factsOf(path);
+    const before = identityOf(path);
     writeFileSync(path, 'afterwards');
-    const paths = Buffer.from(path);
-    const result = await engine().run({ kind: 'files', paths, pathEnds: Uint32Array.of(paths.length), facts });
+    const result = await engine().run(filesJob(path, before));
     expect(result.status[0]).toBe(FILE_SAVED);
     expect(result.fresh).toMatchObject([{ file: 0, stat: { size: 10n } }]);
   });

@@ -24,6 +24,7 @@ export interface Digests {
   freeContext(context: Address): void;
   init(context: Address, digest: Address, engine: Address): number;
   update(context: Address, data: Uint8Array, size: number): number;
+  updateAt(context: Address, data: Address, size: number): number;
   final(context: Address, hash: Address, size: Address): number;
 }
 
@@ -45,6 +46,7 @@ export interface Macs {
   freeContext(context: Address): void;
   init(context: Address, key: Address, size: number, parameters: Address): number;
   update(context: Address, data: Uint8Array, size: number): number;
+  updateAt(context: Address, data: Address, size: number): number;
   final(context: Address, tag: Address, written: Address, size: number): number;
 }
 
@@ -85,6 +87,7 @@ function bindDigests(library: Library): Digests {
     freeContext: library.func('void EVP_MD_CTX_free(uintptr_t context)'),
     init: library.func('int EVP_DigestInit_ex(uintptr_t context, uintptr_t digest, uintptr_t engine)'),
     update: library.func('int EVP_DigestUpdate(uintptr_t context, void *data, size_t size)'),
+    updateAt: library.func('int EVP_DigestUpdate(uintptr_t context, uintptr_t data, size_t size)'),
     final: library.func('int EVP_DigestFinal_ex(uintptr_t context, uintptr_t hash, uintptr_t size)'),
   };
 }
@@ -117,6 +120,7 @@ function bindMacs(library: Library): Macs {
     freeContext: library.func('void EVP_MAC_CTX_free(uintptr_t context)'),
     init: library.func('int EVP_MAC_init(uintptr_t context, uintptr_t key, size_t size, uintptr_t parameters)'),
     update: library.func('int EVP_MAC_update(uintptr_t context, void *data, size_t size)'),
+    updateAt: library.func('int EVP_MAC_update(uintptr_t context, uintptr_t data, size_t size)'),
     final: library.func('int EVP_MAC_final(uintptr_t context, uintptr_t tag, uintptr_t written, size_t size)'),
   };
 }

@@ -3,11 +3,14 @@
  * Six transitions to C, about 1.5 us, before the bytes themselves.
  */
 
+import type { Memory } from '../memory.ts';
 import { type Ciphers, expectOne, type Libcrypto, type Macs, releaseWith } from './libcrypto.ts';
+import { NativeNonces } from './native-nonces.ts';
 import { RandomIvs } from './random-ivs.ts';
 import {
   expectSealingKey,
   expectSealLengths,
+  expectSealRanges,
   IV_BYTES,
   MAC_BYTES,
   SEAL_OVERHEAD,
@@ -33,7 +36,9 @@ export class NativeSealer implements Sealer {
   readonly #ecb: number;
   readonly #poly: number;
   readonly #scratch: Buffer;
+  readonly #scratchWords: Int32Array;
   readonly #at: number;
+  readonly #nonces: NativeNonces;
   readonly #ivs: RandomIvs = new RandomIvs();
 
   constructor(libcrypto: Libcrypto, cipher: Ciphers, mac: Macs, key: SealingKey) {
@@ -42,6 +47,7 @@ export class NativeSealer implements Sealer {
     this.#mac = mac;
     const scratch = libcrypto.stable(SCRATCH_BYTES);
     this.#scratch = scratch.bytes;
+    this.#scratchWords = new Int32Array(scratch.bytes.buffer, scratch.bytes.byteOffset, SCRATCH_BYTES / 4);
     this.#at = scratch.address;
     this.#scratch.set(key.macR, ONE_TIME_KEY);
     const keys = libcrypto.stable(48);
@@ -50,6 +56,9 @@ export class NativeSealer implements Sealer {
     this.#ctr = this.#cipherContext(cipher.aes256Ctr, keys.address);
     this.#ecb = this.#cipherContext(cipher.aes128Ecb, keys.address + 32);
     keys.bytes.fill(0);
+    this.#nonces = new NativeNonces(libcrypto, (out, data, size) =>
+      expectOne(cipher.updateAt(this.#ecb, out, this.#at + WRITTEN, data, size), 'EVP_EncryptUpdate'),
+    );
     this.#poly = mac.newContext(mac.poly1305);
     releaseWith(this, mac.freeContext, this.#poly);
   }
@@ -63,6 +72,22 @@ export class NativeSealer implements Sealer {
     this.#computeTag(body);
     out.set(this.#scratch.subarray(NONCE, NONCE + IV_BYTES), 0);
     out.set(this.#scratch.subarray(TAG, TAG + MAC_BYTES), out.length - MAC_BYTES);
+  }
+
+  sealAt(memory: Memory, at: number, length: number, out: Memory, outAt: number): void {
+    expectSealRanges(memory, at, length, out, outAt);
+    if (length > PIECE) throw new RangeError(`sealAt: expected at most ${PIECE} bytes, got ${length}`);
+    const scratch = this.#at;
+    const body = out.address + outAt + IV_BYTES;
+    this.#nonces.next(out.bytes, outAt, this.#scratchWords, S / 4);
+    if (length > 0) {
+      expectOne(this.#cipher.init(this.#ctr, 0, 0, 0, this.#nonces.address), 'EVP_EncryptInit_ex');
+      const from = memory.address + at;
+      expectOne(this.#cipher.updateAt(this.#ctr, body, scratch + WRITTEN, from, length), 'EVP_EncryptUpdate');
+    }
+    expectOne(this.#mac.init(this.#poly, scratch + ONE_TIME_KEY, 32, 0), 'EVP_MAC_init');
+    if (length > 0) expectOne(this.#mac.updateAt(this.#poly, body, length), 'EVP_MAC_update');
+    expectOne(this.#mac.final(this.#poly, body + length, scratch + WRITTEN, MAC_BYTES), 'EVP_MAC_final');
   }
 
   open(sealed: Uint8Array, out: Uint8Array): boolean {

@@ -4,11 +4,13 @@
  */
 
 import { createCipheriv, timingSafeEqual } from 'node:crypto';
+import { type Memory, viewIn } from '../memory.ts';
 import { poly1305 } from './poly1305.ts';
 import { RandomIvs } from './random-ivs.ts';
 import {
   expectSealingKey,
   expectSealLengths,
+  expectSealRanges,
   IV_BYTES,
   MAC_BYTES,
   SEAL_OVERHEAD,
@@ -40,6 +42,11 @@ export class PortableSealer implements Sealer {
     this.#applyCtr(nonce, plain, body);
     out.set(nonce, 0);
     out.set(this.#tag(nonce, body), out.length - MAC_BYTES);
+  }
+
+  sealAt(memory: Memory, at: number, length: number, out: Memory, outAt: number): void {
+    expectSealRanges(memory, at, length, out, outAt);
+    this.seal(viewIn(memory, at, length), viewIn(out, outAt, length + SEAL_OVERHEAD));
   }
 
   open(sealed: Uint8Array, out: Uint8Array): boolean {

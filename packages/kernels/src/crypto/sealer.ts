@@ -4,6 +4,8 @@
  * under the one-time key r | AES-128_k(IV).
  */
 
+import { expectInside, type Memory } from '../memory.ts';
+
 /** Bytes that sealing adds: IV and MAC. */
 export const SEAL_OVERHEAD = 32;
 export const IV_BYTES = 16;
@@ -27,6 +29,11 @@ export interface Sealer {
    */
   seal(plain: Uint8Array, out: Uint8Array, iv?: Uint8Array): void;
   /**
+   * Seals `length` bytes from `at` on into the `length + 32` bytes of `out` from `outAt` on, under a random IV. In place when
+   * the memory is the same and `at` is `outAt + 16`; no other overlap is allowed. Throws RangeError outside either memory.
+   */
+  sealAt(memory: Memory, at: number, length: number, out: Memory, outAt: number): void;
+  /**
    * Writes the plaintext to `out` and returns true; returns false with `out` untouched when the MAC is wrong
    * or `sealed` is shorter than 32 bytes. `out.length` must be `sealed.length - 32`.
    * In place when `out` is `sealed.subarray(16, -16)`; no other overlap is allowed.
@@ -47,6 +54,12 @@ export function expectSealLengths(plain: Uint8Array, sealed: Uint8Array, iv?: Ui
     throw new RangeError(`sealed: expected ${plain.length + SEAL_OVERHEAD} bytes, got ${sealed.length}`);
   }
   if (iv !== undefined) expectKeyPart(iv, IV_BYTES, 'iv');
+}
+
+/** Throws RangeError unless both ranges of sealAt() lie inside their memory. */
+export function expectSealRanges(memory: Memory, at: number, length: number, out: Memory, outAt: number): void {
+  expectInside(memory, at, length);
+  expectInside(out, outAt, length + SEAL_OVERHEAD);
 }
 
 function expectKeyPart(part: Uint8Array, length: number, name: string): void {

@@ -21,6 +21,7 @@ export interface Libc {
   addressOf(memory: Uint8Array): number;
   openat(dirfd: number, path: number, flags: number, mode: number): number;
   close(fd: number): number;
+  read(fd: number, buffer: number, size: number): number;
   statx(dirfd: number, path: number, flags: number, mask: number, buffer: number): number;
   getdents64(fd: number, buffer: number, size: number): number;
   readlinkat(dirfd: number, path: number, buffer: number, size: number): number;
@@ -77,6 +78,7 @@ function bind(): Libc | null {
       mknodat: (dirfd, at, mode, dev) => syscall(numbers.mknodat, dirfd, at, mode, dev),
       openat: library.func(`int openat(int dirfd, ${path}, int flags, uint mode)`),
       close: library.func('int close(int fd)'),
+      read: library.func('long read(int fd, uintptr_t buffer, size_t size)'),
       statx: library.func(`int statx(int dirfd, ${path}, int flags, uint mask, uintptr_t buffer)`),
       readlinkat: library.func(`long readlinkat(int dirfd, ${path}, uintptr_t buffer, size_t size)`),
       llistxattr: library.func(`long llistxattr(${path}, uintptr_t list, size_t size)`),

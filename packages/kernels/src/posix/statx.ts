@@ -3,6 +3,7 @@
  */
 
 import { errnoName } from './errors.ts';
+import { STATX_WORDS } from './identity.ts';
 import type { Libc, StableMemory } from './libc.ts';
 import type { Stat, StatBatch } from './posix.ts';
 
@@ -79,6 +80,13 @@ export class StatxView implements Stat {
   }
   get ctimeNs(): bigint {
     return this.#time(CTIME);
+  }
+
+  /** See identity.ts. */
+  identity(into: Int32Array, at: number): void {
+    for (let i = 0; i < STATX_WORDS.length; i++) {
+      into[at + i] = this.#view.getInt32(this.#at + STATX_WORDS[i]! * 4, LITTLE);
+    }
   }
 
   /** struct statx_timestamp: signed seconds, then nanoseconds that always count forward. */

@@ -4,7 +4,7 @@
  */
 
 import { optionalModule } from '../optional-module.ts';
-import { expectLevel, placed, tooLarge, type Zstd, zstdError } from './contract.ts';
+import { compressView, expectLevel, placed, tooLarge, type Zstd, zstdError } from './contract.ts';
 import { declaredContent, type Frame, frames } from './frames.ts';
 
 interface Addon {
@@ -25,17 +25,19 @@ export function addonZstd(): Zstd | null {
   if (addon === null) return null;
   const decoder = new addon.Decoder();
   const encoders = new Map<number, InstanceType<Addon['Encoder']>>();
+  const compress: Zstd['compress'] = (data, level, into) => {
+    expectLevel(level);
+    let encoder = encoders.get(level);
+    if (encoder === undefined) {
+      encoder = new addon.Encoder(level);
+      encoders.set(level, encoder);
+    }
+    return placed(encoder.encodeSync(asBuffer(data)), into);
+  };
   return {
     name: 'add-on',
-    compress(data, level, into) {
-      expectLevel(level);
-      let encoder = encoders.get(level);
-      if (encoder === undefined) {
-        encoder = new addon.Encoder(level);
-        encoders.set(level, encoder);
-      }
-      return placed(encoder.encodeSync(asBuffer(data)), into);
-    },
+    compress,
+    compressAt: (...range) => compressView(compress, ...range),
     decompress(data, maxSize, into) {
       const list = frames(data);
       expectWithin(list, maxSize);

@@ -1,10 +1,38 @@
 /** What every implementation of zstd shares: the contract, its errors and guards. */
 
+import { expectInside, type Memory, viewIn } from '../memory.ts';
+
 /** One way to zstd; the contracts are those of Platform. */
 export interface Zstd {
   readonly name: string;
   compress(data: Uint8Array, level: number, into?: Uint8Array): Uint8Array;
+  compressAt(
+    memory: Memory,
+    at: number,
+    length: number,
+    level: number,
+    into: Memory,
+    intoAt: number,
+    room: number,
+  ): number;
   decompress(data: Uint8Array, maxSize: number, into?: Uint8Array): Uint8Array;
+}
+
+/** compressAt() by way of compress(), where C is not called by address. */
+export function compressView(
+  compress: Zstd['compress'],
+  memory: Memory,
+  at: number,
+  length: number,
+  level: number,
+  into: Memory,
+  intoAt: number,
+  room: number,
+): number {
+  expectInside(memory, at, length);
+  expectInside(into, intoAt, room);
+  const frame = compress(viewIn(memory, at, length), level, viewIn(into, intoAt, room));
+  return frame.length <= room ? frame.length : -1;
 }
 
 /** Throws RangeError unless `level` is one of zstd's. */

@@ -4,6 +4,7 @@
  */
 
 import type koffi from 'koffi';
+import { expectInside, type Memory } from '../memory.ts';
 import { optionalModule } from '../optional-module.ts';
 import { expectLevel, tooLarge, type Zstd, zstdError } from './contract.ts';
 import { declaredContent, frames, mostContent } from './frames.ts';
@@ -22,10 +23,14 @@ interface LibZstd {
     size: number,
     level: number,
   ): number | bigint;
+  /** The same by addresses; errors are negative. */
+  compressAt(context: number, to: number, capacity: number, from: number, size: number, level: number): number;
   decompress(context: number, to: Uint8Array, capacity: number, from: Uint8Array, size: number): number | bigint;
   errorName(result: bigint): string;
 }
 
+/** What ZSTD_getErrorName says of output that does not fit. */
+const TOO_SMALL = 'Destination buffer is too small';
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 let loaded: Zstd | null | undefined;
@@ -51,6 +56,9 @@ function load(): Zstd | null {
     compressBound: library.func('size_t ZSTD_compressBound(size_t size)'),
     compress: library.func(
       'size_t ZSTD_compressCCtx(uintptr_t context, void *to, size_t capacity, void *from, size_t size, int level)',
+    ),
+    compressAt: library.func(
+      'int64_t ZSTD_compressCCtx(uintptr_t context, uintptr_t to, size_t capacity, uintptr_t from, size_t size, int level)',
     ),
     decompress: library.func(
       'size_t ZSTD_decompressDCtx(uintptr_t context, void *to, size_t capacity, void *from, size_t size)',
@@ -89,6 +97,26 @@ class LibraryZstd implements Zstd {
     return into !== undefined && into.length >= size ? copy(target, into, size) : target.slice(0, size);
   }
 
+  compressAt(
+    memory: Memory,
+    at: number,
+    length: number,
+    level: number,
+    into: Memory,
+    intoAt: number,
+    room: number,
+  ): number {
+    expectLevel(level);
+    expectInside(memory, at, length);
+    expectInside(into, intoAt, room);
+    const from = memory.address + at;
+    const size = this.#calls.compressAt(this.#compressor, into.address + intoAt, room, from, length, level);
+    if (size >= 0) return size;
+    const name = this.#calls.errorName(BigInt.asUintN(64, BigInt(size)));
+    if (name.startsWith(TOO_SMALL)) return -1;
+    throw new Error(`libzstd: ${name}`);
+  }
+
   decompress(data: Uint8Array, maxSize: number, into?: Uint8Array): Uint8Array {
     const list = frames(data);
     const declared = declaredContent(list);
@@ -105,7 +133,7 @@ class LibraryZstd implements Zstd {
   #decodeError(result: bigint, room: number, maxSize: number): Error {
     const name = this.#calls.errorName(result);
     // Only content without a declared size can outgrow a room that was cut down to maxSize.
-    if (room === maxSize && name.startsWith('Destination buffer is too small')) return tooLarge(room + 1, maxSize);
+    if (room === maxSize && name.startsWith(TOO_SMALL)) return tooLarge(room + 1, maxSize);
     return zstdError('ZSTD_DAMAGED', `zstd data is damaged: ${name}`);
   }
 }

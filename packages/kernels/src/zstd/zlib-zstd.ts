@@ -1,7 +1,7 @@
 /** zstd from `node:zlib`: Node 22.15, 23.8 and later. */
 
 import zlib from 'node:zlib';
-import { expectLevel, placed, tooLarge, type Zstd, zstdError } from './contract.ts';
+import { compressView, expectLevel, placed, tooLarge, type Zstd, zstdError } from './contract.ts';
 import { frames, mostContent } from './frames.ts';
 
 interface ZstdOptions {
@@ -21,12 +21,14 @@ export function zlibZstd(): Zstd | null {
   const { zstdCompressSync, zstdDecompressSync, constants } = zlib as unknown as ZlibWithZstd;
   const levelParameter = constants.ZSTD_c_compressionLevel;
   if (!zstdCompressSync || !zstdDecompressSync || levelParameter === undefined) return null;
+  const compress: Zstd['compress'] = (data, level, into) => {
+    expectLevel(level);
+    return placed(zstdCompressSync(data, { params: { [levelParameter]: level } }), into);
+  };
   return {
     name: 'node:zlib',
-    compress(data, level, into) {
-      expectLevel(level);
-      return placed(zstdCompressSync(data, { params: { [levelParameter]: level } }), into);
-    },
+    compress,
+    compressAt: (...range) => compressView(compress, ...range),
     decompress(data, maxSize, into) {
       // Frame by frame: a truncated or trailing frame is found by the walk, whatever Node makes of it.
       const parts: Uint8Array[] = [];

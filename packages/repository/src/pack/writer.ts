@@ -1,49 +1,77 @@
 /**
  * Fills a buffer with one pack: sealed blobs, sealed header, length of the header. The SHA-256 that names the pack is taken
- * while it fills. Needs no repository, so that worker threads can run it; the buffer may be shared memory.
+ * while it fills. A pack may also go through smaller buffers, piece by piece: see drain(). Needs no repository, so that
+ * worker threads can run it; the buffer may be shared memory.
  * Not for use by several threads at once. After any error the writer is broken and says so.
  */
-import { type Platform, SEAL_OVERHEAD, type Sealer, type Sha256 } from '@hostark/kernels';
+import { type Memory, type Platform, SEAL_OVERHEAD, type Sealer, type Sha256 } from '@hostark/kernels';
 import { HostarkError } from '@hostark/protocol';
 import type { BlobKind } from '../blobs/kind.ts';
 import { sameBytes } from '../encoding/bytes.ts';
 import { ID_BYTES, type PackId, packIdFrom } from '../ids.ts';
 import { entryBytes, MAX_HEADER_BYTES, PACK_OVERHEAD, putUint32, readHeader, writeEntry } from './header.ts';
 
+/** The initialisation vector before each sealed blob (restic design document, "Keys, Encryption and MAC"). */
+const IV_BYTES = 16;
+
 /** A finished pack. Everything but `bytes` can be sent to another thread as it is. */
 export interface FinishedPack {
   readonly id: PackId;
   /** The raw id: also the SHA-256 of `bytes`. */
   readonly sha256: Uint8Array;
-  /** The pack: a view of the writer's buffer, valid until the buffer is used again. */
+  /** The pack, or its last piece: a view of the writer's buffer, valid until the buffer is used again. */
   readonly bytes: Uint8Array;
   /** The opened header, in memory of its own: what the index and the blob table need. */
   readonly header: Uint8Array;
   readonly blobCount: number;
 }
 
+/** Sealed bytes are hashed in steps of this size: few calls, and still in the cache. */
+const HASH_STEP = 128 * 1024;
+
 /** Writes one pack after another into buffers of the caller. */
 export class PackWriter {
+  readonly #platform: Platform;
   readonly #sealer: Sealer;
   readonly #sha: Sha256;
-  #buffer: Uint8Array;
+  #buffer: Memory;
   #header = new Uint8Array(4096);
   #headerLength = 0;
-  #length = 0;
+  /** Sealed bytes in the buffer, and how many of them are hashed. */
+  #filled = 0;
+  #hashed = 0;
+  /** Sealed bytes that have left by drain(). */
+  #drained = 0;
   #count = 0;
   #kind: BlobKind | null = null;
   #broken = false;
 
   /** `buffer` holds the pack while it fills; it is used by nobody else until finish() and the upload are done. */
   constructor(platform: Platform, sealer: Sealer, buffer: Uint8Array) {
+    this.#platform = platform;
     this.#sealer = sealer;
     this.#sha = platform.sha256Stream();
-    this.#buffer = buffer;
+    this.#buffer = this.#platform.memory(buffer);
   }
 
   /** Bytes of sealed blobs so far. */
   get length(): number {
-    return this.#length;
+    return this.#drained + this.#filled;
+  }
+
+  /** The buffer. All that is behind `place` is free until a blob is added. */
+  get buffer(): Memory {
+    return this.#buffer;
+  }
+
+  /** Sealed bytes in the buffer: the pack's, but for what has been drained. */
+  get filled(): number {
+    return this.#filled;
+  }
+
+  /** Where in the buffer the next blob's bytes will be sealed: what lies there already is sealed in place. */
+  get place(): number {
+    return this.#filled + IV_BYTES;
   }
 
   /** Blobs so far. */
@@ -59,8 +87,8 @@ export class PackWriter {
   /** Returns whether a blob of `storedLength` bytes (compressed or not, before sealing) still fits. */
   fits(storedLength: number, uncompressedLength: number): boolean {
     const header = this.#headerLength + entryBytes(uncompressedLength);
-    const total = this.#length + storedLength + SEAL_OVERHEAD + header + PACK_OVERHEAD;
-    return total <= this.#buffer.length && header + SEAL_OVERHEAD <= MAX_HEADER_BYTES;
+    const total = this.#filled + storedLength + SEAL_OVERHEAD + header + PACK_OVERHEAD;
+    return total <= this.#buffer.bytes.length && header + SEAL_OVERHEAD <= MAX_HEADER_BYTES;
   }
 
   /**
@@ -69,22 +97,48 @@ export class PackWriter {
    * Throws RangeError when it does not fit, TypeError when the kind is not that of the blobs before.
    */
   add(kind: BlobKind, id: Uint8Array, stored: Uint8Array, uncompressedLength: number): number {
+    return this.addAt(kind, id, this.#platform.memory(stored), 0, stored.length, uncompressedLength);
+  }
+
+  /** The same for `length` bytes from `at` on. Sealed in place if they lie at `place` of `buffer`. */
+  addAt(
+    kind: BlobKind,
+    id: Uint8Array,
+    stored: Memory,
+    at: number,
+    length: number,
+    uncompressedLength: number,
+  ): number {
     this.#expectWhole();
     if (id.length !== ID_BYTES) throw new RangeError(`id: expected ${ID_BYTES} bytes, got ${id.length}`);
     if (this.#kind !== null && this.#kind !== kind) throw new TypeError(`pack: expected only ${this.#kind} blobs`);
-    if (!this.fits(stored.length, uncompressedLength)) throw new RangeError('pack: the blob does not fit');
+    if (!this.fits(length, uncompressedLength)) throw new RangeError('pack: the blob does not fit');
     this.#broken = true;
-    const sealedLength = stored.length + SEAL_OVERHEAD;
-    const place = this.#buffer.subarray(this.#length, this.#length + sealedLength);
-    this.#sealer.seal(stored, place);
-    this.#sha.update(place);
+    const sealedLength = length + SEAL_OVERHEAD;
+    this.#sealer.sealAt(stored, at, length, this.#buffer, this.#filled);
     this.#growHeader(entryBytes(uncompressedLength));
     this.#headerLength += writeEntry(this.#header, this.#headerLength, kind, sealedLength, uncompressedLength, id);
-    this.#length += sealedLength;
+    this.#filled += sealedLength;
+    if (this.#filled - this.#hashed >= HASH_STEP) this.#hash(this.#filled);
     this.#count++;
     this.#kind = kind;
     this.#broken = false;
     return sealedLength;
+  }
+
+  /**
+   * Returns the piece of the pack that is in the buffer, which is the caller's from now on, and goes on in `next`. The
+   * pack is what all pieces and, at the end, finish() give, one after another.
+   */
+  drain(next: Uint8Array): Uint8Array {
+    this.#expectWhole();
+    this.#hash(this.#filled);
+    const piece = this.#buffer.bytes.subarray(0, this.#filled);
+    this.#drained += this.#filled;
+    this.#filled = 0;
+    this.#hashed = 0;
+    this.#buffer = this.#platform.memory(next);
+    return piece;
   }
 
   /** Ends the pack. The header is read back as it was written before it counts. Next is reset(). Throws when empty. */
@@ -94,22 +148,25 @@ export class PackWriter {
     this.#broken = true;
     const header = this.#header.slice(0, this.#headerLength);
     const sealedLength = header.length + SEAL_OVERHEAD;
-    const end = this.#length + sealedLength + 4;
-    const sealed = this.#buffer.subarray(this.#length, this.#length + sealedLength);
+    const end = this.#filled + sealedLength + 4;
+    const { bytes } = this.#buffer;
+    const sealed = bytes.subarray(this.#filled, this.#filled + sealedLength);
     this.#sealer.seal(header, sealed);
-    putUint32(this.#buffer, end - 4, sealedLength);
-    this.#sha.update(this.#buffer.subarray(this.#length, end));
+    putUint32(bytes, end - 4, sealedLength);
+    this.#hash(end);
     this.#readBack(header, sealed);
     const sha256 = this.#sha.digest();
-    return { id: packIdFrom(sha256), sha256, bytes: this.#buffer.subarray(0, end), header, blobCount: this.#count };
+    return { id: packIdFrom(sha256), sha256, bytes: bytes.subarray(0, end), header, blobCount: this.#count };
   }
 
   /** Starts a new pack, in the same buffer or another one. Also mends a broken writer. */
-  reset(buffer: Uint8Array = this.#buffer): void {
-    if (this.#length > 0 || this.#broken) this.#sha.digest();
-    this.#buffer = buffer;
+  reset(buffer: Uint8Array = this.#buffer.bytes): void {
+    if (this.length > 0 || this.#broken) this.#sha.digest();
+    if (buffer !== this.#buffer.bytes) this.#buffer = this.#platform.memory(buffer);
     this.#headerLength = 0;
-    this.#length = 0;
+    this.#filled = 0;
+    this.#hashed = 0;
+    this.#drained = 0;
     this.#count = 0;
     this.#kind = null;
     this.#broken = false;
@@ -117,6 +174,11 @@ export class PackWriter {
 
   #expectWhole(): void {
     if (this.#broken) throw new TypeError('pack: this pack is finished or failed; reset() starts a new one');
+  }
+
+  #hash(upTo: number): void {
+    this.#sha.updateAt(this.#buffer, this.#hashed, upTo - this.#hashed);
+    this.#hashed = upTo;
   }
 
   #growHeader(more: number): void {
@@ -130,7 +192,7 @@ export class PackWriter {
   #readBack(header: Uint8Array, sealed: Uint8Array): void {
     const opened = new Uint8Array(header.length);
     const intact = this.#sealer.open(sealed, opened) && sameBytes(opened, header);
-    if (!intact || readHeader(opened, () => {}) !== this.#length) {
+    if (!intact || readHeader(opened, () => {}) !== this.length) {
       throw new HostarkError('internal', 'a pack header read back differs from what was written', {
         hint: 'this is broken memory or a mistake of Hostark: nothing was stored; test the memory of this machine',
       });
