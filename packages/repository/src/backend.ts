@@ -103,4 +103,19 @@ export interface BackendTraits {
    * of two who write their locks and then look, the second sees the first. Absent: nobody knows.
    */
   readonly isCoherent?: () => boolean;
+  /**
+   * Returns how objects are stored whose bytes come before their name, by who has not the memory to hold them until then;
+   * null where only save() will do.
+   */
+  readonly spools?: () => (() => Spool) | null;
+}
+
+/** One object in the making. Errors are those of Backend; after one there is only discard(). One call at a time. */
+export interface Spool {
+  /** Adds bytes, which are borrowed until it settles. */
+  append(bytes: Uint8Array): Promise<void>;
+  /** Stores what was added as save() does: durable when resolved, all or nothing. */
+  publish(handle: Handle, signal?: AbortSignal): Promise<void>;
+  /** Removes what was added and not published. Never throws; harmless after publish(). */
+  discard(): Promise<void>;
 }

@@ -4,7 +4,7 @@
 import type { Backend, Repository } from '@hostark/repository';
 import type { EngineSetup } from '../pool/jobs.ts';
 import { defaultWorkers, type Pool, startPool } from '../pool/pool.ts';
-import { type SlabExchange, SlabPool, slabBytes } from '../pool/slabs.ts';
+import { pieceSlabBytes, type SlabExchange, SlabPool, slabBytes } from '../pool/slabs.ts';
 import type { StorageOptions } from './options.ts';
 import { PackSaver } from './pack-saver.ts';
 import { SummaryCounter } from './summary.ts';
@@ -14,6 +14,11 @@ import { TreeStore } from './tree-store.ts';
 const PACK_BYTES = 16 * 1024 * 1024;
 /** Packs on their way to a bucket at the same time: hides its latency; each costs a slab of memory. */
 const MAX_IN_FLIGHT = 4;
+
+/** Packs that go to a folder leave in pieces of this size: large enough for the disk, small enough for the cache. */
+const PIECE_BYTES = 2 * 1024 * 1024;
+/** Of an engine whose packs leave in pieces: one that is filled, one that is written. */
+const SLABS_PER_ENGINE = 2;
 
 /** To a folder goes one pack at a time: a second is no faster, its disk is the same. */
 function packsInFlight({ traits, connections }: Backend): number {
@@ -41,6 +46,7 @@ export class Storing {
     this.workers = options.workers ?? defaultWorkers();
     this.#stop = new Int32Array(new SharedArrayBuffer(4));
     this.#bytesRead = new BigInt64Array(new SharedArrayBuffer(8));
+    const openSpool = repository.backend.traits?.spools?.() ?? null;
     const setup: EngineSetup = {
       polynomial: repository.config.polynomial,
       key: repository.key,
@@ -50,20 +56,25 @@ export class Storing {
       blobs: repository.blobs.share(),
       stop: this.#stop,
       bytesRead: this.#bytesRead,
+      ...(openSpool === null ? {} : { pieceBytes: PIECE_BYTES }),
     };
     this.setup = setup;
-    const inFlight = packsInFlight(repository.backend);
-    // One open pack per engine and those in flight. Trees have memory of their own: mostly they need little of it.
+    const engines = Math.max(this.workers, 1);
     const bytes = slabBytes(setup.packSizeBytes);
-    const dataSlabs = new SlabPool(bytes, Math.max(this.workers, 1) + inFlight);
+    // Trees have memory of their own: mostly they need little of it.
     const treeSlabs = new SlabPool(bytes, 2);
     const target = { repository, dryRun: options.dryRun === true, now: () => performance.now(), lost };
     this.packs = new PackSaver(target, (error) => this.fail(error));
-    const data = this.packs.exchange(dataSlabs);
-    this.data = data;
+    // One open pack per engine and those in flight.
+    const wholeSlabs = new SlabPool(bytes, engines + packsInFlight(repository.backend));
+    const exchange = (): SlabExchange =>
+      openSpool === null
+        ? this.packs.exchange(wholeSlabs)
+        : this.packs.spooling(new SlabPool(pieceSlabBytes(PIECE_BYTES), SLABS_PER_ENGINE), openSpool);
+    this.data = exchange();
     const trees = this.packs.exchange(treeSlabs);
     this.trees = new TreeStore(setup, repository.platform, repository.blobs, trees, this.summary);
-    this.pool = startPool(this.workers, setup, data);
+    this.pool = startPool(this.workers, setup, exchange);
   }
 
   /** Bytes read or taken over so far, those of unfinished files included. */

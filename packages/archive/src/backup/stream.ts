@@ -63,7 +63,7 @@ async function saveStream(
     if (size === 0) throw emptyStream();
     return saveTrees(splitPath(path), { content, size, time }, options, context);
   } finally {
-    store.flush();
+    await store.flush();
     storing.summary.stored(store.takeCounts());
   }
 }

@@ -52,7 +52,7 @@ export class TreeStore {
   /** Hands over the last pack. Rejects with what ends the backup. */
   async flush(): Promise<void> {
     while (this.#storing !== null) await this.#storing;
-    this.#packs.close(false);
+    await this.#packs.end();
     this.#summary.packsClosed(this.#packs.takeOverhead());
   }
 

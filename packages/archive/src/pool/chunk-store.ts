@@ -40,8 +40,8 @@ export class ChunkStore {
   }
 
   /** Hands over the open pack, if there is something in it. */
-  flush(): void {
-    this.#packs.close(false);
+  flush(): Promise<void> {
+    return this.#packs.end();
   }
 
   /** Returns what was stored since the last call. */

@@ -68,7 +68,7 @@ export class Engine {
   async run(job: PoolJob): Promise<FilesResult> {
     if (job.kind === 'files') return await this.#files(job);
     if (job.kind === 'part') return await this.#part(job);
-    this.#store.flush();
+    await this.#store.flush();
     return this.#finish(new ResultBuilder(0));
   }
 

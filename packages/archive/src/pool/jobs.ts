@@ -12,6 +12,8 @@ export interface EngineSetup {
   readonly repositoryVersion: FormatVersion;
   readonly compression: Compression;
   readonly packSizeBytes: number;
+  /** Packs of data are handed over in pieces of about this size; absent: whole. */
+  readonly pieceBytes?: number;
   readonly blobs: SharedBlobTable;
   /** Not 0: stop at the next chunk. One Int32 in shared memory. */
   readonly stop: Int32Array;
@@ -93,10 +95,10 @@ export interface FilesResult {
   readonly stored: StoredCounts;
 }
 
-/** A finished pack, which fills the first `length` bytes of its slab. */
+/** A finished pack: the first `length` bytes of its slab, behind the pieces that were handed over before. */
 export interface SlabPack {
   readonly length: number;
-  /** SHA-256 of those bytes: the pack's name. */
+  /** SHA-256 of all its bytes: the pack's name. */
   readonly sha256: Uint8Array;
   /** The opened header: what the index needs of its blobs. */
   readonly header: Uint8Array;

@@ -29,12 +29,16 @@ export class PackFiller {
   readonly #slabs: SlabExchange;
   readonly #probe: CompressionProbe;
   readonly #packSizeBytes: number;
+  /** Infinite where a pack lies in one slab. */
+  readonly #pieceBytes: number;
   /** 0: nothing is compressed. */
   readonly #level: number;
   readonly #probes: boolean;
   readonly #setup: EngineSetup;
   #writer: PackWriter | null = null;
   #slab: Slab | null = null;
+  /** There is a pack that is not finished, with or without a slab for its next piece. */
+  #open = false;
   #held: HeldFrame | null = null;
   #overhead = 0;
 
@@ -45,6 +49,7 @@ export class PackFiller {
     this.#slabs = slabs;
     this.#probe = new CompressionProbe(platform);
     this.#packSizeBytes = setup.packSizeBytes;
+    this.#pieceBytes = (slabs.piece && setup.pieceBytes) ?? Number.POSITIVE_INFINITY;
     const { repositoryVersion, compression } = setup;
     const isTree = kind === 'tree'; // trees are compressed whatever the user chose, as restic does
     const never = repositoryVersion === 1 || (compression === 'off' && !isTree);
@@ -77,24 +82,33 @@ export class PackFiller {
     return this.#stored(writer, frame + SEAL_OVERHEAD + COMPRESSED_ENTRY_BYTES);
   }
 
-  /** Hands over the open pack and opens an empty slab in which a blob of `plainLength` bytes has room. */
+  /**
+   * Hands over what is in the slab and opens an empty one in which a blob of `plainLength` bytes has room: for a new pack, or
+   * for the next piece of the open one.
+   */
   async turn(plainLength: number): Promise<void> {
-    this.close(true);
-    const slab = largeEnough(await this.#slabs.take(), plainLength);
+    if (this.#slab !== null && this.#open) this.#leaveSlab(plainLength);
+    let slab = largeEnough(await this.#slabs.take(), plainLength);
+    if (this.#open) {
+      this.#slab = slab;
+      this.#writer!.resume(slab.memory);
+      if (this.#hasRoom(plainLength)) return;
+      this.#close(true);
+      slab = largeEnough(await this.#slabs.take(), plainLength);
+    }
     this.#slab = slab;
     if (this.#writer === null) {
       this.#writer = new PackWriter(this.#platform, this.#platform.sealer(this.#setup.key), slab.memory);
     } else this.#writer.reset(slab.memory);
+    this.#open = true;
   }
 
-  /** Hands over the open pack, if there is one. `full`: it is closed for lack of room, not because the backup ends. */
-  close(full: boolean): void {
-    const slab = this.#slab;
-    if (slab === null || this.#writer!.blobCount === 0) return;
-    const { bytes, sha256, header } = this.#writer!.finish();
-    if (full) this.#overhead += PACK_OVERHEAD;
-    this.#slab = null;
-    this.#slabs.give(slab, { length: bytes.length, sha256, header });
+  /** Hands over the open pack, because the backup ends; then all packs are. */
+  async end(): Promise<void> {
+    if (!this.#open || this.#writer!.blobCount === 0) return;
+    // All of it but its header has left.
+    if (this.#slab === null) await this.turn(0);
+    this.#close(false);
   }
 
   /** Returns the bytes of headers of full packs since the last call. */
@@ -105,8 +119,38 @@ export class PackFiller {
   }
 
   #stored(writer: PackWriter, bytes: number): number {
-    if (writer.length >= this.#packSizeBytes) this.close(true);
+    if (writer.length >= this.#packSizeBytes) this.#close(true);
+    else if (writer.filled >= this.#pieceBytes) this.#givePiece();
     return bytes;
+  }
+
+  /** For a blob that found no room. */
+  #leaveSlab(plainLength: number): void {
+    const inPieces = this.#pieceBytes !== Number.POSITIVE_INFINITY && this.#writer!.filled > 0;
+    if (inPieces && this.#hasRoom(plainLength)) this.#givePiece();
+    else this.#close(true);
+  }
+
+  /** Returns whether an empty slab has room for the blob and behind it the header of the open pack. */
+  #hasRoom(plainLength: number): boolean {
+    const writer = this.#writer!;
+    return writer.headerBytes + roomFor(plainLength) <= writer.buffer.bytes.length;
+  }
+
+  #givePiece(): void {
+    const slab = this.#slab!;
+    this.#slab = null;
+    this.#slabs.piece!(slab, this.#writer!.drain().length);
+  }
+
+  /** `full`: for lack of room, not because the backup ends. */
+  #close(full: boolean): void {
+    const slab = this.#slab!;
+    const { bytes, sha256, header } = this.#writer!.finish();
+    if (full) this.#overhead += PACK_OVERHEAD;
+    this.#slab = null;
+    this.#open = false;
+    this.#slabs.give(slab, { length: bytes.length, sha256, header });
   }
 
   #putHeld(held: HeldFrame, id: Uint8Array, plain: Memory, at: number, length: number): number {

@@ -31,9 +31,9 @@ export function defaultWorkers(): number {
   return threadsWithin(Math.max(1, availableParallelism()));
 }
 
-/** Returns a pool of at most `workers` engines, which exchange slabs with `slabs`. */
-export function startPool(workers: number, setup: EngineSetup, slabs: SlabExchange): Pool {
-  return workers === 0 ? new InlinePool(setup, slabs) : new ThreadPool(workers, setup, slabs);
+/** Returns a pool of at most `workers` engines, each of which exchanges slabs with an exchange of its own from `exchange`. */
+export function startPool(workers: number, setup: EngineSetup, exchange: () => SlabExchange): Pool {
+  return workers === 0 ? new InlinePool(setup, exchange()) : new ThreadPool(workers, setup, exchange);
 }
 
 /** One engine on the calling thread, one job after the other. */
@@ -79,9 +79,9 @@ class ThreadPool implements Pool {
   readonly #threads: Thread[] = [];
   readonly #queue: QueuedJob[] = [];
 
-  constructor(workers: number, setup: EngineSetup, slabs: SlabExchange) {
+  constructor(workers: number, setup: EngineSetup, exchange: () => SlabExchange) {
     this.#workers = workers;
-    this.#start = () => new Thread(setup, slabs, () => this.#dispatch());
+    this.#start = () => new Thread(setup, exchange(), () => this.#dispatch());
   }
 
   get hasIdle(): boolean {
@@ -177,11 +177,15 @@ class Thread {
     } else if (message.kind === 'failed') {
       this.#jobs.shift()?.reject(message.error);
       this.#freed();
-    } else if (message.kind === 'pack') {
-      const slab = this.#lent.get(message.index)!;
-      this.#lent.delete(message.index);
-      this.#slabs.give(slab, message.pack);
-    } else void this.#lend();
+    } else if (message.kind === 'pack') this.#slabs.give(this.#returned(message.index), message.pack);
+    else if (message.kind === 'piece') this.#slabs.piece?.(this.#returned(message.index), message.length);
+    else void this.#lend();
+  }
+
+  #returned(index: number): Slab {
+    const slab = this.#lent.get(index)!;
+    this.#lent.delete(index);
+    return slab;
   }
 
   async #lend(): Promise<void> {

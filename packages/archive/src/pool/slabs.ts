@@ -17,12 +17,25 @@ export interface Slab {
   readonly lentFor?: Slab;
 }
 
-/** Where a pack builder gets memory and leaves packs. */
+/** Where a pack builder gets memory and leaves packs. One builder each, if it takes pieces. */
 export interface SlabExchange {
   /** Resolves with an empty slab. Rejects if the backup has ended. */
   take(): Promise<Slab>;
-  /** Hands over a finished pack. The slab is no longer the caller's. */
+  /**
+   * Hands over the next `length` bytes of the open pack, which goes on in another slab. Absent: a pack lies in one slab. The
+   * slab is no longer the caller's.
+   */
+  piece?(slab: Slab, length: number): void;
+  /** Hands over a finished pack, or what is left of it after its pieces. The slab is no longer the caller's. */
   give(slab: Slab, pack: SlabPack): void;
+}
+
+/** Room in a slab for a piece's header of many small blobs; what needs more gets an empty slab. */
+const HEADER_ROOM = 1024 * 1024;
+
+/** Returns the size of a slab for pieces of packs: what a piece has before it is full, and any chunk behind it. */
+export function pieceSlabBytes(pieceBytes: number): number {
+  return pieceBytes + roomFor(MAX_CHUNK) + HEADER_ROOM;
 }
 
 /** Returns the size of a slab for packs of `packSizeBytes`: every chunk has room in one, so that only trees outgrow it. */

@@ -11,4 +11,5 @@ export type FromWorker =
   | { readonly kind: 'done'; readonly result: FilesResult }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'want-slab' }
+  | { readonly kind: 'piece'; readonly index: number; readonly length: number }
   | { readonly kind: 'pack'; readonly index: number; readonly pack: SlabPack };

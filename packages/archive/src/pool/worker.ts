@@ -27,6 +27,10 @@ class PortSlabs implements SlabExchange {
     return { index, memory };
   }
 
+  piece(slab: Slab, length: number): void {
+    post(this.#port, { kind: 'piece', index: slab.index, length });
+  }
+
   give(slab: Slab, pack: SlabPack): void {
     // The other side knows slabs by number: memory of another origin would not be what it saves.
     if (slab.lentFor !== undefined) throw new Error('a pack outgrew its slab in a worker');

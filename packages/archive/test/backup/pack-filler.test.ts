@@ -45,7 +45,7 @@ test('a compressed blob for which the header has no room is whole in the next pa
   expect(filler.put(id, memory, 0, plain.length)).toBe(-1);
   await filler.turn(plain.length);
   expect(filler.put(id, memory, 0, plain.length)).toBeGreaterThan(0);
-  filler.close(false);
+  await filler.end();
 
   const { slab, pack } = given!;
   const [entry] = decodeHeader(pack.header);

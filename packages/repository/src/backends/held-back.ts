@@ -1,7 +1,7 @@
 /**
  * Reads at once, and changes nothing before it may: for work that begins while its lock is still being settled.
  */
-import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
+import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions, Spool } from '../backend.ts';
 
 export interface HeldBackBackend extends Backend {
   /** Returns the index files that were listed so far, answers under way included; null if nobody has asked. */
@@ -34,7 +34,23 @@ class HeldBack implements HeldBackBackend {
   }
 
   get traits(): NonNullable<Backend['traits']> {
-    return this.#inner.traits ?? {};
+    const { spools, ...traits } = this.#inner.traits ?? {};
+    return spools === undefined ? traits : { ...traits, spools: () => this.#heldSpools(spools()) };
+  }
+
+  #heldSpools(open: (() => Spool) | null): (() => Spool) | null {
+    if (open === null) return null;
+    return () => {
+      const spool = open();
+      return {
+        append: (bytes) => spool.append(bytes),
+        publish: async (handle, signal) => {
+          await this.#allowed;
+          await spool.publish(handle, signal);
+        },
+        discard: () => spool.discard(),
+      };
+    };
   }
 
   async save(handle: Handle, body: Body, options?: SaveOptions): Promise<void> {

@@ -71,7 +71,8 @@ async function writeAll(file: fs.FileHandle, body: Body, { pace, signal }: Write
   if (position !== length) throw new Error(`wrote ${position} of ${length} bytes`);
 }
 
-async function syncFile(file: fs.FileHandle): Promise<void> {
+/** Makes the bytes of a file durable. */
+export async function syncFile(file: fs.FileHandle): Promise<void> {
   try {
     await file.sync();
   } catch (error) {

@@ -16,12 +16,14 @@ import type {
   Handle,
   LoadOptions,
   SaveOptions,
+  Spool,
 } from '../backend.ts';
 import { bodyLength, checkRange } from './body.ts';
 import { isObjectName, LISTED_TYPES, objectPath, shardNames } from './layout.ts';
 import { errnoOf, localError } from './local-errors.ts';
 import { syncDirectory, writeDurably } from './local-file.ts';
 import { isOnThisMachine } from './local-kinds.ts';
+import { LocalSpool } from './local-spool.ts';
 import { objectMissing, objectTruncated, readOnlyPlace, repositoryExists } from './object-errors.ts';
 
 export interface LocalOptions {
@@ -81,7 +83,11 @@ class Local implements Backend {
   constructor(root: string, options: LocalOptions) {
     this.location = root;
     this.connections = options.connections ?? 2;
-    this.traits = { localDirectory: root, isCoherent: () => isOnThisMachine(join(root, 'locks')) };
+    this.traits = {
+      localDirectory: root,
+      isCoherent: () => isOnThisMachine(join(root, 'locks')),
+      spools: () => this.#spools(),
+    };
     this.#readOnly = options.readOnly ?? false;
   }
 
@@ -191,6 +197,19 @@ class Local implements Backend {
 
   #path(handle: Handle): string {
     return join(this.location, objectPath(handle));
+  }
+
+  /** Not on network shares: what fails there for a while is written again from its beginning, which a spool has let go. */
+  #spools(): (() => Spool) | null {
+    if (this.#readOnly || !isOnThisMachine(join(this.location, 'data'))) return null;
+    const place = {
+      root: this.location,
+      pathOf: (handle: Handle) => this.#path(handle),
+      modes: () => this.#deriveModes(),
+      makeDirectory: makeDurableDirectory,
+      error: localError,
+    };
+    return () => new LocalSpool(place);
   }
 
   /** Read once: the config's mode does not change under a running program. */

@@ -29,6 +29,9 @@ export interface FinishedPack {
 /** Sealed bytes are hashed in steps of this size: few calls, and still in the cache. */
 const HASH_STEP = 128 * 1024;
 
+/** The buffer of a drained pack: nothing fits. */
+const NOTHING: Memory = { bytes: new Uint8Array(0), address: 0 };
+
 /** Writes one pack after another into buffers of the caller. */
 export class PackWriter {
   readonly #platform: Platform;
@@ -67,6 +70,11 @@ export class PackWriter {
   /** Sealed bytes in the buffer: the pack's, but for what has been drained. */
   get filled(): number {
     return this.#filled;
+  }
+
+  /** Bytes of the header so far, before sealing. */
+  get headerBytes(): number {
+    return this.#headerLength;
   }
 
   /** Where in the buffer the next blob's bytes will be sealed: what lies there already is sealed in place. */
@@ -127,18 +135,23 @@ export class PackWriter {
   }
 
   /**
-   * Returns the piece of the pack that is in the buffer, which is the caller's from now on, and goes on in `next`. The
-   * pack is what all pieces and, at the end, finish() give, one after another.
+   * Returns the piece of the pack that is in the buffer, which is the caller's from now on; the pack goes on after resume().
+   * It consists of all pieces and, at the end, what finish() gives, one after another.
    */
-  drain(next: Uint8Array): Uint8Array {
+  drain(): Uint8Array {
     this.#expectWhole();
     this.#hash(this.#filled);
     const piece = this.#buffer.bytes.subarray(0, this.#filled);
     this.#drained += this.#filled;
     this.#filled = 0;
     this.#hashed = 0;
-    this.#buffer = this.#platform.memory(next);
+    this.#buffer = NOTHING;
     return piece;
+  }
+
+  /** Goes on with a drained pack in `buffer`. */
+  resume(buffer: Uint8Array): void {
+    this.#buffer = this.#platform.memory(buffer);
   }
 
   /** Ends the pack. The header is read back as it was written before it counts. Next is reset(). Throws when empty. */

@@ -1,0 +1,65 @@
+/**
+ * Packs that reach storage piece by piece while they are filled, so that nobody holds a whole one. One exchange serves one
+ * engine, which has one pack open at a time; a slab is empty again when its piece is written, and the last one of a pack
+ * when the pack is durable: that bounds the packs on their way.
+ */
+import type { Spool } from '@hostark/repository';
+import type { SlabPack } from '../pool/jobs.ts';
+import type { Slab, SlabExchange } from '../pool/slabs.ts';
+
+/** What the exchange needs of who saves packs. */
+export interface PackKeeper {
+  take(): Promise<Slab>;
+  release(slab: Slab): void;
+  /** Runs one step of saving unless the backup has failed; an error ends it. What became of it is in the result. */
+  step(action: () => Promise<void>): Promise<boolean>;
+  /** Stores what a pack's spool holds under the pack's name, and makes the pack known. */
+  publish(spool: Spool, pack: SlabPack): Promise<void>;
+}
+
+export class SpooledPacks implements SlabExchange {
+  readonly #keeper: PackKeeper;
+  readonly #open: () => Spool;
+  /** The pack whose pieces come in. */
+  #spool: Spool | null = null;
+  /** Pieces are written in the order in which they came. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(keeper: PackKeeper, open: () => Spool) {
+    this.#keeper = keeper;
+    this.#open = open;
+  }
+
+  take(): Promise<Slab> {
+    return this.#keeper.take();
+  }
+
+  piece(slab: Slab, length: number): void {
+    this.#spool ??= this.#open();
+    const spool = this.#spool;
+    void this.#after(slab, () => spool.append(slab.memory.subarray(0, length)));
+  }
+
+  give(slab: Slab, pack: SlabPack): void {
+    const spool = this.#spool ?? this.#open();
+    this.#spool = null;
+    const stored = this.#after(slab, async () => {
+      await spool.append(slab.memory.subarray(0, pack.length));
+      await this.#keeper.publish(spool, pack);
+    });
+    this.#last = stored.then((done) => (done ? undefined : spool.discard()));
+  }
+
+  /** Removes what a pack that will not be finished has left. */
+  async abandon(): Promise<void> {
+    await this.#last;
+    await this.#spool?.discard();
+    this.#spool = null;
+  }
+
+  #after(slab: Slab, action: () => Promise<void>): Promise<boolean> {
+    const done = this.#last.then(() => this.#keeper.step(action)).finally(() => this.#keeper.release(slab));
+    this.#last = done;
+    return done;
+  }
+}
