@@ -16,7 +16,7 @@ export type { Platform, Sha256 } from './platform.ts';
 export { IDENTITY_WORDS, identitySize, sameIdentity, writeIdentity } from './posix/identity.ts';
 export { posix } from './posix/index.ts';
 export { makeFolders } from './posix/make-folders.ts';
-export type { Directory, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix/posix.ts';
+export type { Directory, NewFiles, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix/posix.ts';
 export { type WholeFiles, wholeFiles } from './posix/whole-files.ts';
 export {
   FolderScan,

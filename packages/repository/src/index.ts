@@ -99,10 +99,11 @@ export {
 } from './snapshot/snapshot.ts';
 export { type ResolvedSnapshot, SnapshotStore } from './snapshot/store.ts';
 export * from './storage.ts';
+export { CURSOR, type CursorStep, NodeCursor } from './tree/cursor.ts';
 export { decodeTree, iterateTree, readTree } from './tree/decode.ts';
 export { encodeTree, TreeWriter } from './tree/encode.ts';
 export { findSubtree } from './tree/find.ts';
-export { loadTree } from './tree/load.ts';
+export { loadTree, parseTree } from './tree/load.ts';
 export { GO_MODE, goMode, nodeTypeOf, permissionsOf, statModeOf } from './tree/mode.ts';
 export { isNodeType, NODE_TYPES, type NodeType, type TreeNode, type TreeXattr, treeNode } from './tree/node.ts';
 export { extraText, nameOfText, nameText, ownerText } from './tree/parts.ts';

@@ -1,18 +1,18 @@
 /**
- * The content of a batch of files: which blobs are needed, from where, fetched and written by the threads.
+ * The content of a window of files: which blobs are needed, from where, fetched and written by the threads.
  * A damaged or missing blob is looked for in other packs; if there is none, its files fail and all others go on.
  */
 import { join } from 'node:path';
 import { HostarkError, isHostarkError } from '@hostark/protocol';
-import { loadBlob, objectPath, plainLength, writeIdBytes } from '@hostark/repository';
-import { type FileColumns, type PieceColumns, packFiles, packPieces } from './columns.ts';
+import { type BlobPlace, blobIdFrom, loadBlob, objectPath, plainLength } from '@hostark/repository';
 import type { RestoreContext } from './context.ts';
 import type { SegmentOutcome } from './execute.ts';
-import type { FileTask } from './file-task.ts';
 import type { SegmentSource } from './job.ts';
 import { forEachLimited } from './limited.ts';
 import { abandonParts, beginParts, finishParts } from './parts.ts';
-import { type Need, type Piece, planSegments, type Segment, type SegmentLimits } from './plan.ts';
+import { type Needs, newNeeds, planSegments, type Segment, type SegmentLimits } from './plan.ts';
+import { FLAG_FAILED, FLAG_PART } from './rows.ts';
+import { PLAN, type Window } from './window.ts';
 
 /**
  * Half a default pack per request: large enough that a round trip to S3 costs little, small enough that a few in flight
@@ -32,83 +32,14 @@ const EMPTY_PER_JOB = 512;
 /** Errors of the disk as a whole: going on would only repeat them for every file. */
 const FATAL_CODES: readonly string[] = ['ENOSPC', 'EDQUOT', 'EROFS'];
 
-/** Writes the content (and metadata) of `tasks`, whose plan is create, replace or patch. */
-export async function writeContent(context: RestoreContext, tasks: readonly FileTask[]): Promise<void> {
-  const needs = collectNeeds(context, tasks);
-  const writable = tasks.filter((task) => !task.failed);
-  if (context.dryRun) return settleDryRun(context, writable);
+/** Writes the content (and metadata) of the files whose plan is create, replace or patch. */
+export async function writeContent(context: RestoreContext, window: Window): Promise<void> {
+  const writing = new Writing(context, window);
+  if (context.dryRun) return writing.settleDryRun();
   try {
-    await writeEmptyFiles(context, writable);
-    for (const task of writable) if (isParts(task) && task.pending === 0) shorten(context, task);
-    const segments = planSegments(
-      needs.filter((need) => !tasks[need.file]!.failed),
-      localDirectory(context) === null ? REMOTE : LOCAL,
-    );
-    const limit = segmentsAtOnce(context);
-    await forEachLimited(segments, limit, (segment) => context.slots.run(() => writeOne(context, tasks, segment)));
+    await writing.run();
   } finally {
-    for (const task of tasks) abandonParts(context, task);
-  }
-}
-
-/** A file whose blobs are all right already, but which is too long. */
-function shorten(context: RestoreContext, task: FileTask): void {
-  try {
-    beginParts(context, task);
-    complete(context, task);
-  } catch (error) {
-    throwIfFatal(error);
-    task.fail(context, 'write', error);
-  }
-}
-
-/** Whether the caller makes and finishes the file, because it has more than one blob or is patched. */
-function isParts(task: FileTask): boolean {
-  return task.blobs.length > 1 || task.plan === 'patch';
-}
-
-/** Looks every blob up. A file with an unknown blob fails here, before anything of it is touched. */
-function collectNeeds(context: RestoreContext, tasks: readonly FileTask[]): Need[] {
-  const needs: Need[] = [];
-  const raw = new Uint8Array(32);
-  for (let file = 0; file < tasks.length; file++) {
-    const task = tasks[file]!;
-    let offset = 0;
-    for (let i = 0; i < task.blobs.length; i++) {
-      const id = task.blobs[i]!;
-      writeIdBytes(id, raw);
-      const place = context.repository.blobs.lookup('data', raw);
-      if (place === null) {
-        task.fail(context, 'content', `blob ${id} is not in the index of the repository`);
-        break;
-      }
-      if (task.matches?.[i] !== 1) {
-        needs.push({ file, fileOffset: offset, id, place });
-        task.pending++;
-      }
-      offset += plainLength(place);
-    }
-    task.bytes = offset;
-  }
-  return needs;
-}
-
-function settleDryRun(context: RestoreContext, tasks: readonly FileTask[]): void {
-  for (const task of tasks) {
-    context.tally.wrote(task.bytes);
-    context.tally.restored(task.item, task.bytes, task.existed);
-  }
-}
-
-async function writeEmptyFiles(context: RestoreContext, tasks: readonly FileTask[]): Promise<void> {
-  const empty = tasks.filter((task) => task.blobs.length === 0);
-  for (let from = 0; from < empty.length; from += EMPTY_PER_JOB) {
-    const batch = empty.slice(from, from + EMPTY_PER_JOB);
-    const files = packFiles(batch.map((task) => task.row(context, false)));
-    const outcome = await context.crew.run({ kind: 'empty', files });
-    if (outcome.kind !== 'written') throw new TypeError(`expected a written outcome, got ${outcome.kind}`);
-    settle(context, batch, outcome.written);
-    for (const task of batch) if (!task.failed) context.tally.restored(task.item, 0, task.existed);
+    for (const row of [...window.begun]) abandonParts(context, window, row);
   }
 }
 
@@ -120,143 +51,262 @@ export function segmentsAtOnce({ crew, repository }: Pick<RestoreContext, 'crew'
   return Math.min(wanted, Math.floor(IN_FLIGHT_BYTES / REMOTE.segmentBytes));
 }
 
-function localDirectory(context: RestoreContext): string | null {
-  return context.repository.backend.traits?.localDirectory ?? null;
-}
+class Writing {
+  readonly #context: RestoreContext;
+  readonly #window: Window;
+  /** The folder of a repository on this machine. */
+  readonly #directory: string | null;
+  readonly #placeOf: (entry: number) => BlobPlace;
+  readonly #empty: number[] = [];
+  #needs: Needs;
 
-async function writeOne(context: RestoreContext, tasks: readonly FileTask[], segment: Segment): Promise<void> {
-  context.signal?.throwIfAborted();
-  const ready = begin(context, tasks, segment.pieces);
-  if (ready.pieces.length === 0) return;
-  const source = await load(context, segment);
-  let damaged: readonly number[] = ready.pieces.map((_, i) => i);
-  if (source !== null) {
-    const { columns, files } = ready;
-    const outcome = await context.crew.run({ kind: 'segment', source, pieces: columns, files });
-    if (outcome.kind !== 'written') throw new TypeError(`expected a written outcome, got ${outcome.kind}`);
-    settle(context, ready.rows, outcome.written);
-    damaged = outcome.written.damaged;
-    if (source.kind === 'bytes') context.memory.giveBack(source.bytes);
+  constructor(context: RestoreContext, window: Window) {
+    this.#context = context;
+    this.#window = window;
+    this.#directory = context.repository.backend.traits?.localDirectory ?? null;
+    const { blobs } = context.repository;
+    this.#placeOf = (entry) => blobs.placeOf(entry)!;
+    this.#needs = this.#collectNeeds();
   }
-  const bad = new Set(damaged);
-  for (let i = 0; i < ready.pieces.length; i++) {
-    const piece = ready.pieces[i]!;
-    if (bad.has(i)) await rescue(context, tasks, segment, piece);
-    else account(context, tasks, piece);
-  }
-}
 
-/** What a thread gets: pieces with targets that can be written, their files, and both as columns. */
-interface Ready {
-  readonly pieces: readonly Piece[];
-  readonly columns: PieceColumns;
-  /** Row in `files` to task. */
-  readonly rows: readonly FileTask[];
-  readonly files: FileColumns;
-}
-
-/** Makes room for the files of several blobs among the targets; what cannot be written is left out. */
-function begin(context: RestoreContext, tasks: readonly FileTask[], wanted: readonly Piece[]): Ready {
-  const indexes = new Map<FileTask, number>();
-  const pieces: Piece[] = [];
-  for (const piece of wanted) {
-    const targets = piece.targets.filter(({ file }) => canWrite(context, tasks[file]!));
-    if (targets.length > 0) pieces.push({ ...piece, targets });
-    for (const { file } of targets) if (!indexes.has(tasks[file]!)) indexes.set(tasks[file]!, indexes.size);
-  }
-  const rows = [...indexes.keys()];
-  return {
-    pieces,
-    columns: packPieces(pieces, (file) => indexes.get(tasks[file]!)!, writeIdBytes),
-    rows,
-    files: packFiles(rows.map((task) => task.row(context, isParts(task)))),
-  };
-}
-
-function canWrite(context: RestoreContext, task: FileTask): boolean {
-  if (task.failed || !isParts(task)) return !task.failed;
-  try {
-    beginParts(context, task);
-    return true;
-  } catch (error) {
-    throwIfFatal(error);
-    task.fail(context, 'create', error);
-    return false;
-  }
-}
-
-/** Returns the segment's bytes, or null if the pack is missing, too short or refused: its blobs are then sought elsewhere. */
-async function load(context: RestoreContext, segment: Segment): Promise<SegmentSource | null> {
-  const { repository, signal } = context;
-  const handle = { type: 'data', name: repository.blobs.packId(segment.pack) } as const;
-  const { offset, length } = segment;
-  const directory = localDirectory(context);
-  if (directory !== null) return { kind: 'file', path: join(directory, objectPath(handle)), offset, length };
-  try {
-    const options = { into: context.memory.take(length), ...(signal === undefined ? {} : { signal }) };
-    return { kind: 'bytes', bytes: await repository.backend.load(handle, { offset, length }, options) };
-  } catch (error) {
-    if (isHostarkError(error, 'object-missing') || isHostarkError(error, 'object-truncated')) return null;
-    throw error;
-  }
-}
-
-/** Takes over what a thread reports of its files. */
-function settle(context: RestoreContext, rows: readonly FileTask[], outcome: SegmentOutcome): void {
-  for (const { file, during, message, code } of outcome.troubles) {
-    const task = rows[file]!;
-    if (during === 'metadata') {
-      context.tally.failed(task.item(), during, message);
-      continue;
+  settleDryRun(): void {
+    const { tally } = this.#context;
+    const { rows, count, existed } = this.#window;
+    for (let row = 0; row < count; row++) {
+      if (!this.#isWritten(row)) continue;
+      tally.wrote(rows.sizes[row]!);
+      tally.restoredRow(this.#window, row, rows.sizes[row]!, existed[row] === 1);
     }
-    throwIfFatal(Object.assign(new Error(message), { code }));
-    task.fail(context, during, message);
   }
-}
 
-/** A piece is at all its places. */
-function account(context: RestoreContext, tasks: readonly FileTask[], piece: Piece): void {
-  const bytes = plainLength(piece);
-  for (const { file } of piece.targets) {
-    const task = tasks[file]!;
-    if (task.failed) continue;
-    context.tally.wrote(bytes);
-    if (--task.pending > 0) continue;
-    if (isParts(task)) complete(context, task);
-    else context.tally.restored(task.item, task.bytes, task.existed);
+  async run(): Promise<void> {
+    const context = this.#context;
+    await this.#writeEmptyFiles();
+    this.#shortenFiles();
+    const { needs, segments } = planSegments(this.#needs, this.#placeOf, this.#directory === null ? REMOTE : LOCAL);
+    this.#needs = needs;
+    await forEachLimited(segments, segmentsAtOnce(context), (segment) =>
+      context.slots.run(() => this.#segment(segment)),
+    );
   }
-}
 
-function complete(context: RestoreContext, task: FileTask): void {
-  if (task.workPath === null) return;
-  finishParts(context, task);
-  if (!task.failed) context.tally.restored(task.item, task.bytes, task.existed);
-}
-
-/** The blob is damaged where we looked: takes it from another pack, or fails the files that need it. */
-async function rescue(
-  context: RestoreContext,
-  tasks: readonly FileTask[],
-  segment: Segment,
-  piece: Piece,
-): Promise<void> {
-  const needing = [...new Set(piece.targets.map(({ file }) => tasks[file]!))].filter((task) => !task.failed);
-  if (needing.length === 0) return;
-  let plain: Uint8Array;
-  try {
-    plain = await loadBlob(context.repository, 'data', piece.id, context.signal);
-  } catch (error) {
-    if (!isHostarkError(error) || error.code.startsWith('backend-') || context.signal?.aborted === true) throw error;
-    const pack = context.repository.blobs.packId(segment.pack);
-    for (const task of needing) task.fail(context, 'content', `${error.message} (pack ${pack}, no good copy)`);
-    for (const task of needing) abandonParts(context, task);
-    return;
+  #isWritten(row: number): boolean {
+    return this.#window.plans[row]! <= PLAN.patch && !this.#window.failed(row);
   }
-  const { pieces, columns, rows, files } = begin(context, tasks, [piece]);
-  if (pieces.length === 0) return;
-  const outcome = await context.crew.run({ kind: 'plain', plain: [plain], pieces: columns, files });
-  if (outcome.kind === 'written') settle(context, rows, outcome.written);
-  account(context, tasks, pieces[0]!);
+
+  /** What is to be written, file after file; notes files without content on the way. */
+  #collectNeeds(): Needs {
+    const window = this.#window;
+    let count = 0;
+    for (let row = 0; row < window.count; row++) {
+      if (!this.#isWritten(row)) continue;
+      window.settleFlags(this.#context, row);
+      const matches = window.matches.get(row);
+      const blobs = window.blobsOf(row).length;
+      const pending = matches === undefined ? blobs : matches.reduce((sum, right) => sum - right, blobs);
+      window.pending[row] = pending;
+      if (blobs === 0) this.#empty.push(row);
+      count += pending;
+    }
+    const needs = newNeeds(count);
+    let at = 0;
+    for (let row = 0; row < window.count; row++) {
+      if (window.pending[row] === 0) continue;
+      const blobs = window.blobsOf(row);
+      const matches = window.matches.get(row);
+      let offset = 0;
+      for (let i = 0; i < blobs.length; i++) {
+        const entry = blobs[i]!;
+        if (matches?.[i] !== 1) {
+          needs.rows[at] = row;
+          needs.offsets[at] = offset;
+          needs.entries[at++] = entry;
+        }
+        if (blobs.length > 1) offset += plainLength(this.#placeOf(entry));
+      }
+    }
+    return needs;
+  }
+
+  async #writeEmptyFiles(): Promise<void> {
+    const context = this.#context;
+    const window = this.#window;
+    for (let from = 0; from < this.#empty.length; from += EMPTY_PER_JOB) {
+      const list = Uint32Array.from(this.#empty.slice(from, from + EMPTY_PER_JOB));
+      const outcome = await context.crew.run({ kind: 'empty', rows: window.rows, list });
+      this.#settle(outcome.kind === 'written' ? outcome.written : null);
+      for (const row of list) {
+        if (!window.failed(row)) context.tally.restoredRow(window, row, 0, window.existed[row] === 1);
+      }
+    }
+  }
+
+  /** Files whose blobs are all right already, but which are too long. */
+  #shortenFiles(): void {
+    const window = this.#window;
+    for (const [row] of window.matches) {
+      if (window.pending[row] !== 0 || !this.#isWritten(row)) continue;
+      try {
+        beginParts(this.#context, window, row);
+        this.#complete(row);
+      } catch (error) {
+        throwIfFatal(error);
+        window.fail(this.#context, row, 'write', error);
+      }
+    }
+  }
+
+  async #segment(segment: Segment): Promise<void> {
+    const context = this.#context;
+    context.signal?.throwIfAborted();
+    const { from, to } = segment;
+    if (!this.#begin(from, to)) return;
+    const source = await this.#load(segment);
+    if (source === null) {
+      await this.#rescueAll(segment);
+      return;
+    }
+    const outcome = await context.crew.run({
+      kind: 'segment',
+      source,
+      offset: segment.offset,
+      rows: this.#window.rows,
+      needs: this.#needs,
+      from,
+      to,
+    });
+    if (source.kind === 'bytes') context.memory.giveBack(source.bytes);
+    const written = this.#settle(outcome.kind === 'written' ? outcome.written : null);
+    let next = from;
+    for (const bad of written.damaged) {
+      this.#account(next, bad);
+      next = this.#endOfBlob(bad, to);
+      await this.#rescue(segment, bad, next);
+    }
+    this.#account(next, to);
+    context.tally.progress();
+  }
+
+  /** Makes room for the files of several blobs; returns whether any file is left that can be written. */
+  #begin(from: number, to: number): boolean {
+    const window = this.#window;
+    const { flags } = window.rows;
+    let any = false;
+    for (let i = from; i < to; i++) {
+      const row = this.#needs.rows[i]!;
+      if ((flags[row]! & (FLAG_PART | FLAG_FAILED)) === FLAG_PART) this.#beginFile(row);
+      any ||= (flags[row]! & FLAG_FAILED) === 0;
+    }
+    return any;
+  }
+
+  #beginFile(row: number): void {
+    try {
+      beginParts(this.#context, this.#window, row);
+    } catch (error) {
+      throwIfFatal(error);
+      this.#window.fail(this.#context, row, 'create', error);
+    }
+  }
+
+  /** Returns the segment's bytes, or null if the pack is missing, too short or refused: its blobs are then sought elsewhere. */
+  async #load({ pack, offset, length }: Segment): Promise<SegmentSource | null> {
+    const { repository, signal, memory } = this.#context;
+    const handle = { type: 'data', name: repository.blobs.packId(pack) } as const;
+    if (this.#directory !== null)
+      return { kind: 'file', path: join(this.#directory, objectPath(handle)), offset, length };
+    try {
+      const options = { into: memory.take(length), ...(signal === undefined ? {} : { signal }) };
+      return { kind: 'bytes', bytes: await repository.backend.load(handle, { offset, length }, options) };
+    } catch (error) {
+      if (isHostarkError(error, 'object-missing') || isHostarkError(error, 'object-truncated')) return null;
+      throw error;
+    }
+  }
+
+  /** Takes over what a thread reports of its files. */
+  #settle(outcome: SegmentOutcome | null): SegmentOutcome {
+    if (outcome === null) throw new TypeError('expected a written outcome');
+    for (const { row, during, message, code } of outcome.troubles) {
+      if (during === 'metadata') {
+        this.#context.tally.failed(this.#window.item(row), during, message);
+        continue;
+      }
+      throwIfFatal(Object.assign(new Error(message), { code }));
+      this.#window.fail(this.#context, row, during, message);
+    }
+    return outcome;
+  }
+
+  /** The needs `from` up to `to` are at their places. */
+  #account(from: number, to: number): void {
+    const window = this.#window;
+    const { tally } = this.#context;
+    const { flags, sizes } = window.rows;
+    const { rows, entries } = this.#needs;
+    for (let i = from; i < to; i++) {
+      const row = rows[i]!;
+      if ((flags[row]! & FLAG_FAILED) !== 0) continue;
+      if ((flags[row]! & FLAG_PART) === 0) {
+        tally.wrote(sizes[row]!);
+        tally.restoredRow(window, row, sizes[row]!, window.existed[row] === 1);
+        continue;
+      }
+      tally.wrote(plainLength(this.#placeOf(entries[i]!)));
+      if (--window.pending[row]! === 0) this.#complete(row);
+    }
+  }
+
+  #complete(row: number): void {
+    const window = this.#window;
+    if (!window.begun.has(row)) return;
+    finishParts(this.#context, window, row);
+    if (!window.failed(row)) {
+      this.#context.tally.restoredRow(window, row, window.rows.sizes[row]!, window.existed[row] === 1);
+    }
+  }
+
+  /** Where the needs of another blob than that of `need` begin. */
+  #endOfBlob(need: number, to: number): number {
+    const { entries } = this.#needs;
+    let end = need + 1;
+    while (end < to && entries[end] === entries[need]) end++;
+    return end;
+  }
+
+  async #rescueAll(segment: Segment): Promise<void> {
+    for (let need = segment.from; need < segment.to; ) {
+      const end = this.#endOfBlob(need, segment.to);
+      await this.#rescue(segment, need, end);
+      need = end;
+    }
+  }
+
+  /** The blob of the needs `from` up to `to` is damaged where we looked: takes it from another pack, or fails the files. */
+  async #rescue(segment: Segment, from: number, to: number): Promise<void> {
+    const context = this.#context;
+    const window = this.#window;
+    const needs = this.#needs;
+    const { blobs } = context.repository;
+    const needing = [...new Set(needs.rows.subarray(from, to))].filter((row) => !window.failed(row));
+    if (needing.length === 0) return;
+    const id = new Uint8Array(32);
+    blobs.idOf(needs.entries[from]!, id);
+    let plain: Uint8Array;
+    try {
+      plain = await loadBlob(context.repository, 'data', blobIdFrom(id), context.signal);
+    } catch (error) {
+      if (!isHostarkError(error) || error.code.startsWith('backend-') || context.signal?.aborted === true) throw error;
+      const pack = blobs.packId(segment.pack);
+      for (const row of needing) window.fail(context, row, 'content', `${error.message} (pack ${pack}, no good copy)`);
+      for (const row of needing) abandonParts(context, window, row);
+      return;
+    }
+    if (!this.#begin(from, to)) return;
+    const outcome = await context.crew.run({ kind: 'plain', plain, rows: window.rows, needs, from, to });
+    this.#settle(outcome.kind === 'written' ? outcome.written : null);
+    this.#account(from, to);
+  }
 }
 
 function throwIfFatal(error: unknown): void {

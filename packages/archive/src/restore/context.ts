@@ -1,6 +1,6 @@
 /** What every part of one restore shares. */
 import type { Posix } from '@hostark/kernels';
-import type { BlobId, Repository, TreeNode } from '@hostark/repository';
+import type { BlobId, Repository } from '@hostark/repository';
 import type { ApplyOptions } from '../metadata/apply.ts';
 import type { NameLookup } from '../metadata/metadata.ts';
 import type { Crew } from './crew.ts';
@@ -28,6 +28,10 @@ export interface RestoreContext {
   readonly names: NameLookup | null;
   readonly selectXattr: ApplyOptions['selectXattr'];
   readonly signal: AbortSignal | undefined;
-  /** Loads and decodes a tree. Throws HostarkError if no good copy is left. */
-  readonly loadTree: (id: BlobId) => Promise<readonly TreeNode[]>;
+  /** The filter selects everything. */
+  readonly takesAll: boolean;
+  /** Nothing is written before this resolves. */
+  readonly mayWrite: Promise<void>;
+  /** Loads the bytes of a tree, verified. Throws HostarkError if no good copy is left. */
+  readonly loadTree: (id: BlobId) => Promise<Uint8Array>;
 }

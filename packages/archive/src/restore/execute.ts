@@ -4,9 +4,11 @@
  */
 import { closeSync } from 'node:fs';
 import type { Platform, Posix, Sealer } from '@hostark/kernels';
-import type { XattrValue } from '../metadata/metadata.ts';
-import { FILE_PART, type FileColumns, type FileRow, FLAG_SPARSE, type PieceColumns, unpackFile } from './columns.ts';
-import { type Actor, openForWrite, writeAt, writeWhole } from './write-file.ts';
+import type { BlobTable } from '@hostark/repository';
+import type { Needs } from './plan.ts';
+import { FLAG_FAILED, FLAG_PART, FLAG_SPARSE, type Rows, workPath } from './rows.ts';
+import { WholeFiles } from './whole-file.ts';
+import { type Actor, openForWrite, writeAt } from './write-file.ts';
 
 /** What a thread works with. */
 export interface Tools {
@@ -14,40 +16,44 @@ export interface Tools {
   readonly sealer: Sealer;
   readonly system: Posix;
   readonly actor: Actor;
+  readonly blobs: BlobTable;
+}
+
+/** The needs `from` up to `to`, of the files in `rows`. */
+export interface Share {
+  readonly rows: Rows;
+  readonly needs: Needs;
+  readonly from: number;
+  readonly to: number;
 }
 
 /** One file could not be written, or not be given its metadata. */
 export interface FileTrouble {
-  /** Row in the job. */
-  readonly file: number;
+  readonly row: number;
   readonly during: 'write' | 'metadata';
   readonly message: string;
   readonly code: string;
 }
 
 export interface SegmentOutcome {
-  /** Pieces that are damaged: their targets were not touched. */
+  /** The first need of each blob that is damaged, ascending: no need of it was touched. */
   readonly damaged: readonly number[];
   readonly troubles: readonly FileTrouble[];
 }
 
-/** Writes one segment's pieces. `bytes` is the segment; it is decrypted in place. */
-export function writeSegment(
-  tools: Tools,
-  bytes: Uint8Array,
-  pieces: PieceColumns,
-  files: FileColumns,
-): SegmentOutcome {
+/** Writes one segment's blobs. `bytes` is the segment, from `offset` of its pack; it is decrypted in place. */
+export function writeSegment(tools: Tools, bytes: Uint8Array, offset: number, share: Share): SegmentOutcome {
+  const { needs, from, to } = share;
   const damaged: number[] = [];
-  const writer = new Writer(tools, files);
+  const writer = new Writer(tools, share.rows);
+  const opener = new Opener(tools);
   try {
-    for (let i = 0; i < pieces.count; i++) {
-      const from = pieces.offsets[i]!;
-      const sealed = bytes.subarray(from, from + pieces.lengths[i]!);
-      const id = pieces.ids.subarray(32 * i, 32 * i + 32);
-      const plain = openBlob(tools, sealed, pieces.uncompressedLengths[i]!, id);
-      if (plain === null) damaged.push(i);
-      else writer.writePiece(pieces, i, plain);
+    for (let need = from, end = from; need < to; need = end) {
+      const entry = needs.entries[need]!;
+      while (end < to && needs.entries[end] === entry) end++;
+      const plain = opener.open(bytes, offset, entry);
+      if (plain === null) damaged.push(need);
+      else for (let i = need; i < end; i++) writer.write(needs.rows[i]!, needs.offsets[i]!, plain);
     }
   } finally {
     writer.close();
@@ -55,16 +61,11 @@ export function writeSegment(
   return { damaged, troubles: writer.troubles };
 }
 
-/** Writes pieces whose plain bytes the caller has (from another copy). `plain[i]` belongs to piece i. */
-export function writePlain(
-  tools: Tools,
-  plain: readonly Uint8Array[],
-  pieces: PieceColumns,
-  files: FileColumns,
-): SegmentOutcome {
-  const writer = new Writer(tools, files);
+/** Writes a blob whose plain bytes the caller has (from another copy). */
+export function writePlain(tools: Tools, plain: Uint8Array, { rows, needs, from, to }: Share): SegmentOutcome {
+  const writer = new Writer(tools, rows);
   try {
-    for (let i = 0; i < pieces.count; i++) writer.writePiece(pieces, i, plain[i]!);
+    for (let i = from; i < to; i++) writer.write(needs.rows[i]!, needs.offsets[i]!, plain);
   } finally {
     writer.close();
   }
@@ -72,9 +73,9 @@ export function writePlain(
 }
 
 /** Makes files without content. */
-export function writeEmpty(tools: Tools, files: FileColumns): SegmentOutcome {
-  const writer = new Writer(tools, files);
-  for (let file = 0; file < files.count; file++) writer.writeTarget(file, 0, NOTHING);
+export function writeEmpty(tools: Tools, rows: Rows, list: Uint32Array): SegmentOutcome {
+  const writer = new Writer(tools, rows);
+  for (const row of list) writer.write(row, 0, NOTHING);
   return { damaged: [], troubles: writer.troubles };
 }
 
@@ -90,17 +91,32 @@ const FIRST_PLAIN_BYTES: number = (8 << 20) + 4096;
 /** Content of a compressed blob, until the next one. One per thread: blobs are at most a few MiB, mostly far less. */
 let plainBuffer: Uint8Array = new Uint8Array(0);
 
-/**
- * Returns the content of a sealed blob, valid until the next call, or null if it is damaged. Decrypts in place. The same
- * as openBlob() of the repository, but into memory that is used again: fresh pages would cost as much as hashing.
- */
-function openBlob(tools: Tools, sealed: Uint8Array, uncompressedLength: number, id: Uint8Array): Uint8Array | null {
-  if (sealed.length < IV_BYTES + MAC_BYTES) return null;
-  const stored = sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
-  if (!tools.sealer.open(sealed, stored)) return null;
-  const plain = uncompressedLength === 0 ? stored : decompress(tools.platform, stored, uncompressedLength);
-  if (plain === null || Buffer.compare(tools.platform.sha256(plain), id) !== 0) return null;
-  return plain;
+class Opener {
+  readonly #tools: Tools;
+  readonly #id = new Uint8Array(32);
+
+  constructor(tools: Tools) {
+    this.#tools = tools;
+  }
+
+  /**
+   * Returns the content of a sealed blob, valid until the next call, or null if it is damaged. Decrypts in place. The same
+   * as openBlob() of the repository, but into memory that is used again: fresh pages would cost as much as hashing.
+   */
+  open(bytes: Uint8Array, offset: number, entry: number): Uint8Array | null {
+    const { platform, sealer, blobs } = this.#tools;
+    const place = blobs.placeOf(entry)!;
+    const from = place.offset - offset;
+    const sealed = bytes.subarray(from, from + place.length);
+    if (sealed.length < place.length || sealed.length < IV_BYTES + MAC_BYTES) return null;
+    const stored = sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
+    if (!sealer.open(sealed, stored)) return null;
+    const { uncompressedLength } = place;
+    const plain = uncompressedLength === 0 ? stored : decompress(platform, stored, uncompressedLength);
+    if (plain === null) return null;
+    blobs.idOf(entry, this.#id);
+    return Buffer.compare(platform.sha256(plain), this.#id) === 0 ? plain : null;
+  }
 }
 
 function decompress(platform: Platform, stored: Uint8Array, length: number): Uint8Array | null {
@@ -116,60 +132,46 @@ function decompress(platform: Platform, stored: Uint8Array, length: number): Uin
 /** Keeps what is open while one job lasts. */
 class Writer {
   readonly troubles: FileTrouble[] = [];
-  readonly #tools: Tools;
-  readonly #files: FileColumns;
-  readonly #xattrs: ReadonlyMap<number, readonly XattrValue[]>;
-  readonly #open = new Map<number, { readonly fd: number; readonly sparse: boolean }>();
+  readonly #rows: Rows;
+  readonly #whole: WholeFiles;
+  readonly #open = new Map<number, number>();
 
-  constructor(tools: Tools, files: FileColumns) {
-    this.#tools = tools;
-    this.#files = files;
-    this.#xattrs = new Map(files.xattrs);
+  constructor(tools: Tools, rows: Rows) {
+    this.#rows = rows;
+    this.#whole = new WholeFiles(tools.system, tools.actor, rows);
   }
 
-  writePiece(pieces: PieceColumns, i: number, plain: Uint8Array): void {
-    const from = i === 0 ? 0 : pieces.targetEnds[i - 1]!;
-    for (let t = from; t < pieces.targetEnds[i]!; t++) {
-      this.writeTarget(pieces.targetFiles[t]!, pieces.targetOffsets[t]!, plain);
-    }
-  }
-
-  writeTarget(file: number, offset: number, plain: Uint8Array): void {
+  write(row: number, offset: number, plain: Uint8Array): void {
+    const flags = this.#rows.flags[row]!;
+    if ((flags & FLAG_FAILED) !== 0) return;
     try {
-      if ((this.#files.flags[file]! & FILE_PART) !== 0) {
-        const { fd, sparse } = this.#part(file);
-        writeAt(fd, plain, offset, sparse);
+      if ((flags & FLAG_PART) !== 0) {
+        writeAt(this.#part(row), plain, offset, (flags & FLAG_SPARSE) !== 0);
         return;
       }
-      const { system, actor } = this.#tools;
-      const error = writeWhole(system, this.#row(file), plain, actor);
-      if (error !== null) this.#report(file, 'metadata', error);
+      const error = this.#whole.write(row, plain);
+      if (error !== null) this.#report(row, 'metadata', error);
     } catch (error) {
-      this.#report(file, 'write', error);
+      this.#report(row, 'write', error);
     }
   }
 
   close(): void {
-    for (const { fd } of this.#open.values()) closeSync(fd);
+    for (const fd of this.#open.values()) closeSync(fd);
     this.#open.clear();
   }
 
-  #part(file: number): { readonly fd: number; readonly sparse: boolean } {
-    let part = this.#open.get(file);
-    if (part === undefined) {
-      const { path, flags } = this.#row(file);
-      part = { fd: openForWrite(path), sparse: (flags & FLAG_SPARSE) !== 0 };
-      this.#open.set(file, part);
+  #part(row: number): number {
+    let fd = this.#open.get(row);
+    if (fd === undefined) {
+      fd = openForWrite(workPath(this.#rows, row));
+      this.#open.set(row, fd);
     }
-    return part;
+    return fd;
   }
 
-  #row(file: number): FileRow {
-    return unpackFile(this.#files, this.#xattrs, file);
-  }
-
-  #report(file: number, during: FileTrouble['during'], error: unknown): void {
+  #report(row: number, during: FileTrouble['during'], error: unknown): void {
     const { code, message } = error as { code?: unknown; message?: unknown };
-    this.troubles.push({ file, during, message: String(message ?? error), code: String(code ?? '') });
+    this.troubles.push({ row, during, message: String(message ?? error), code: String(code ?? '') });
   }
 }

@@ -1,56 +1,65 @@
 /** Finds out, on the threads, how much of existing files is right already, and settles each file's plan by it. */
-import { plainLength, writeIdBytes } from '@hostark/repository';
+import { blobIdFrom, plainLength } from '@hostark/repository';
 import type { CompareColumns, CompareOutcome } from './compare-content.ts';
 import type { RestoreContext } from './context.ts';
-import type { FileTask } from './file-task.ts';
 import { forEachLimited } from './limited.ts';
+import { pathOfRow } from './rows.ts';
+import type { SomeRows } from './run.ts';
+import { PLAN, type Window } from './window.ts';
 
 /** A batch ends at so many files or so much content, so that threads share the work evenly. */
 const FILES_PER_JOB = 128;
 const BYTES_PER_JOB: number = 64 << 20;
 
-/** Sets the plan of every task that is to be compared: keep, patch or replace. */
-export async function compareExisting(context: RestoreContext, tasks: readonly FileTask[]): Promise<void> {
-  await compareInBatches(context, tasks, (task, size, matches) => {
-    const allRight = matches.every((match) => match === 1) && size === contentLength(context, task);
-    if (allRight) task.plan = 'keep';
-    else if (matches.length > 1 && matches.includes(1) && !task.hasOtherNames) {
-      task.plan = 'patch';
-      task.matches = matches;
-    } else task.plan = 'replace';
+/** Sets the plan of every row that is to be compared: keep, patch or replace. */
+export async function compareExisting(context: RestoreContext, some: SomeRows): Promise<void> {
+  const { window } = some;
+  await compareInBatches(context, some, (row, size, matches) => {
+    const allRight = matches.every((match) => match === 1) && size === window.rows.sizes[row];
+    if (allRight) window.plans[row] = PLAN.keep;
+    else if (matches.length > 1 && matches.includes(1) && window.hasOtherNames[row] === 0) {
+      window.plans[row] = PLAN.patch;
+      window.matches.set(row, matches);
+    } else window.plans[row] = PLAN.replace;
   });
 }
 
 /** Reads restored files back. Reports those that are not what they should be; returns how many are right. */
-export async function verifyContent(context: RestoreContext, tasks: readonly FileTask[]): Promise<void> {
-  await compareInBatches(context, tasks, (task, size, matches) => {
+export async function verifyContent(context: RestoreContext, some: SomeRows): Promise<void> {
+  const { window } = some;
+  await compareInBatches(context, some, (row, size, matches) => {
     const wrong = matches.findIndex((match) => match !== 1);
-    const expected = contentLength(context, task);
+    const expected = window.rows.sizes[row]!;
     if (wrong < 0 && size === expected) context.tally.filesVerified++;
-    else if (size !== expected) task.fail(context, 'verify', `expected ${expected} bytes, found ${Math.max(size, 0)}`);
-    else task.fail(context, 'verify', `content differs from blob ${task.blobs[wrong]}`);
+    else if (size !== expected) {
+      window.fail(context, row, 'verify', `expected ${expected} bytes, found ${Math.max(size, 0)}`);
+    } else {
+      const id = new Uint8Array(32);
+      context.repository.blobs.idOf(window.blobsOf(row)[wrong]!, id);
+      window.fail(context, row, 'verify', `content differs from blob ${blobIdFrom(id)}`);
+    }
   });
 }
 
-type Settle = (task: FileTask, size: number, matches: Uint8Array) => void;
+type Settle = (row: number, size: number, matches: Uint8Array) => void;
 
-async function compareInBatches(context: RestoreContext, tasks: readonly FileTask[], settle: Settle): Promise<void> {
-  await forEachLimited(batches(tasks), 2 * context.crew.threads + 1, async (batch) => {
+async function compareInBatches(context: RestoreContext, some: SomeRows, settle: Settle): Promise<void> {
+  await forEachLimited(batches(some), 2 * context.crew.threads + 1, async (batch) => {
     context.signal?.throwIfAborted();
-    const files = columns(context, batch);
+    const files = columns(context, some.window, batch);
     const outcome = await context.crew.run({ kind: 'compare', files });
     if (outcome.kind !== 'compared') throw new TypeError(`expected a compared outcome, got ${outcome.kind}`);
-    for (let i = 0; i < batch.length; i++)
-      settle(batch[i]!, outcome.compared.sizes[i]!, matchesOf(files, outcome.compared, i));
+    const { sizes } = outcome.compared;
+    for (let i = 0; i < batch.length; i++) settle(batch[i]!, sizes[i]!, matchesOf(files, outcome.compared, i));
   });
 }
 
-function* batches(tasks: readonly FileTask[]): Generator<FileTask[]> {
-  let batch: FileTask[] = [];
+function* batches({ window, rows }: SomeRows): Generator<number[]> {
+  let batch: number[] = [];
   let bytes = 0;
-  for (const task of tasks) {
-    batch.push(task);
-    bytes += Number(task.node.size);
+  for (const row of rows) {
+    batch.push(row);
+    bytes += window.rows.sizes[row]!;
     if (batch.length < FILES_PER_JOB && bytes < BYTES_PER_JOB) continue;
     yield batch;
     batch = [];
@@ -63,12 +72,13 @@ function matchesOf(files: CompareColumns, outcome: CompareOutcome, i: number): U
   return outcome.matches.slice(i === 0 ? 0 : files.blobEnds[i - 1]!, files.blobEnds[i]!);
 }
 
-function columns(context: RestoreContext, batch: readonly FileTask[]): CompareColumns {
-  const blobs = batch.reduce((sum, task) => sum + task.blobs.length, 0);
-  const paths = Buffer.concat(batch.map((task) => task.path));
+function columns(context: RestoreContext, window: Window, batch: readonly number[]): CompareColumns {
+  const { blobs: table } = context.repository;
+  const blobs = batch.reduce((sum, row) => sum + window.blobsOf(row).length, 0);
+  const paths = batch.map((row) => pathOfRow(window.rows, row));
   const files = {
     count: batch.length,
-    paths,
+    paths: Buffer.concat(paths),
     pathEnds: new Uint32Array(batch.length),
     ids: new Uint8Array(32 * blobs),
     lengths: new Uint32Array(blobs),
@@ -77,27 +87,12 @@ function columns(context: RestoreContext, batch: readonly FileTask[]): CompareCo
   let end = 0;
   let blob = 0;
   for (let i = 0; i < batch.length; i++) {
-    const task = batch[i]!;
-    files.pathEnds[i] = end += task.path.length;
-    for (const id of task.blobs) {
-      writeIdBytes(id, files.ids, 32 * blob);
-      files.lengths[blob++] = blobLength(context, files.ids.subarray(32 * (blob - 1), 32 * blob));
+    files.pathEnds[i] = end += paths[i]!.length;
+    for (const entry of window.blobsOf(batch[i]!)) {
+      table.idOf(entry, files.ids, 32 * blob);
+      files.lengths[blob++] = plainLength(table.placeOf(entry)!);
     }
     files.blobEnds[i] = blob;
   }
   return files;
-}
-
-/** 0 for a blob that the index does not know: it then never matches, and the file fails where its content is planned. */
-function blobLength(context: RestoreContext, id: Uint8Array): number {
-  const place = context.repository.blobs.lookup('data', id);
-  return place === null ? 0 : plainLength(place);
-}
-
-function contentLength(context: RestoreContext, task: FileTask): number {
-  const raw = new Uint8Array(32);
-  return task.blobs.reduce((sum, id) => {
-    writeIdBytes(id, raw);
-    return sum + blobLength(context, raw);
-  }, 0);
 }

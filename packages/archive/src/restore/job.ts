@@ -1,10 +1,11 @@
 /** The jobs that threads do, and how one is done; the same code runs in a worker and on the calling thread. */
 import { closeSync, openSync, readSync } from 'node:fs';
 import { nodePlatform, posix, type SealingKey } from '@hostark/kernels';
+import { BlobTable, type SharedBlobTable } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
-import type { FileColumns, PieceColumns } from './columns.ts';
 import { type CompareColumns, type CompareOutcome, compareContent } from './compare-content.ts';
-import { type SegmentOutcome, type Tools, writeEmpty, writePlain, writeSegment } from './execute.ts';
+import { type SegmentOutcome, type Share, type Tools, writeEmpty, writePlain, writeSegment } from './execute.ts';
+import type { Rows } from './rows.ts';
 import type { Actor } from './write-file.ts';
 
 /** Where a segment's bytes are: loaded already (shared or handed over, overwritten), or a file that the thread reads itself. */
@@ -13,19 +14,9 @@ export type SegmentSource =
   | { readonly kind: 'file'; readonly path: string; readonly offset: number; readonly length: number };
 
 export type RestoreJob =
-  | {
-      readonly kind: 'segment';
-      readonly source: SegmentSource;
-      readonly pieces: PieceColumns;
-      readonly files: FileColumns;
-    }
-  | {
-      readonly kind: 'plain';
-      readonly plain: readonly Uint8Array[];
-      readonly pieces: PieceColumns;
-      readonly files: FileColumns;
-    }
-  | { readonly kind: 'empty'; readonly files: FileColumns }
+  | ({ readonly kind: 'segment'; readonly source: SegmentSource; readonly offset: number } & Share)
+  | ({ readonly kind: 'plain'; readonly plain: Uint8Array } & Share)
+  | { readonly kind: 'empty'; readonly rows: Rows; readonly list: Uint32Array }
   | { readonly kind: 'compare'; readonly files: CompareColumns };
 
 export type RestoreOutcome =
@@ -36,12 +27,19 @@ export type RestoreOutcome =
 export interface CrewSetup {
   readonly key: SealingKey;
   readonly actor: Actor;
+  readonly blobs: SharedBlobTable;
 }
 
 /** Returns the function that does jobs on this thread, one at a time. */
 export function jobRunner(setup: CrewSetup): (job: RestoreJob) => RestoreOutcome {
   const platform = nodePlatform();
-  const tools: Tools = { platform, sealer: platform.sealer(setup.key), system: posix(), actor: setup.actor };
+  const tools: Tools = {
+    platform,
+    sealer: platform.sealer(setup.key),
+    system: posix(),
+    actor: setup.actor,
+    blobs: BlobTable.attach(setup.blobs),
+  };
   let arena: Uint8Array = new Uint8Array(0);
   const bytesOf = (source: SegmentSource): Uint8Array => {
     if (source.kind === 'bytes') return source.bytes;
@@ -52,11 +50,11 @@ export function jobRunner(setup: CrewSetup): (job: RestoreJob) => RestoreOutcome
     breathe();
     switch (job.kind) {
       case 'segment':
-        return { kind: 'written', written: writeSegment(tools, bytesOf(job.source), job.pieces, job.files) };
+        return { kind: 'written', written: writeSegment(tools, bytesOf(job.source), job.offset, job) };
       case 'plain':
-        return { kind: 'written', written: writePlain(tools, job.plain, job.pieces, job.files) };
+        return { kind: 'written', written: writePlain(tools, job.plain, job) };
       case 'empty':
-        return { kind: 'written', written: writeEmpty(tools, job.files) };
+        return { kind: 'written', written: writeEmpty(tools, job.rows, job.list) };
       case 'compare':
         return { kind: 'compared', compared: compareContent(tools, job.files) };
     }

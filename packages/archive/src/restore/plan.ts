@@ -1,42 +1,29 @@
 /**
  * From "which files need which blobs" to "which ranges of which packs to read, and where each blob in them goes".
- * Pure. Every need is served exactly once; a blob that several files need is read once. Ranges of one pack that lie near
- * each other become one request; packs come in the order of their first need, blobs of a pack in the order of the pack.
+ * Pure, on columns. Every need is served exactly once; a blob that several files need is read once. Ranges of one pack that
+ * lie near each other become one request; packs come in the order of their first need, blobs of a pack in its order.
  */
-import { type BlobId, type BlobPlace, planPackReads } from '@hostark/repository';
+import type { BlobPlace } from '@hostark/repository';
+import { shared } from './rows.ts';
 
-/** One blob at one place in one file. */
-export interface Need {
-  /** Index of the file in the caller's list. */
-  readonly file: number;
-  /** Offset in the file, in bytes. */
-  readonly fileOffset: number;
-  readonly id: BlobId;
-  readonly place: BlobPlace;
+/** Blobs at places in files. Need i: blob `entries[i]` goes to byte `offsets[i]` of file `rows[i]`. */
+export interface Needs {
+  readonly count: number;
+  readonly rows: Uint32Array;
+  readonly offsets: Float64Array;
+  /** Entries of the blob table. */
+  readonly entries: Uint32Array;
 }
 
-export interface Target {
-  readonly file: number;
-  readonly fileOffset: number;
-}
-
-/** A blob inside a segment. */
-export interface Piece {
-  readonly id: BlobId;
-  /** From the segment's start. */
-  readonly offset: number;
-  readonly length: number;
-  readonly uncompressedLength: number;
-  readonly targets: readonly Target[];
-}
-
-/** One range of one pack, read in one request. */
+/** One range of one pack, read in one request. Needs of one blob follow each other. */
 export interface Segment {
   /** As in BlobPlace: the number of the pack. */
   readonly pack: number;
   readonly offset: number;
   readonly length: number;
-  readonly pieces: readonly Piece[];
+  /** The sorted needs that it serves: from `from` up to, not including, `to`. */
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface SegmentLimits {
@@ -46,47 +33,110 @@ export interface SegmentLimits {
   readonly gapBytes: number;
 }
 
-interface OpenPiece {
-  readonly id: BlobId;
-  readonly place: BlobPlace;
-  readonly targets: Target[];
+export interface Plan {
+  /** Sorted by pack and offset, in shared memory. */
+  readonly needs: Needs;
+  readonly segments: readonly Segment[];
+}
+
+/** Says where a blob lies, by its entry, which is stored. */
+export type PlaceOf = (entry: number) => BlobPlace;
+
+export function newNeeds(count: number): Needs {
+  return {
+    count,
+    rows: new Uint32Array(shared(4 * count)),
+    offsets: new Float64Array(shared(8 * count)),
+    entries: new Uint32Array(shared(4 * count)),
+  };
 }
 
 /** Returns the segments that serve all `needs`. */
-export function planSegments(needs: Iterable<Need>, limits: SegmentLimits): Segment[] {
-  const packs = new Map<number, Map<number | BlobId, OpenPiece>>();
-  for (const { id, place, file, fileOffset } of needs) {
-    const pieces = packs.get(place.pack) ?? new Map<number | BlobId, OpenPiece>();
-    packs.set(place.pack, pieces);
-    const there = pieces.get(place.offset);
-    // An index that is wrong may say of two blobs that they lie at one place: each is then judged by its own name.
-    const key = there === undefined || there.id === id ? place.offset : id;
-    const piece = pieces.get(key);
-    if (piece === undefined) pieces.set(key, { id, place, targets: [{ file, fileOffset }] });
-    else piece.targets.push({ file, fileOffset });
+export function planSegments(needs: Needs, placeOf: PlaceOf, limits: SegmentLimits): Plan {
+  const order = sortByPlace(needs, placeOf);
+  const sorted = newNeeds(needs.count);
+  for (let i = 0; i < needs.count; i++) {
+    const from = order[i]!;
+    sorted.rows[i] = needs.rows[from]!;
+    sorted.offsets[i] = needs.offsets[from]!;
+    sorted.entries[i] = needs.entries[from]!;
   }
+  return { needs: sorted, segments: cut(sorted, placeOf, limits) };
+}
+
+/** Adjacent needs that lie near each other, as ranges. */
+function cut({ count, entries }: Needs, placeOf: PlaceOf, { segmentBytes, gapBytes }: SegmentLimits): Segment[] {
   const segments: Segment[] = [];
-  for (const [pack, pieces] of packs) {
-    const ordered = [...pieces.values()].sort((a, b) => a.place.offset - b.place.offset);
-    const ranges = ordered.map((piece) => ({ offset: piece.place.offset, length: piece.place.length, piece }));
-    const requests = planPackReads(ranges, { maxGap: limits.gapBytes, maxRequest: limits.segmentBytes });
-    for (const request of requests) segments.push(segmentOf(pack, request.offset, request.length, request.ranges));
+  let [pack, start, end, from, last] = [-1, 0, 0, 0, -1];
+  for (let i = 0; i < count; i++) {
+    const entry = entries[i]!;
+    if (entry === last) continue;
+    last = entry;
+    const place = placeOf(entry);
+    const placeEnd = place.offset + place.length;
+    if (place.pack !== pack || place.offset - end > gapBytes || placeEnd - start > segmentBytes) {
+      if (i > 0) segments.push({ pack, offset: start, length: end - start, from, to: i });
+      [pack, start, end, from] = [place.pack, place.offset, placeEnd, i];
+    } else end = Math.max(end, placeEnd);
   }
+  if (count > 0) segments.push({ pack, offset: start, length: end - start, from, to: count });
   return segments;
 }
 
-function segmentOf(
-  pack: number,
-  offset: number,
-  length: number,
-  ranges: readonly { readonly piece: OpenPiece }[],
-): Segment {
-  const pieces = ranges.map(({ piece: { id, place, targets } }) => ({
-    id,
-    offset: place.offset - offset,
-    length: place.length,
-    uncompressedLength: place.uncompressedLength,
-    targets,
-  }));
-  return { pack, offset, length, pieces };
+/** Numbers of needs, and a place's offset beside one, fit a double exactly below this. */
+const KEY_BITS = 21;
+
+/**
+ * Returns the numbers of the needs by order of first need of the pack, then offset, then entry. Needs of a pack get keys of
+ * offset and number, which the engine sorts as plain numbers.
+ */
+function sortByPlace({ count, entries }: Needs, placeOf: PlaceOf): Uint32Array {
+  const ranks = new Map<number, number>();
+  const rankOf = new Uint32Array(count);
+  const offsetOf = new Float64Array(count);
+  const counts: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const { pack, offset } = placeOf(entries[i]!);
+    let rank = ranks.get(pack);
+    if (rank === undefined) {
+      rank = counts.length;
+      ranks.set(pack, rank);
+      counts.push(0);
+    }
+    rankOf[i] = rank;
+    offsetOf[i] = offset;
+    counts[rank]!++;
+  }
+  const order = new Uint32Array(count);
+  const starts = new Uint32Array(counts.length);
+  for (let rank = 1; rank < counts.length; rank++) starts[rank] = starts[rank - 1]! + counts[rank - 1]!;
+  const next = starts.slice();
+  for (let i = 0; i < count; i++) order[next[rankOf[i]!]!++] = i;
+  for (let rank = 0; rank < counts.length; rank++) {
+    sortPack(order.subarray(starts[rank]!, next[rank]!), offsetOf, entries);
+  }
+  return order;
+}
+
+function sortPack(order: Uint32Array, offsetOf: Float64Array, entries: Uint32Array): void {
+  if (order.length < 2 ** KEY_BITS) {
+    const keys = new Float64Array(order.length);
+    for (let i = 0; i < order.length; i++) keys[i] = offsetOf[order[i]!]! * 2 ** KEY_BITS + i;
+    keys.sort();
+    const needs = order.slice();
+    for (let i = 0; i < keys.length; i++) order[i] = needs[keys[i]! % 2 ** KEY_BITS]!;
+  } else order.sort((a, b) => offsetOf[a]! - offsetOf[b]! || a - b);
+  gatherEntries(order, offsetOf, entries);
+}
+
+/** An index that is wrong may say of two blobs that they lie at one place: needs of each must follow each other all the same. */
+function gatherEntries(order: Uint32Array, offsetOf: Float64Array, entries: Uint32Array): void {
+  for (let from = 0, to = 0; from < order.length; from = to) {
+    const offset = offsetOf[order[from]!]!;
+    let mixed = false;
+    for (to = from + 1; to < order.length && offsetOf[order[to]!]! === offset; to++) {
+      mixed ||= entries[order[to]!] !== entries[order[from]!];
+    }
+    if (mixed) order.subarray(from, to).sort((a, b) => entries[a]! - entries[b]! || a - b);
+  }
 }

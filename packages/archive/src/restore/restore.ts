@@ -1,9 +1,9 @@
 /**
  * Writes a tree of a repository back to the file system.
  *
- *   walk the trees -> folders, links, devices at once; files in batches
- *   batch: compare what exists -> plan by pack -> fetch ranges -> threads open, verify, write -> names, metadata
- *   folders get their metadata last, children before parents
+ *   walk the trees, as columns -> windows of some thousand files
+ *   window: folders, links, devices -> compare what exists -> plan by pack -> fetch ranges -> threads open, verify, write,
+ *   dress and name files -> folders get their metadata last, children before parents
  *
  * Guarantees: content is verified before it gets a name; nothing is written outside the target; what cannot be restored is
  * reported and everything else is restored. Memory is bounded by constants, but for the largest single folder.
@@ -30,6 +30,12 @@ import { compileXattrFilter } from './xattr-filter.ts';
 
 /** More threads than this wait for the disk, not for the processor. The calling thread works too. */
 const MAX_THREADS = 4;
+/**
+ * Files to a window: about 100 bytes each. Small enough here that threads soon have work; from afar large enough that packs
+ * are read in few pieces.
+ */
+const LOCAL_WINDOW = 8192;
+const REMOTE_WINDOW = 32768;
 /** One tree pack of the usual size stays in memory. */
 const TREE_CACHE_BYTES: number = 20 << 20;
 
@@ -55,7 +61,14 @@ export async function restore(
   const { signal } = options;
   throwIfInterrupted(signal);
   const actor = currentActor();
-  const crew: Crew = startCrew({ key: repository.key, actor }, options.workers ?? defaultThreads());
+  const setup = { key: repository.key, actor, blobs: repository.blobs.share() };
+  const crew: Crew = startCrew(setup, options.workers ?? defaultThreads());
+  const root = TargetFolder.root(path);
+  const mayWrite = (options.mayWrite ?? Promise.resolve()).then(() => {
+    tally.begin();
+    root.settle(prepareTarget(system, path, dryRun) !== null);
+  });
+  mayWrite.catch(() => {}); // awaited before the first write
   const context: RestoreContext = {
     repository,
     system,
@@ -72,15 +85,13 @@ export async function restore(
     names: options.ownershipByName === true ? system : null,
     selectXattr: compileXattrFilter(options),
     signal,
-    loadTree: (id) => reader.load(id, signal),
+    takesAll: filter.takesAll,
+    mayWrite,
+    loadTree: (id) => reader.loadBytes(id, signal),
   };
   try {
-    if (options.mayWrite !== undefined) {
-      reader.load(tree, signal).catch(() => {}); // fetched meanwhile; whether it is good is for the walk to say
-      await options.mayWrite;
-    }
-    const root = TargetFolder.root(path, prepareTarget(system, path, dryRun));
-    await new RestoreWalk(context).run(tree, root, filter.root);
+    const isLocal = repository.backend.traits?.localDirectory !== undefined;
+    await new RestoreWalk(context, isLocal ? LOCAL_WINDOW : REMOTE_WINDOW).run(tree, root, filter.root);
   } catch (error) {
     throwIfInterrupted(signal);
     throw error;
@@ -134,7 +145,7 @@ function absolute(target: string | Uint8Array): Uint8Array {
 
 function currentActor(): Actor {
   const uid = process.geteuid?.() ?? 0;
-  return { uid, gid: process.getegid?.() ?? 0, privileged: uid === 0 };
+  return { privileged: uid === 0 };
 }
 
 function defaultThreads(): number {

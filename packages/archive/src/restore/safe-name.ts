@@ -5,7 +5,7 @@
  */
 
 /** The longest name that Linux file systems take, in bytes. */
-const NAME_MAX = 255;
+export const NAME_MAX = 255;
 
 /** Returns null if `name` is a plain name of one entry, else why it is refused. */
 export function refuseName(name: Uint8Array): string | null {

@@ -1,5 +1,5 @@
 /** Counts of a restore as it goes, its errors, and the events that tell of them. */
-import type { EventSink, ItemEvent } from '@hostark/protocol';
+import type { EventSink, ItemErrorEvent, ItemEvent } from '@hostark/protocol';
 import type { RestoreItemError, RestoreResult } from './options.ts';
 
 /** So many errors are kept in the result; all are counted and sent as events. */
@@ -7,11 +7,17 @@ const KEPT_ERRORS = 100;
 /** Progress is sent at most so often. */
 const PROGRESS_EVERY_MS = 100;
 
+/** What names the rows of a table of files. */
+export interface ItemNames {
+  item(row: number): string;
+}
+
 export class Tally {
   readonly #onEvent: EventSink;
   readonly #verbose: boolean;
   readonly #errors: RestoreItemError[] = [];
   readonly #started = performance.now();
+  #held: ItemErrorEvent[] | null = [];
   #lastProgress = 0;
   #errorCount = 0;
   /** Whether the walk is over, so that the totals are final. */
@@ -46,10 +52,16 @@ export class Tally {
     this.#item(updated ? 'updated' : 'restored', item, bytes);
   }
 
-  /** Content bytes were written. */
+  /** The same of a file in a table. Sends no progress: there are many of these. */
+  restoredRow(names: ItemNames, row: number, bytes: number, updated: boolean): void {
+    this.filesRestored++;
+    if (this.#verbose)
+      this.#onEvent({ type: 'item', action: updated ? 'updated' : 'restored', item: names.item(row), bytes });
+  }
+
+  /** Content bytes were written. Sends no progress either. */
   wrote(bytes: number): void {
     this.bytesRestored += bytes;
-    this.progress();
   }
 
   /** An item was left as it is; `right`: because its content was right already. */
@@ -68,7 +80,15 @@ export class Tally {
     const message = error instanceof Error ? error.message : String(error);
     this.#errorCount++;
     if (this.#errors.length < KEPT_ERRORS) this.#errors.push({ item, during, message });
-    this.#onEvent({ type: 'item-error', item, during, message });
+    const event = { type: 'item-error', item, during, message } as const;
+    if (this.#held === null) this.#onEvent(event);
+    else this.#held.push(event);
+  }
+
+  /** From here on errors are told, first those that were met before: trees are read while it is not sure yet that anything may be written. */
+  begin(): void {
+    for (const event of this.#held ?? []) this.#onEvent(event);
+    this.#held = null;
   }
 
   progress(now: number = performance.now()): void {

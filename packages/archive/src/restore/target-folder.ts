@@ -10,7 +10,6 @@ import type { RestoreContext } from './context.ts';
 
 const S_IFMT = 0o170000;
 const S_IFDIR = 0o040000;
-const S_ISGID = 0o2000;
 
 /** Nobody else looks in until the folder has its own mode. */
 const PRIVATE_MODE = 0o700;
@@ -25,8 +24,7 @@ export class TargetFolder {
   readonly node: TreeNode | null;
   /** Something in it, or itself, is restored: its metadata is set when it is left. */
   touched = false;
-  #state: 'unknown' | 'fresh' | 'present' = 'unknown';
-  #inheritsGroup = false;
+  #state: 'unknown' | 'fresh' | 'present' | 'failed' = 'unknown';
 
   constructor(path: Uint8Array, location: Uint8Array, parent: TargetFolder | null, node: TreeNode | null) {
     this.path = path;
@@ -35,12 +33,14 @@ export class TargetFolder {
     this.node = node;
   }
 
-  /** The target itself, which exists (or will not in a dry run: `stat` is null then). */
-  static root(path: Uint8Array, stat: Stat | null): TargetFolder {
-    const root = new TargetFolder(path, Buffer.from('/'), null, null);
-    root.#state = stat === null ? 'fresh' : 'present';
-    root.#inheritsGroup = stat !== null && (stat.mode & S_ISGID) !== 0;
-    return root;
+  /** The target itself; settle() must say what it is before anything is made in it. */
+  static root(path: Uint8Array): TargetFolder {
+    return new TargetFolder(path, Buffer.from('/'), null, null);
+  }
+
+  /** Says of the target whether it exists (it will not in a dry run). */
+  settle(exists: boolean): void {
+    this.#state = exists ? 'present' : 'fresh';
   }
 
   child(node: TreeNode): TargetFolder {
@@ -52,18 +52,22 @@ export class TargetFolder {
     return this.#state === 'fresh';
   }
 
-  /** What is made in it gets the folder's group, not ours. */
-  get inheritsGroup(): boolean {
-    return this.#inheritsGroup;
+  /** It, or one above it, could not be made. */
+  get hasFailed(): boolean {
+    return this.#state === 'failed';
   }
 
-  /** Makes the folder, and those above it, if they are not there. In a dry run only looks. Throws the system's error. */
-  ensure(context: RestoreContext): void {
+  /**
+   * Makes the folder, and those above it, if they are not there. In a dry run only looks. Throws the system's error, once;
+   * returns false where it, or one above it, could not be made before.
+   */
+  ensure(context: RestoreContext): boolean {
     for (let at: TargetFolder | null = this; at !== null && !at.touched; at = at.parent) at.touched = true;
-    if (this.#state !== 'unknown') return;
-    this.parent?.ensure(context);
-    this.#inheritsGroup = this.parent?.inheritsGroup ?? false;
+    if (this.#state !== 'unknown') return this.#state !== 'failed';
+    this.#state = 'failed';
+    if (this.parent?.ensure(context) === false) return false;
     this.#state = this.#make(context);
+    return true;
   }
 
   #make(context: RestoreContext): 'fresh' | 'present' {
@@ -74,11 +78,7 @@ export class TargetFolder {
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'EEXIST') throw error;
     }
-    const stat = this.#look(context);
-    if (isFolder(stat)) {
-      this.#inheritsGroup = (stat.mode & S_ISGID) !== 0;
-      return 'present';
-    }
+    if (isFolder(this.#look(context))) return 'present';
     unlinkSync(pathBytes(this.path));
     mkdirSync(pathBytes(this.path), { mode: PRIVATE_MODE });
     return 'fresh';

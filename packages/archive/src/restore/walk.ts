@@ -1,46 +1,53 @@
 /**
- * Goes through the snapshot's trees in order and turns every selected node into work: folders are made at once, links
- * and devices too, files are gathered into batches. Items that cannot be restored are reported and passed over.
+ * Goes through the snapshot's trees in order and gathers every selected node into windows. Reads the repository alone: what
+ * is gathered is restored by the windows, some of them at once. Items that cannot be restored are reported and passed over.
  */
-
-import type { Stat, StatBatch } from '@hostark/kernels';
-import type { BlobId, TreeNode } from '@hostark/repository';
+import { type BlobId, CURSOR, idBytes, NodeCursor, parseTree, type TreeNode } from '@hostark/repository';
+import { type Metadata, metadataOf } from '../metadata/metadata.ts';
 import type { FilterScope } from '../select/filter.ts';
-import { joinPath, pathBytes, printablePath } from '../walk/paths.ts';
-import { Batch } from './batch.ts';
+import { joinPath, printablePath } from '../walk/paths.ts';
 import type { RestoreContext } from './context.ts';
-import { decideExisting, type Existing } from './existing.ts';
-import { FileTask } from './file-task.ts';
+import { LinkHeads } from './links.ts';
+import { NameCheck } from './name-check.ts';
+import type { RowFacts } from './rows.ts';
+import { runWindow } from './run.ts';
 import { refuseName } from './safe-name.ts';
-import { contentKey, type LinkHead, LinkHeads, makeSpecial } from './special.ts';
-import { removeSurplus } from './surplus.ts';
-import { clearPath, type TargetFolder } from './target-folder.ts';
+import type { TargetFolder } from './target-folder.ts';
+import { Window } from './window.ts';
 
-const S_IFMT = 0o170000;
-const S_IFREG = 0o100000;
-const S_IFDIR = 0o040000;
-
-/** Batches at once: enough that requests to S3 never pause between two; each holds the nodes of its files. */
+/** Windows at once: enough that requests to S3 never pause between two. */
 const MAX_RUNNING = 3;
+
+/** A subfolder that is to be visited once the rest of its folder is gathered. */
+interface Below {
+  readonly folder: TargetFolder;
+  readonly scope: FilterScope;
+}
 
 export class RestoreWalk {
   readonly #context: RestoreContext;
+  readonly #capacity: number;
   readonly #links = new LinkHeads();
-  #batch = new Batch();
+  readonly #cursor = new NodeCursor();
+  readonly #id = new Uint8Array(32);
+  #window: Window;
   /** Under way, oldest first: each ends after the one before it. */
   readonly #running: Promise<void>[] = [];
   /** Off once a tree or a name could not be trusted: then what looks surplus may be what could not be read. */
-  #mayDelete: boolean;
+  readonly #trust: { mayDelete: boolean };
 
-  constructor(context: RestoreContext) {
+  /** `capacity`: files to a window. */
+  constructor(context: RestoreContext, capacity: number) {
     this.#context = context;
-    this.#mayDelete = context.delete;
+    this.#capacity = capacity;
+    this.#window = new Window(capacity);
+    this.#trust = { mayDelete: context.delete };
   }
 
   /** Restores `tree` into `folder`, all of it. */
   async run(tree: BlobId, folder: TargetFolder, scope: FilterScope): Promise<void> {
     try {
-      await this.#folder(tree, folder, scope);
+      await this.#folder(tree, { folder, scope });
       this.#context.tally.walked = true;
       await this.#flush();
     } finally {
@@ -50,194 +57,148 @@ export class RestoreWalk {
     await Promise.all(this.#running);
   }
 
-  async #folder(tree: BlobId, folder: TargetFolder, scope: FilterScope): Promise<void> {
+  async #folder(tree: BlobId, at: Below): Promise<void> {
     const context = this.#context;
     context.signal?.throwIfAborted();
-    let nodes: readonly TreeNode[] = [];
-    let complete = true;
+    const below: Below[] = [];
+    let expected: ReadonlySet<string> | null = null;
+    let bytes: Uint8Array | null = null;
     try {
-      nodes = await context.loadTree(tree);
+      bytes = await context.loadTree(tree);
     } catch (error) {
       context.signal?.throwIfAborted();
-      complete = false;
-      context.tally.failed(printablePath(folder.location), 'tree', error);
+      context.tally.failed(printablePath(at.folder.location), 'tree', error);
     }
-    const expected = new Set<string>();
-    const existing = new ExistingEntries(context, folder, nodes);
-    for (let i = 0; i < nodes.length; i++) {
-      const node = nodes[i]!;
-      const key = pathBytes(node.name).toString('latin1');
-      const refusal = expected.has(key) ? 'expected every name once, found it again' : refuseName(node.name);
-      expected.add(key);
-      if (refusal !== null) {
-        this.#mayDelete = false;
-        context.tally.failed(printablePath(joinPath(folder.location, node.name)), 'name', refusal);
-        continue;
-      }
-      await this.#node(node, i, folder, scope, existing);
-      if (this.#batch.isFull) await this.#flush();
+    if (bytes !== null) {
+      const names = new NameCheck(bytes, context.delete);
+      const complete = await this.#gather(tree, bytes, at, names, below);
+      // A tree that could not be read names nothing: all that is there would look surplus.
+      if (complete && context.delete) expected = names.all;
     }
-    // A tree that could not be read names nothing: all that is there would look surplus.
-    const surplus = (): void => {
-      if (this.#mayDelete && !folder.isFresh) removeSurplus(context, folder, expected, scope);
-    };
-    const remove = context.delete && complete && (folder.touched || folder.node === null);
-    this.#batch.folders.push({ folder, removeSurplus: remove ? surplus : null });
+    for (const each of below) await this.#visit(each);
+    this.#window.left.push({ folder: at.folder, expected, scope: at.scope });
   }
 
-  async #node(
-    node: TreeNode,
-    index: number,
-    folder: TargetFolder,
-    scope: FilterScope,
-    existing: ExistingEntries,
-  ): Promise<void> {
+  async #visit(below: Below): Promise<void> {
+    const { folder, scope } = below;
+    const { subtree } = folder.node!;
+    if (subtree !== null) return this.#folder(subtree, { folder, scope });
+    this.#context.tally.failed(printablePath(folder.location), 'tree', 'the snapshot lists no tree for this folder');
+    this.#window.left.push({ folder, expected: null, scope });
+  }
+
+  /**
+   * Goes through one tree: the quick way as far as that goes, the rest node by node. Returns false, and reports, if not all of
+   * it could be read.
+   */
+  async #gather(tree: BlobId, bytes: Uint8Array, at: Below, names: NameCheck, below: Below[]): Promise<boolean> {
+    const cursor = this.#cursor;
+    let seen = 0;
+    if (this.#context.names === null) {
+      cursor.open(bytes);
+      for (let step = cursor.next(); step !== CURSOR.strange; step = cursor.next(), seen++) {
+        if (step === CURSOR.end) return true;
+        if (step === CURSOR.file && !cursor.linked) this.#quickFile(at, names);
+        else this.#node(cursor.node(), at, names, below);
+        if (this.#window.isFull) await this.#flush();
+      }
+    }
+    let nodes: readonly TreeNode[];
+    try {
+      nodes = parseTree(tree, bytes);
+    } catch (error) {
+      this.#context.tally.failed(printablePath(at.folder.location), 'tree', error);
+      return false;
+    }
+    for (let i = seen; i < nodes.length; i++) {
+      this.#node(nodes[i]!, at, names, below);
+      if (this.#window.isFull) await this.#flush();
+    }
+    return true;
+  }
+
+  /** The cursor's file. */
+  #quickFile({ folder, scope }: Below, names: NameCheck): void {
+    const cursor = this.#cursor;
+    const { bytes, nameFrom, nameTo } = cursor;
+    if (!names.isNext(bytes, nameFrom, nameTo)) {
+      const name = bytes.subarray(nameFrom, nameTo);
+      if (!this.#takesName(name, folder, names)) return;
+    }
+    if (!this.#context.takesAll && !scope.decide(bytes.slice(nameFrom, nameTo)).selected) return;
+    const window = this.#window;
+    const row = window.addFile(folder, cursor, bytes, nameFrom, nameTo);
+    for (let i = 0; i < cursor.blobs; i++) {
+      if (cursor.blobId(i, this.#id)) window.addBlob(this.#context, this.#id);
+      else window.breakRow(row, 'the snapshot lists what is no name of a blob');
+    }
+    if (cursor.blobs === 0 && cursor.size > 0) window.breakRow(row, noBlobs(cursor.size));
+  }
+
+  #node(node: TreeNode, { folder, scope }: Below, names: NameCheck, below: Below[]): void {
+    const context = this.#context;
+    if (!names.isNext(node.name, 0, node.name.length) && !this.#takesName(node.name, folder, names)) return;
     if (node.type === 'socket') return; // cannot be restored, and means nothing without its server (restic §18)
     const { selected, descend } = scope.decide(node.name);
     if (node.type === 'dir') {
       const child = folder.child(node);
-      if (selected && !this.#enter(child)) return;
-      if (selected) this.#context.tally.found(0);
-      if (descend && node.subtree === null) {
-        this.#context.tally.failed(printablePath(child.location), 'tree', 'the snapshot lists no tree for this folder');
+      if (selected) {
+        this.#window.addFolder(child);
+        context.tally.found(0);
       }
-      if (descend && node.subtree !== null) await this.#folder(node.subtree, child, scope.below(node.name));
-      else if (selected) this.#leave(child);
-      return;
-    }
-    if (!selected || !this.#enter(folder)) return;
-    try {
-      this.#item(node, folder, existing.at(index));
-    } catch (error) {
-      this.#context.tally.failed(printablePath(joinPath(folder.location, node.name)), 'look', error);
+      if (descend) below.push({ folder: child, scope: scope.below(node.name) });
+      else if (selected) this.#window.left.push({ folder: child, expected: null, scope: null });
+    } else if (selected) {
+      if (node.type === 'file') this.#slowFile(node, folder);
+      else this.#window.addSpecial(folder, node);
     }
   }
 
-  /** Makes the folder; reports and returns false if that does not work. */
-  #enter(folder: TargetFolder): boolean {
-    try {
-      folder.ensure(this.#context);
-      return true;
-    } catch (error) {
-      this.#context.tally.failed(printablePath(folder.location), 'create', error);
-      return false;
-    }
-  }
-
-  #leave(folder: TargetFolder): void {
-    this.#batch.folders.push({ folder, removeSurplus: null });
-  }
-
-  #item(node: TreeNode, folder: TargetFolder, there: Existing | null): void {
+  #slowFile(node: TreeNode, folder: TargetFolder): void {
     const context = this.#context;
-    const task = new FileTask(context, folder, node);
-    const size = node.type === 'file' ? Number(node.size) : 0;
-    const decision = there === null ? null : decideExisting(context.overwrite, node, there);
-    if (decision === 'skip') {
-      context.tally.found(size);
-      context.tally.skipped(task.item, size, false);
-      return;
-    }
-    // A name that is skipped heads nothing: what is there may be another content, which its other names must not get.
-    const head = node.type === 'file' ? this.#links.find(node, () => this.#head(task)) : null;
-    context.tally.found(head === null ? size : 0);
-    if (head !== null) {
-      this.#batch.links.push({ path: task.path, item: task.item, head, existing: there });
-      return;
-    }
-    if (node.type === 'file') this.#file(task, there, decision);
-    else this.#special(task, there);
+    const window = this.#window;
+    const metadata = metadataOf(node, context.names, context.selectXattr);
+    const row = window.addFile(folder, factsOf(node, metadata), node.name, 0, node.name.length);
+    window.addDetails(row, node, metadata.xattrs);
+    for (const id of node.content ?? []) window.addBlob(context, idBytes(id));
+    if ((node.content ?? []).length === 0 && node.size > 0n) window.breakRow(row, noBlobs(node.size));
   }
 
-  #head(task: FileTask): LinkHead {
-    return { path: task.path, item: task.item, content: contentKey(task.node), failed: () => task.failed };
+  /** Returns whether a name that does not come after all others is one all the same; reports it if not. */
+  #takesName(name: Uint8Array, folder: TargetFolder, names: NameCheck): boolean {
+    const refusal = names.add(name) ? refuseName(name) : 'expected every name once, found it again';
+    if (refusal === null) return true;
+    this.#trust.mayDelete = false;
+    this.#context.tally.failed(printablePath(joinPath(folder.location, name)), 'name', refusal);
+    return false;
   }
 
-  #file(task: FileTask, there: Existing | null, decision: ReturnType<typeof decideExisting> | null): void {
-    const { content, size } = task.node;
-    if (content === null && size > 0n) {
-      task.fail(this.#context, 'content', `expected ${size} bytes, but the snapshot lists no blobs for them`);
-      return;
-    }
-    task.existed = there !== null;
-    if (there !== null) {
-      task.hasOtherNames = there.nlink > 1n;
-      task.compare = decision === 'compare';
-      task.plan = decision === 'keep-content' ? 'keep' : 'replace';
-      if (there.isDirectory && !this.#clear(task, there)) return;
-    }
-    this.#batch.addFile(task);
-  }
-
-  #special(task: FileTask, there: Existing | null): void {
-    const context = this.#context;
-    if (there !== null && !this.#clear(task, there)) return;
-    try {
-      if (!context.dryRun) makeSpecial(context, task.path, task.node);
-      context.tally.restored(task.item, 0, there !== null);
-    } catch (error) {
-      task.fail(context, 'create', error);
-    }
-  }
-
-  /** Removes what is in the way; reports and returns false if that does not work. */
-  #clear(task: FileTask, there: Existing): boolean {
-    if (this.#context.dryRun) return true;
-    try {
-      clearPath(task.path, there.isDirectory, this.#context.delete);
-      return true;
-    } catch (error) {
-      task.fail(this.#context, 'create', error);
-      return false;
-    }
-  }
-
-  /** Starts the batch, once there are not too many under way, and begins a new one. */
+  /** Starts the window, once there are not too many under way, and begins a new one. */
   async #flush(): Promise<void> {
-    const batch = this.#batch;
-    this.#batch = new Batch();
+    const window = this.#window;
+    this.#window = new Window(this.#capacity);
     if (this.#running.length === MAX_RUNNING) await this.#running.shift();
-    const running = batch.run(this.#context, this.#running.at(-1) ?? Promise.resolve());
+    const before = this.#running.at(-1) ?? Promise.resolve();
+    const running = runWindow(this.#context, window, { links: this.#links, before, trust: this.#trust });
     running.catch(() => {}); // awaited by a later flush or at the end; until then not "unhandled"
     this.#running.push(running);
   }
 }
 
-/** What is at the places of a tree's nodes, asked for once per folder, and only if the folder was there before. */
-class ExistingEntries {
-  readonly #context: RestoreContext;
-  readonly #folder: TargetFolder;
-  readonly #nodes: readonly TreeNode[];
-  #stats: StatBatch | null = null;
-
-  constructor(context: RestoreContext, folder: TargetFolder, nodes: readonly TreeNode[]) {
-    this.#context = context;
-    this.#folder = folder;
-    this.#nodes = nodes;
-  }
-
-  /** Returns what is at node `index`, null for nothing. The folder has been made. */
-  at(index: number): Existing | null {
-    if (this.#folder.isFresh) return null;
-    this.#stats ??= this.#context.system.lstatBatch(
-      this.#folder.path,
-      this.#nodes.map(({ name }) => (refuseName(name) === null ? name : DOT)),
-    );
-    if (this.#stats.code(index) === 'ENOENT') return null;
-    return existingOf(this.#stats.stat(index));
-  }
+function noBlobs(size: number | bigint): string {
+  return `expected ${size} bytes, but the snapshot lists no blobs for them`;
 }
 
-/** Stands in for a name that is refused anyway. */
-const DOT: Uint8Array = Buffer.from('.');
+const NS_PER_S = 1_000_000_000n;
 
-function existingOf(stat: Stat): Existing {
-  const type = stat.mode & S_IFMT;
-  return {
-    isRegular: type === S_IFREG,
-    isDirectory: type === S_IFDIR,
-    size: stat.size,
-    mtimeNs: stat.mtimeNs,
-    nlink: stat.nlink,
-  };
+function factsOf({ mode }: TreeNode, { uid, gid, mtimeNs, atimeNs }: Metadata): RowFacts {
+  const [mtimeS, mtimeRest] = splitTime(mtimeNs);
+  const [atimeS, atimeRest] = splitTime(atimeNs);
+  return { mode, uid, gid, mtimeS, mtimeNs: mtimeRest, atimeS, atimeNs: atimeRest };
+}
+
+/** Whole seconds, rounded down, and the nanoseconds forward from there. */
+function splitTime(ns: bigint): readonly [number, number] {
+  const rest = ((ns % NS_PER_S) + NS_PER_S) % NS_PER_S;
+  return [Number((ns - rest) / NS_PER_S), Number(rest)];
 }

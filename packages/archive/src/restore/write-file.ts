@@ -1,11 +1,6 @@
-/**
- * Files on the disk: made exclusively under a name nobody else has, never through a symbolic link, and given their final
- * name when they are complete.
- */
-import { closeSync, constants, ftruncateSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
-import { applyMetadata, type MetadataCalls } from '../metadata/apply.ts';
-import { joinPath, parentPath, pathBytes } from '../walk/paths.ts';
-import { type FileRow, FLAG_OWNED, FLAG_SPARSE } from './columns.ts';
+/** Files on the disk, by path: made exclusively under a name nobody else has, never through a symbolic link. */
+import { constants, openSync, unlinkSync, writeSync } from 'node:fs';
+import { pathBytes } from '../walk/paths.ts';
 import { dataRanges } from './holes.ts';
 
 /** Readable by nobody else until its metadata is set. */
@@ -13,26 +8,10 @@ const PRIVATE_MODE = 0o600;
 
 const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
 
-/** Who we are: what new files get as owner, and whether others can be set. */
+/** Who we are: whether we may set other owners. */
 export interface Actor {
-  readonly uid: number;
-  readonly gid: number;
   readonly privileged: boolean;
 }
-
-/** Names of unfinished files end so: what a killed restore leaves behind can be told and removed. */
-export const PARTIAL_SUFFIX = '.hostark-partial';
-
-let partials = 0;
-
-/** Returns a path beside `path` that no other restore uses; short, whatever the length of the name. */
-export function partialPath(path: Uint8Array): Uint8Array {
-  const unique = `${process.pid.toString(36)}-${Date.now().toString(36)}-${(partials++).toString(36)}`;
-  return joinPath(parentPath(path), Buffer.from(`.${unique}-${threadTag}${PARTIAL_SUFFIX}`));
-}
-
-/** Random per thread: the counter above is not shared. */
-const threadTag: string = Math.random().toString(36).slice(2, 10);
 
 /** Makes an empty private file; throws EEXIST if there is anything. The caller closes the descriptor. */
 export function createFile(path: Uint8Array): number {
@@ -56,42 +35,6 @@ export function writeAt(fd: number, data: Uint8Array, offset: number, sparse: bo
 
 function writeFully(fd: number, data: Uint8Array, from: number, to: number, offset: number): void {
   for (let at = from; at < to; ) at += writeSync(fd, data, at, to - at, offset + at - from);
-}
-
-/**
- * Makes a file with all its content and metadata in one visit: beside its place, then renamed, so that a kill at any
- * moment leaves no part of it under its name. An error of the metadata is returned and leaves the file; any other is thrown and leaves nothing of ours.
- */
-export function writeWhole(calls: MetadataCalls, file: FileRow, data: Uint8Array, actor: Actor): unknown {
-  const path = partialPath(file.path);
-  const fd = createFile(path);
-  let metadataError: unknown = null;
-  try {
-    try {
-      const sparse = (file.flags & FLAG_SPARSE) !== 0;
-      if (sparse) ftruncateSync(fd, file.size);
-      writeAt(fd, data, 0, sparse);
-    } finally {
-      closeSync(fd);
-    }
-    metadataError = dress(calls, path, file, actor);
-    renameSync(pathBytes(path), pathBytes(file.path));
-  } catch (error) {
-    removeQuietly(path);
-    throw error;
-  }
-  return metadataError;
-}
-
-/** Applies the metadata of a file made by us; returns the error, or null. */
-export function dress(calls: MetadataCalls, path: Uint8Array, file: FileRow, actor: Actor): unknown {
-  const owned = (file.flags & FLAG_OWNED) !== 0;
-  try {
-    applyMetadata(calls, path, file.metadata, { privileged: actor.privileged, owner: owned ? actor : undefined });
-    return null;
-  } catch (error) {
-    return error;
-  }
 }
 
 /** Removes a file of ours that must not stay; it may be gone. */

@@ -5,7 +5,7 @@ import { HostarkError } from '@hostark/protocol';
 import { type Backend, blobId, idBytes, localBackend, memoryBackend, type PackId } from '@hostark/repository';
 import { describe, expect, test } from 'vitest';
 import { restore } from '../../src/restore/restore.ts';
-import { PARTIAL_SUFFIX } from '../../src/restore/write-file.ts';
+import { PARTIAL_SUFFIX } from '../../src/restore/rows.ts';
 import { workersBuilt } from '../support/fixture-repository.ts';
 import { testInFolder } from '../support/temporary.ts';
 import { noise, TestRepository } from '../support/test-repository.ts';

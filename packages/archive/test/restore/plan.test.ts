@@ -1,11 +1,10 @@
-import type { BlobId } from '@hostark/repository';
+import type { BlobPlace } from '@hostark/repository';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Need, planSegments } from '../../src/restore/plan.ts';
+import { newNeeds, type PlaceOf, planSegments } from '../../src/restore/plan.ts';
+import { type Need, planSlowly, type Segment } from '../reference/slow-plan.ts';
 
 const LIMITS = { segmentBytes: 1000, gapBytes: 100 };
-
-const id = (n: number): BlobId => n.toString(16).padStart(64, '0') as BlobId;
 
 /** Packs of blobs without gaps, and files that are sequences of those blobs, repeats included. */
 const world = fc
@@ -16,14 +15,14 @@ const world = fc
       return lengths.map((length, i) => {
         const place = { pack, offset, length, uncompressedLength: 0 };
         offset += length;
-        return { id: id(100 * pack + i), place };
+        return { id: 100 * pack + i, place };
       });
     });
     const file = fc.array(fc.constantFrom(...blobs), { maxLength: 10 });
     return fc.array(file, { maxLength: 8 });
   });
 
-function needsOf(files: readonly (readonly { id: BlobId; place: Need['place'] }[])[]): Need[] {
+function needsOf(files: readonly (readonly { id: number; place: BlobPlace }[])[]): Need[] {
   return files.flatMap((blobs, file) => {
     let fileOffset = 0;
     return blobs.map((blob) => {
@@ -34,12 +33,50 @@ function needsOf(files: readonly (readonly { id: BlobId; place: Need['place'] }[
   });
 }
 
+/** Plans by columns and tells the result in the words of the reference. */
+function plan(needs: readonly Need[]): Segment[] {
+  const places = new Map(needs.map(({ id, place }) => [id, place]));
+  const placeOf: PlaceOf = (entry) => places.get(entry)!;
+  const columns = newNeeds(needs.length);
+  needs.forEach(({ file, fileOffset, id }, i) => {
+    columns.rows[i] = file;
+    columns.offsets[i] = fileOffset;
+    columns.entries[i] = id;
+  });
+  const { needs: sorted, segments } = planSegments(columns, placeOf, LIMITS);
+  return segments.map(({ pack, offset, length, from, to }) => {
+    const pieces: Segment['pieces'][number][] = [];
+    for (let i = from; i < to; i++) {
+      const id = sorted.entries[i]!;
+      const place = placeOf(id);
+      const target = { file: sorted.rows[i]!, fileOffset: sorted.offsets[i]! };
+      const last = pieces.at(-1);
+      if (i > from && last?.id === id) pieces[pieces.length - 1] = { ...last, targets: [...last.targets, target] };
+      else {
+        const { length: stored, uncompressedLength } = place;
+        pieces.push({ id, offset: place.offset - offset, length: stored, uncompressedLength, targets: [target] });
+      }
+    }
+    return { pack, offset, length, pieces };
+  });
+}
+
 describe('a restore plan', () => {
+  test('is that of the slow reference', () => {
+    fc.assert(
+      fc.property(world, (files) => {
+        const needs = needsOf(files);
+        expect(plan(needs)).toEqual(planSlowly(needs, LIMITS));
+      }),
+      { seed: 5, numRuns: 1000 },
+    );
+  });
+
   test('serves every byte of every file exactly once, from where the blob lies', () => {
     fc.assert(
       fc.property(world, (files) => {
         const needs = needsOf(files);
-        const served = planSegments(needs, LIMITS).flatMap((segment) =>
+        const served = plan(needs).flatMap((segment) =>
           segment.pieces.flatMap((piece) =>
             piece.targets.map(
               ({ file, fileOffset }) =>
@@ -60,7 +97,7 @@ describe('a restore plan', () => {
   test('reads no blob twice, no segment beyond the limit but for a single blob, and no gap beyond the limit', () => {
     fc.assert(
       fc.property(world, (files) => {
-        const segments = planSegments(needsOf(files), LIMITS);
+        const segments = plan(needsOf(files));
         const read = segments.flatMap(({ pack, offset, pieces }) => pieces.map((p) => `${pack}:${offset + p.offset}`));
         expect(new Set(read).size).toBe(read.length);
         for (const { length, pieces } of segments) {
@@ -79,34 +116,42 @@ describe('a restore plan', () => {
 
   test('never takes one blob for another that a wrong index puts at the same place', () => {
     const place = { pack: 0, offset: 0, length: 100, uncompressedLength: 0 };
-    const needs = [1, 2, 1, 2].map((blob, i) => ({ file: i, fileOffset: 0, id: id(blob), place }));
-    const [segment, ...more] = planSegments(needs, LIMITS);
+    const [segment, ...more] = plan([1, 2, 1, 2].map((id, i) => ({ file: i, fileOffset: 0, id, place })));
     expect(more).toEqual([]);
     expect(segment!.pieces.map((piece) => [piece.id, piece.targets.map(({ file }) => file)])).toEqual([
-      [id(1), [0, 2]],
-      [id(2), [1, 3]],
+      [1, [0, 2]],
+      [2, [1, 3]],
     ]);
   });
 
   test('joins near blobs and takes packs in the order of need', () => {
-    const place = (pack: number, offset: number): Need['place'] => ({
-      pack,
-      offset,
-      length: 50,
-      uncompressedLength: 0,
-    });
     const need = (n: number, pack: number, offset: number): Need => {
-      return { file: 0, fileOffset: 18 * n, id: id(n), place: place(pack, offset) };
+      return { file: 0, fileOffset: 18 * n, id: n, place: { pack, offset, length: 50, uncompressedLength: 0 } };
     };
-    const segments = planSegments(
-      [need(0, 7, 300), need(1, 3, 0), need(2, 7, 0), need(3, 7, 120), need(4, 7, 600)],
-      LIMITS,
-    );
+    const segments = plan([need(0, 7, 300), need(1, 3, 0), need(2, 7, 0), need(3, 7, 120), need(4, 7, 600)]);
     expect(segments.map(({ pack, offset, length }) => [pack, offset, length])).toEqual([
       [7, 0, 170],
       [7, 300, 50],
       [7, 600, 50],
       [3, 0, 50],
+    ]);
+  });
+
+  test('orders more needs of one pack than fit into the quick keys', () => {
+    const count = 2 ** 21 + 3;
+    const columns = newNeeds(count);
+    for (let i = 0; i < count; i++) columns.entries[i] = i % 2;
+    columns.rows.forEach((_, i) => {
+      columns.rows[i] = i;
+    });
+    const placeOf: PlaceOf = (entry) => ({ pack: 0, offset: entry === 0 ? 50 : 0, length: 50, uncompressedLength: 0 });
+    const { needs, segments } = planSegments(columns, placeOf, LIMITS);
+    expect(segments).toEqual([{ pack: 0, offset: 0, length: 100, from: 0, to: count }]);
+    expect([needs.rows[0], needs.rows[2 ** 20], needs.rows[2 ** 20 + 1], needs.rows[count - 1]]).toEqual([
+      1,
+      0 + 2 ** 21 + 1,
+      0,
+      2 ** 21 + 2,
     ]);
   });
 });

@@ -5,6 +5,8 @@ import type { Libc, StableMemory } from './libc.ts';
 
 /** PATH_MAX, the terminating NUL included. */
 export const PATH_MAX = 4096;
+/** "Relative to the working folder", where a call takes a folder's descriptor. */
+export const AT_FDCWD = -100;
 const ENAMETOOLONG = 36;
 const EINVAL = 22;
 const SLASH = 0x2f;
@@ -43,6 +45,11 @@ export class PathArgument {
   /** Writes a name on its own, as for the calls that take a directory's descriptor. Returns 0 or a positive errno. */
   setBareName(name: Uint8Array): number {
     return this.#put(name, 0);
+  }
+
+  /** Returns what is set, without its NUL, in memory of its own: for errors. */
+  current(): Uint8Array {
+    return new Uint8Array(this.#bytes.subarray(0, this.#bytes.indexOf(0)));
   }
 
   #put(bytes: Uint8Array, at: number): number {

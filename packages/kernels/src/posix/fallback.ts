@@ -3,6 +3,7 @@
  * - extended attributes: listed as none; setting or removing one throws ENOTSUP;
  * - times to the nanosecond: they are set with a precision of about a microsecond or less (double seconds);
  * - devices, and sockets by mknod: ENOTSUP (a fifo and a plain file can be made: by mkfifo(1), by open);
+ * - files without a name: none;
  * - fallocate: ENOTSUP; directory hints (`types`) come from Node and are complete;
  * - a failing lstat of one name costs an exception.
  */
@@ -21,6 +22,7 @@ const EINVAL = 22;
 
 export class FallbackPosix implements Posix {
   readonly native: boolean = false;
+  readonly newFiles: null = null;
   readonly #users = new Accounts('/etc/passwd');
   readonly #groups = new Accounts('/etc/group');
 

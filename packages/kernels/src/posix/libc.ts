@@ -40,6 +40,12 @@ export interface Libc {
   linkat(fromFd: number, from: number, toFd: number, to: number, flags: number): number;
   symlink(target: number, path: number): number;
   fallocate(fd: number, mode: number, offset: number, size: number): number;
+  /** `data` is a typed array, also over shared memory. */
+  pwrite(fd: number, data: Uint8Array, size: number, offset: number): number;
+  flistxattr(fd: number, list: number, size: number): number;
+  fchown(fd: number, uid: number, gid: number): number;
+  fchmod(fd: number, mode: number): number;
+  futimens(fd: number, times: number): number;
   /** Takes the memory itself: pages of a buffer that lives outside the JavaScript heap. */
   madvise(memory: Uint8Array, size: number, advice: number): number;
 }
@@ -95,6 +101,11 @@ function bind(): Libc | null {
       linkat: library.func('int linkat(int fromFd, uintptr_t from, int toFd, uintptr_t to, int flags)'),
       symlink: library.func(`int symlink(uintptr_t target, ${path})`),
       fallocate: library.func('int fallocate(int fd, int mode, int64_t offset, int64_t size)'),
+      pwrite: library.func('long pwrite(int fd, void *data, size_t size, int64_t offset)'),
+      flistxattr: library.func('long flistxattr(int fd, uintptr_t list, size_t size)'),
+      fchown: library.func('int fchown(int fd, uint uid, uint gid)'),
+      fchmod: library.func('int fchmod(int fd, uint mode)'),
+      futimens: library.func('int futimens(int fd, uintptr_t times)'),
       madvise: library.func('int madvise(void *memory, size_t size, int advice)'),
     };
   } catch {

@@ -2,15 +2,15 @@
 
 import { constants } from 'node:fs';
 import { Accounts } from './accounts.ts';
-import { PATH_MAX, PathArgument } from './arguments.ts';
+import { AT_FDCWD, PATH_MAX, PathArgument } from './arguments.ts';
 import { DirentCollector } from './dirents.ts';
 import { errnoName, systemError } from './errors.ts';
 import type { Libc, StableMemory } from './libc.ts';
 import { NativeXattrs } from './native-xattrs.ts';
-import type { Directory, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix.ts';
+import { NativeNewFiles } from './new-files.ts';
+import type { Directory, NewFiles, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix.ts';
 import { copyStat, LSTAT_FLAGS, STATX_BYTES, STATX_MASK, StatSlabs, viewOf } from './statx.ts';
 
-const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_NO_AUTOMOUNT = 0x800;
 const AT_EMPTY_PATH = 0x1000;
@@ -40,6 +40,7 @@ export class NativePosix implements Posix {
   readonly #dirents: StableMemory;
   readonly #slabs: StatSlabs;
   readonly #xattrs: NativeXattrs;
+  readonly newFiles: NewFiles;
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -52,6 +53,7 @@ export class NativePosix implements Posix {
     this.#dirents = libc.stableMemory(DIRENTS_BYTES + 1);
     this.#slabs = new StatSlabs(libc);
     this.#xattrs = new NativeXattrs(libc);
+    this.newFiles = new NativeNewFiles(libc);
   }
 
   readDirectory(path: Uint8Array): Directory {

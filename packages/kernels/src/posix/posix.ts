@@ -57,9 +57,34 @@ export interface XattrBatch {
   xattrs(i: number): readonly Xattr[];
 }
 
+/**
+ * Makes files that get their name when they are complete. One file at a time, of one thread. All throw the call's error.
+ */
+export interface NewFiles {
+  /** The folder of the files to come. */
+  enter(folder: Uint8Array): void;
+  /** Makes an empty file in it, `permissions` less the umask; returns its descriptor, -1 where that cannot be done. */
+  create(permissions: number): number;
+  /** Writes all of `data` at the beginning. */
+  write(fd: number, data: Uint8Array): void;
+  /** Whether it has any extended attribute: of a folder's default ACL, of a security module. */
+  hasXattrs(fd: number): boolean;
+  /** The kernel may clear setuid and setgid: permissions after it. */
+  setOwner(fd: number, uid: number, gid: number): void;
+  /** Whole seconds since 1970, which may be negative, and nanoseconds that count forward from there. */
+  setTimes(fd: number, atimeS: number, atimeNs: number, mtimeS: number, mtimeNs: number): void;
+  setPermissions(fd: number, permissions: number): void;
+  /** Gives it a name in the folder; false if the name is taken. */
+  link(fd: number, name: Uint8Array): boolean;
+  /** A file without a name is gone after it. Some file systems say only now that they could not write. */
+  close(fd: number): void;
+}
+
 export interface Posix {
   /** True when the system calls are reached directly. */
   readonly native: boolean;
+  /** Null where it takes native calls that there are not. */
+  readonly newFiles: NewFiles | null;
 
   /** Reads a directory whole. Not recursive. */
   readDirectory(path: Uint8Array): Directory;
