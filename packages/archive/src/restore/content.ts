@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { HostarkError, isHostarkError } from '@hostark/protocol';
 import { type BlobPlace, blobIdFrom, loadBlob, objectPath, plainLength } from '@hostark/repository';
 import type { RestoreContext } from './context.ts';
+import { JOBS_PER_THREAD } from './crew.ts';
 import type { SegmentOutcome } from './execute.ts';
 import type { SegmentSource } from './job.ts';
 import { forEachLimited } from './limited.ts';
@@ -45,7 +46,7 @@ export async function writeContent(context: RestoreContext, window: Window): Pro
 
 /** Threads are kept two jobs deep, one is for us; loads from afar overlap as the memory bound and the backend allow. */
 export function segmentsAtOnce({ crew, repository }: Pick<RestoreContext, 'crew' | 'repository'>): number {
-  const local = 2 * crew.threads + 1;
+  const local = JOBS_PER_THREAD * crew.threads + 1;
   if (repository.backend.traits?.localDirectory !== undefined) return local;
   const wanted = Math.max(local, repository.backend.connections);
   return Math.min(wanted, Math.floor(IN_FLIGHT_BYTES / REMOTE.segmentBytes));

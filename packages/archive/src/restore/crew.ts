@@ -46,7 +46,7 @@ interface Waiting {
 }
 
 /** One job under way and one waiting keep a thread busy while the answer travels. */
-const JOBS_PER_THREAD = 2;
+export const JOBS_PER_THREAD = 5;
 
 class WorkerCrew implements Crew {
   readonly threads: number;

@@ -84,7 +84,7 @@ function cut({ count, entries }: Needs, placeOf: PlaceOf, { segmentBytes, gapByt
 }
 
 /** Numbers of needs, and a place's offset beside one, fit a double exactly below this. */
-const KEY_BITS = 21;
+const KEY_STEP: number = 2 ** 21;
 
 /**
  * Returns the numbers of the needs by order of first need of the pack, then offset, then entry. Needs of a pack get keys of
@@ -119,12 +119,12 @@ function sortByPlace({ count, entries }: Needs, placeOf: PlaceOf): Uint32Array {
 }
 
 function sortPack(order: Uint32Array, offsetOf: Float64Array, entries: Uint32Array): void {
-  if (order.length < 2 ** KEY_BITS) {
+  if (order.length < KEY_STEP) {
     const keys = new Float64Array(order.length);
-    for (let i = 0; i < order.length; i++) keys[i] = offsetOf[order[i]!]! * 2 ** KEY_BITS + i;
+    for (let i = 0; i < order.length; i++) keys[i] = offsetOf[order[i]!]! * KEY_STEP + i;
     keys.sort();
     const needs = order.slice();
-    for (let i = 0; i < keys.length; i++) order[i] = needs[keys[i]! % 2 ** KEY_BITS]!;
+    for (let i = 0; i < keys.length; i++) order[i] = needs[keys[i]! % KEY_STEP]!;
   } else order.sort((a, b) => offsetOf[a]! - offsetOf[b]! || a - b);
   gatherEntries(order, offsetOf, entries);
 }
