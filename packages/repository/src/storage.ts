@@ -20,8 +20,9 @@ export { type RateLimits, rateLimited } from './backends/rate-limited.ts';
 export { type Retry, type RetryOptions, retrying } from './backends/retrying.ts';
 // The S3 backend itself is loaded by openBackend(), and only for a repository in S3.
 export type { S3Backend, S3Options } from './backends/s3/backend.ts';
-export type { S3Access, S3Credentials } from './backends/s3/connection.ts';
+export type { S3Access } from './backends/s3/connection.ts';
 export { isS3Location, parseS3Location, printS3Location, type S3Location } from './backends/s3/location.ts';
+export type { S3Credentials } from './backends/s3/sign.ts';
 export { type CacheOptions, type CachingBackend, caching } from './cache/caching.ts';
 export { type CacheEntry, listCaches, removeCache } from './cache/old.ts';
 export { acquireLock, type Lock, type LockOptions } from './locks/lock.ts';

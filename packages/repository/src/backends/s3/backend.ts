@@ -1,19 +1,19 @@
 /**
- * A repository in an S3 bucket, in restic's layout below a prefix, through the AWS SDK.
+ * A repository in an S3 bucket, in restic's layout below a prefix.
  * Every content-addressed object and a new config is written create-only (`If-None-Match: *`); "already there" is success.
  * The name of such an object is its SHA-256: it signs the body and is its checksum, so nothing is hashed here.
  */
-import { Readable } from 'node:stream';
-import type { PutObjectCommand, PutObjectCommandInput } from '@aws-sdk/client-s3';
+import { createHash } from 'node:crypto';
 import { HostarkError } from '@hostark/protocol';
-import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, Pace, SaveOptions } from '../../backend.ts';
-import { bodyLength, bodyParts, checkRange, copyBody, pacedPieces } from '../body.ts';
+import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../../backend.ts';
+import { bodyParts, checkRange, copyBody } from '../body.ts';
 import { isObjectName, objectPath } from '../layout.ts';
 import { objectTruncated, readOnlyPlace, repositoryExists } from '../object-errors.ts';
-import { type OpenClient, type S3Access, S3Connection } from './connection.ts';
-import { describeFailure } from './errors.ts';
+import { type S3Client, S3Refusal } from './client.ts';
+import { type S3Access, S3Connection } from './connection.ts';
+import { BrokenAnswer, type Room } from './http/answer.ts';
 import { parseS3Location, type S3Location } from './location.ts';
-import { readBody } from './read-body.ts';
+import { readListPage } from './xml.ts';
 
 export interface S3Options extends S3Access {
   /** Requests at the same time. @default 16 */
@@ -64,10 +64,9 @@ class S3 implements S3Backend {
 
   async save(handle: Handle, body: Body, options: SaveOptions = {}): Promise<void> {
     const createOnly = handle.type !== 'config' || options.createOnly === true;
-    const input = this.#putInput(handle, body, options);
     this.#refuseIfReadOnly(handle);
     if (createOnly && this.#conditional) {
-      const outcome = await this.#put(handle, body, { ...input, IfNoneMatch: '*' }, options);
+      const outcome = await this.#put(handle, body, options, true);
       if (outcome === 'stored') return;
       if (outcome === 'exists') return await this.#acceptExisting(handle, body, options);
       this.#conditional = false;
@@ -75,7 +74,7 @@ class S3 implements S3Backend {
     // Without conditions the best is to look first; two inits at the same moment remain possible.
     const mustLook = handle.type === 'config' && createOnly;
     if (mustLook && (await this.exists(handle))) return await this.#acceptExisting(handle, body, options);
-    await this.#put(handle, body, input, options);
+    await this.#put(handle, body, options, false);
   }
 
   async load(handle: Handle, range?: ByteRange, options: LoadOptions = {}): Promise<Uint8Array> {
@@ -83,25 +82,21 @@ class S3 implements S3Backend {
     const key = this.#key(handle);
     if (range !== undefined) checkRange(range);
     if (range?.length === 0) return this.#loadNothing(handle, range);
-    const Range = range === undefined ? {} : { Range: `bytes=${range.offset}-${range.offset + range.length - 1}` };
+    const headers =
+      range === undefined ? [] : [['range', `bytes=${range.offset}-${range.offset + range.length - 1}`] as const];
+    const room = this.#roomFor(handle, range, options.into);
     return this.#connection.run(
       'read',
       handle,
-      async ({ sdk, client }) => {
-        const request = new sdk.GetObjectCommand({ Bucket: this.#bucket, Key: key, ...Range });
-        const answer = await client.send(request, signalOption(signal)).catch((error) => {
-          const beyond = range !== undefined && describeFailure(error).status === 416;
+      async (client) => {
+        const { body } = await client.send({ method: 'GET', key, headers, room, signal }).catch((error) => {
+          const beyond = range !== undefined && statusOf(error) === 416;
           throw beyond ? objectTruncated(this.location, handle, range, 0) : error;
         });
-        const stream = answer.Body as Readable;
-        const found = answer.ContentLength;
-        if (range !== undefined && found !== undefined && found !== range.length) {
-          stream.destroy();
-          throw found < range.length
-            ? objectTruncated(this.location, handle, range, found)
-            : this.#rangeIgnored(found, range);
-        }
-        return readBody(stream, found ?? range?.length, signal, options.into, options.pace);
+        // Bodies that did not say how long they are.
+        if (range !== undefined && body.length !== range.length)
+          throw new BrokenAnswer(`${body.length} of ${range.length} bytes came`);
+        return body;
       },
       signal,
     );
@@ -109,76 +104,63 @@ class S3 implements S3Backend {
 
   async size(handle: Handle): Promise<number> {
     const key = this.#key(handle);
-    return this.#connection.run('look at', handle, async ({ sdk, client }) => {
-      const answer = await client.send(new sdk.HeadObjectCommand({ Bucket: this.#bucket, Key: key }));
-      return answer.ContentLength ?? 0;
+    return this.#connection.run('look at', handle, async (client) => {
+      const answer = await client.send({ method: 'HEAD', key });
+      return Number(answer.headers.get('content-length') ?? 0);
     });
   }
 
   async *list(type: FileType): AsyncGenerator<{ name: string; size: number }> {
     if (type === 'config') return;
     // Packs lie one folder deeper; elsewhere a delimiter keeps strange subfolders from being walked.
-    const request = {
-      Bucket: this.#bucket,
-      Prefix: `${this.#prefix}${type}/`,
-      ...(type === 'data' ? {} : { Delimiter: '/' }),
-    };
-    let token: string | undefined;
+    const query: (readonly [string, string])[] = [
+      ['list-type', '2'],
+      ['prefix', `${this.#prefix}${type}/`],
+      ...(type === 'data' ? [] : [['delimiter', '/'] as const]),
+    ];
+    let token: string | null = null;
     do {
-      const page = await this.#connection.run('list', null, ({ sdk, client }) =>
-        client.send(
-          new sdk.ListObjectsV2Command({ ...request, ...(token === undefined ? {} : { ContinuationToken: token }) }),
-        ),
-      );
-      for (const { Key = '', Size = 0 } of page.Contents ?? []) {
-        const name = Key.slice(Key.lastIndexOf('/') + 1);
-        if (isObjectName(name) && Key === this.#key({ type, name })) yield { name, size: Size };
+      const from: (readonly [string, string])[] = token === null ? [] : [['continuation-token', token]];
+      const page = await this.#connection.run('list', null, async (client) => {
+        const { body } = await client.send({ method: 'GET', key: '', query: [...query, ...from] });
+        return readListPage(body);
+      });
+      for (const { key, size } of page.objects) {
+        const name = key.slice(key.lastIndexOf('/') + 1);
+        if (isObjectName(name) && key === this.#key({ type, name })) yield { name, size };
       }
-      token = page.IsTruncated ? page.NextContinuationToken : undefined;
-    } while (token !== undefined);
+      token = page.next;
+    } while (token !== null);
   }
 
   async remove(handle: Handle): Promise<void> {
     const key = this.#key(handle);
     this.#refuseIfReadOnly(handle);
-    await this.#connection.run('delete', handle, async ({ sdk, client }) => {
-      await client.send(new sdk.DeleteObjectCommand({ Bucket: this.#bucket, Key: key })).catch((error) => {
-        if (describeFailure(error).name !== 'NoSuchKey') throw error;
+    await this.#connection.run('delete', handle, async (client) => {
+      await client.send({ method: 'DELETE', key }).catch((error) => {
+        if (nameOf(error) !== 'NoSuchKey') throw error;
       });
     });
   }
 
   async exists(handle: Handle): Promise<boolean> {
     const key = this.#key(handle);
-    return this.#connection.run('look at', handle, ({ sdk, client }) =>
-      client.send(new sdk.HeadObjectCommand({ Bucket: this.#bucket, Key: key })).then(
-        () => true,
-        (error) => {
-          if (describeFailure(error).status === 404) return false;
-          throw error;
-        },
-      ),
-    );
+    return this.#connection.run('look at', handle, (client) => isThere(client, key));
   }
 
   async createBucket(): Promise<void> {
-    await this.#connection.run('create', null, async (open) => {
-      if (await this.#hasBucket(open)) return;
-      const { sdk, client } = open;
-      // us-east-1 is the one region that must not be named.
-      const place = { CreateBucketConfiguration: { LocationConstraint: open.region as never } };
-      const request = new sdk.CreateBucketCommand({
-        Bucket: this.#bucket,
-        ...(open.region === 'us-east-1' ? {} : place),
-      });
-      await client.send(request).catch((error) => {
-        if (describeFailure(error).name === 'BucketAlreadyOwnedByYou') return;
-        if (describeFailure(error).name !== 'BucketAlreadyExists') throw error;
-        throw new HostarkError('bucket-taken', `the bucket name ${this.#bucket} belongs to someone else`, {
-          hint: 'choose another name: bucket names are shared by everyone',
-          context: { bucket: this.#bucket },
+    await this.#connection.run('create', null, async (client) => {
+      if (await this.#hasBucket(client)) return;
+      await client
+        .send({ method: 'PUT', key: '', body: textBody(bucketPlace(client.region)) })
+        .catch((error: unknown) => {
+          if (nameOf(error) === 'BucketAlreadyOwnedByYou') return;
+          if (nameOf(error) !== 'BucketAlreadyExists') throw error;
+          throw new HostarkError('bucket-taken', `the bucket name ${this.#bucket} belongs to someone else`, {
+            hint: 'choose another name: bucket names are shared by everyone',
+            context: { bucket: this.#bucket },
+          });
         });
-      });
     });
   }
 
@@ -194,45 +176,54 @@ class S3 implements S3Backend {
     if (this.#options.readOnly) throw readOnlyPlace(this.location, handle);
   }
 
-  #putInput(handle: Handle, body: Body, options: SaveOptions): Omit<PutObjectCommandInput, 'Body'> {
-    const digest = handle.type === 'config' ? options.sha256 : Buffer.from(handle.name, 'hex');
+  #putHeaders(handle: Handle, options: SaveOptions, digest: Buffer): (readonly [string, string])[] {
     const storageClass = this.#options.storageClass;
     const plainType = handle.type !== 'data' || options.metadata === true;
     const usesClass = storageClass !== undefined && !(plainType && ARCHIVE_CLASSES.has(storageClass));
-    return {
-      Bucket: this.#bucket,
-      Key: this.#key(handle),
-      ContentLength: bodyLength(body),
-      ContentType: 'application/octet-stream',
-      ...(digest === undefined ? {} : { ChecksumSHA256: Buffer.from(digest).toString('base64') }),
-      ...(usesClass ? { StorageClass: storageClass as never } : {}),
-    };
+    return [
+      ['content-type', 'application/octet-stream'],
+      ['x-amz-checksum-sha256', digest.toString('base64')],
+      ...(usesClass ? [['x-amz-storage-class', storageClass] as const] : []),
+    ];
   }
 
-  async #put(
-    handle: Handle,
-    body: Body,
-    input: PutObjectCommandInput,
-    { pace, signal }: SaveOptions,
-  ): Promise<PutOutcome> {
+  async #put(handle: Handle, body: Body, options: SaveOptions, createOnly: boolean): Promise<PutOutcome> {
+    const { signal } = options;
+    const parts = bodyParts(body);
+    const digest = handle.type === 'config' ? digestOf(parts) : Buffer.from(handle.name, 'hex');
+    const condition = createOnly ? [['if-none-match', '*'] as const] : [];
+    const request = {
+      method: 'PUT',
+      key: this.#key(handle),
+      headers: [...this.#putHeaders(handle, options, digest), ...condition],
+      body: { parts, sha256: digest.toString('hex') },
+      signal,
+    } as const;
     return this.#connection.run(
       'write',
       handle,
-      async ({ sdk, client }): Promise<PutOutcome> => {
-        const request = new sdk.PutObjectCommand({ ...input, Body: requestBody(handle, body, pace) });
-        if (input.ChecksumSHA256 !== undefined) nameThePayload(request, input.ChecksumSHA256);
+      async (client): Promise<PutOutcome> => {
         try {
-          await client.send(request, signalOption(signal));
+          await client.send(request);
           return 'stored';
         } catch (error) {
-          const { name, status } = describeFailure(error);
-          if (input.IfNoneMatch !== undefined && status === 412) return 'exists';
-          if (input.IfNoneMatch !== undefined && (status === 501 || name === 'NotImplemented')) return 'unsupported';
+          const status = statusOf(error);
+          if (createOnly && status === 412) return 'exists';
+          if (createOnly && (status === 501 || nameOf(error) === 'NotImplemented')) return 'unsupported';
           throw error;
         }
       },
       signal,
     );
+  }
+
+  /** Where an answer goes, and which answers are refused before they are read. */
+  #roomFor(handle: Handle, range: ByteRange | undefined, into: Uint8Array | undefined): Room {
+    return (_head, found) => {
+      if (range !== undefined && found < range.length) throw objectTruncated(this.location, handle, range, found);
+      if (range !== undefined && found > range.length) throw this.#rangeIgnored(found, range);
+      return into !== undefined && into.length >= found ? into.subarray(0, found) : null;
+    };
   }
 
   /** The object is there: fine if its name is its content. A config may be our own, whose answer was lost on the way. */
@@ -257,15 +248,12 @@ class S3 implements S3Backend {
     );
   }
 
-  async #hasBucket({ sdk, client }: OpenClient): Promise<boolean> {
+  async #hasBucket(client: S3Client): Promise<boolean> {
     try {
-      await client.send(new sdk.HeadBucketCommand({ Bucket: this.#bucket }));
-      return true;
+      return await isThere(client, '');
     } catch (error) {
-      const { status } = describeFailure(error);
       // A role may write into a bucket without the right to look at it; restic takes that for "exists" too.
-      if (status === 403) return true;
-      if (status === 404) return false;
+      if (statusOf(error) === 403) return true;
       throw error;
     }
   }
@@ -274,43 +262,41 @@ class S3 implements S3Backend {
 /** How a PUT ended; the last two only with `If-None-Match`. */
 type PutOutcome = 'stored' | 'exists' | 'unsupported';
 
-/** Gives the signer the body's hash in the header where it looks first; otherwise it would hash the body itself. */
-function nameThePayload(request: PutObjectCommand, sha256Base64: string): void {
-  const hex = Buffer.from(sha256Base64, 'base64').toString('hex');
-  request.middlewareStack.add(
-    (next) => (args) => {
-      (args.request as { headers: Record<string, string> }).headers['x-amz-content-sha256'] = hex;
-      return next(args);
-    },
-    { step: 'build', name: 'nameThePayload' },
+async function isThere(client: S3Client, key: string): Promise<boolean> {
+  try {
+    await client.send({ method: 'HEAD', key });
+    return true;
+  } catch (error) {
+    if (statusOf(error) === 404) return false;
+    throw error;
+  }
+}
+
+/** us-east-1 is the one region that must not be named. */
+function bucketPlace(region: string): string {
+  if (region === 'us-east-1') return '';
+  return (
+    '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">' +
+    `<LocationConstraint>${region.replace(/[<&]/g, '')}</LocationConstraint></CreateBucketConfiguration>`
   );
 }
 
-/** Piece by piece, with no read-ahead. */
-const STREAMED = { objectMode: false, highWaterMark: 1 };
-
-/** One piece goes as it is (also over shared memory); several become a stream of themselves, not a copy. */
-function requestBody(handle: Handle, body: Body, pace: Pace | undefined): Uint8Array | Readable {
-  // What fits into one piece is waited for afterwards.
-  if (pace !== undefined && handle.type !== 'config' && bodyLength(body) > pace.pieceBytes)
-    return pacedStream(body, pace);
-  const parts = bodyParts(body).filter((part) => part.length > 0);
-  if (parts.length === 0) return new Uint8Array(0);
-  const [first] = parts;
-  if (parts.length === 1 && first !== undefined) return first;
-  // The SDK must not hash a stream; without a known digest the body is small (a config), so a copy is cheap.
-  if (handle.type === 'config') return copyBody(body);
-  return Readable.from(
-    parts.map((part) => Buffer.from(part.buffer, part.byteOffset, part.byteLength)),
-    STREAMED,
-  );
+function textBody(text: string): { parts: Uint8Array[]; sha256: string } {
+  const parts = [Buffer.from(text)];
+  return { parts, sha256: digestOf(parts).toString('hex') };
 }
 
-/** Fails only when the transfer was aborted, which the request itself knows: nobody need hear it here. */
-function pacedStream(body: Body, pace: Pace): Readable {
-  return Readable.from(pacedPieces(body, pace), STREAMED).on('error', () => {});
+function digestOf(parts: readonly Uint8Array[]): Buffer {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest();
 }
 
-function signalOption(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
-  return signal === undefined ? {} : { abortSignal: signal };
+/** 0 when there was no answer. */
+function statusOf(error: unknown): number {
+  return error instanceof S3Refusal ? error.status : 0;
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof S3Refusal ? error.name : '';
 }

@@ -1,23 +1,16 @@
 /**
- * One connection to a bucket: the SDK client, loaded when first needed (its import costs 90 ms), in the bucket's own region.
- * The region is the configured one, or what the host name says, or what the bucket answers; a redirect corrects it.
+ * One connection to a bucket, in the bucket's own region. The region is the configured one, or what the host name says, or
+ * what the bucket answers; a redirect corrects it.
  */
-import { Agent as HttpAgent } from 'node:http';
-import { Agent as HttpsAgent } from 'node:https';
+import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
-import type { S3Client } from '@aws-sdk/client-s3';
 import type { Handle } from '../../backend.ts';
+import { S3Client, S3Refusal } from './client.ts';
+import { CredentialKeeper, type CredentialSource, credentialSource } from './credentials.ts';
 import { describeFailure, s3Error } from './errors.ts';
+import { HttpClient } from './http/client.ts';
 import { amazonHost, printS3Location, type S3Location } from './location.ts';
-
-/** The SDK's module, as `import()` gives it. */
-export type S3Sdk = typeof import('@aws-sdk/client-s3');
-
-export interface S3Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string;
-}
+import type { S3Credentials } from './sign.ts';
 
 export interface S3Access {
   /** Skips discovery. A wrong one is corrected by the bucket's answer. */
@@ -25,7 +18,7 @@ export interface S3Access {
   /** Named profile of the shared AWS configuration. Default: the SDK's provider chain decides. */
   readonly profile?: string;
   /** Fixed credentials, or a function that is asked again when they expire. Default: the SDK's provider chain. */
-  readonly credentials?: S3Credentials | (() => Promise<S3Credentials & { readonly expiration?: Date }>);
+  readonly credentials?: S3Credentials | CredentialSource;
   /** `dns` puts the bucket into the host name. @default 'auto': dns for Amazon, path for others */
   readonly bucketLookup?: 'auto' | 'dns' | 'path';
   /** PEM certificates to trust besides the built-in ones. */
@@ -35,29 +28,18 @@ export interface S3Access {
 /** A socket on which nothing moves for this long is given up; the request is tried again. */
 const SILENCE_MS = 120_000;
 const CONNECT_MS = 15_000;
-/** The retrying decorator waits long; here only a broken keep-alive connection is worth a second try. */
-const SDK_ATTEMPTS = 2;
-
-/** A live connection: the SDK and a client of it. */
-export interface OpenClient {
-  readonly sdk: S3Sdk;
-  readonly client: S3Client;
-  /** The region this client signs for. */
-  readonly region: string;
-}
-
-/** The SDK writes to the console unless it is given something else. */
-const SILENT = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
 
 export class S3Connection {
   readonly location: S3Location;
   readonly printed: string;
   readonly #access: S3Access;
-  readonly #agents: { http: HttpAgent; https: HttpsAgent };
+  readonly #http: HttpClient;
+  readonly #authorities: readonly string[] | undefined;
+  #credentials: CredentialKeeper | null = null;
   #region: string | null;
   /** Set after a redirect: Amazon's endpoint of the bucket's region replaces the one in the location. */
   #moved = false;
-  #open: Promise<OpenClient> | null = null;
+  #open: Promise<S3Client> | null = null;
   #answered = false;
 
   constructor(location: S3Location, access: S3Access, connections: number) {
@@ -66,10 +48,9 @@ export class S3Connection {
     this.#access = access;
     this.#region = access.region ?? amazonHost(location.host)?.region ?? null;
     // Locks and lists come on top of the limited requests, and must not queue behind them.
-    const options = { keepAlive: true, maxSockets: 2 * connections + 8, scheduling: 'lifo' as const };
+    this.#http = new HttpClient({ maxSockets: 2 * connections + 8, connectMs: CONNECT_MS, silenceMs: SILENCE_MS });
     // Naming authorities replaces Node's own list, so that is named too.
-    const ca = access.certificates === undefined ? {} : { ca: [...rootCertificates, access.certificates] };
-    this.#agents = { http: new HttpAgent(options), https: new HttpsAgent({ ...options, ...ca }) };
+    this.#authorities = access.certificates === undefined ? undefined : [...rootCertificates, access.certificates];
   }
 
   /**
@@ -79,21 +60,21 @@ export class S3Connection {
   async run<T>(
     action: string,
     handle: Handle | null,
-    request: (open: OpenClient) => Promise<T>,
+    request: (client: S3Client) => Promise<T>,
     signal?: AbortSignal,
   ): Promise<T> {
     signal?.throwIfAborted();
     try {
-      const open = await this.#client();
+      const client = await this.#client();
       try {
-        const result = await request(open);
+        const result = await request(client);
         this.#answered = true;
         return result;
       } catch (error) {
         signal?.throwIfAborted();
         const failure = describeFailure(error);
         this.#answered ||= failure.status !== 0;
-        if (!this.#moveTo(failure.region, failure.status, open.region)) throw error;
+        if (!this.#moveTo(failure.region, failure.status, client.region)) throw error;
         return await request(await this.#client());
       }
     } catch (error) {
@@ -108,10 +89,9 @@ export class S3Connection {
     return s3Error(error, { action, location: this.printed, bucket, host, handle, answered: this.#answered });
   }
 
-  /** Closes the sockets. Clients hold nothing else, and destroying one would close those of the others. */
+  /** Closes the sockets. */
   async close(): Promise<void> {
-    this.#agents.http.destroy();
-    this.#agents.https.destroy();
+    this.#http.close();
   }
 
   /** Takes over the region that an answer named. Returns whether the request, sent to `from`, is worth repeating there. */
@@ -126,7 +106,7 @@ export class S3Connection {
     return true;
   }
 
-  #client(): Promise<OpenClient> {
+  #client(): Promise<S3Client> {
     this.#open ??= this.#connect().catch((error) => {
       this.#open = null;
       throw error;
@@ -134,54 +114,45 @@ export class S3Connection {
     return this.#open;
   }
 
-  async #connect(): Promise<OpenClient> {
-    const sdk = await import('@aws-sdk/client-s3');
-    if (this.#region === null && amazonHost(this.location.host) !== null)
-      this.#region = await this.#discoverRegion(sdk);
-    const region = this.#region ?? 'us-east-1';
-    return { sdk, client: this.#newClient(sdk, region), region };
+  async #connect(): Promise<S3Client> {
+    if (this.#region === null && amazonHost(this.location.host) !== null) this.#region = await this.#discoverRegion();
+    return this.#newClient(this.#region ?? 'us-east-1');
   }
 
   /** Asks the global endpoint; the answer names the region even when it denies the request. */
-  async #discoverRegion(sdk: S3Sdk): Promise<string> {
-    const client = this.#newClient(sdk, 'us-east-1');
+  async #discoverRegion(): Promise<string> {
     try {
-      const answer = await client.send(new sdk.HeadBucketCommand({ Bucket: this.location.bucket }));
-      return answer.BucketRegion ?? 'us-east-1';
+      const answer = await this.#newClient('us-east-1').send({ method: 'HEAD', key: '' });
+      return answer.headers.get('x-amz-bucket-region') ?? 'us-east-1';
     } catch (error) {
-      const { region, status } = describeFailure(error);
-      if (region !== null) return region;
+      if (!(error instanceof S3Refusal)) throw error;
+      if (error.region !== null) return error.region;
       // No name, but an answer: the first real request says better what is wrong.
-      if (status !== 0 && status !== 404) return 'us-east-1';
+      if (error.status !== 404) return 'us-east-1';
       throw error;
     }
   }
 
-  #newClient(sdk: S3Sdk, region: string): S3Client {
+  #newClient(region: string): S3Client {
     const { profile, credentials } = this.#access;
-    return new sdk.S3Client({
-      region,
-      endpoint: this.#endpoint(region),
-      forcePathStyle: this.#usesPathStyle(),
-      // Said here, because the environment's wish for other Amazon endpoints contradicts an explicit one.
-      useDualstackEndpoint: false,
-      useFipsEndpoint: false,
-      logger: SILENT,
-      maxAttempts: SDK_ATTEMPTS,
-      // We name the SHA-256 of every body ourselves and verify what we read by its name or MAC.
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      // Waiting for "100 Continue" costs a round trip a pack, and a connection: the SDK opens a new one for it.
-      expectContinueHeader: false,
-      followRegionRedirects: false,
-      requestHandler: {
-        httpAgent: this.#agents.http,
-        httpsAgent: this.#agents.https,
-        connectionTimeout: CONNECT_MS,
-        socketTimeout: SILENCE_MS,
+    this.#credentials ??= new CredentialKeeper(credentialSource(credentials, profile, region));
+    const { bucket } = this.location;
+    const url = new URL(this.#endpoint(region));
+    const inHost = this.#namesBucketInHost(url.hostname);
+    const host = inHost ? `${bucket}.${url.host}` : url.host;
+    const tls = url.protocol === 'https:';
+    return new S3Client({
+      http: this.#http,
+      credentials: this.#credentials,
+      origin: {
+        tls,
+        hostname: inHost ? `${bucket}.${url.hostname}` : url.hostname.replace(/^\[|\]$/g, ''),
+        port: Number(url.port) || (tls ? 443 : 80),
+        ...(this.#authorities === undefined ? {} : { authorities: this.#authorities }),
       },
-      ...(profile === undefined ? {} : { profile }),
-      ...(credentials === undefined ? {} : { credentials }),
+      host,
+      root: inHost ? '' : `/${bucket}`,
+      region,
     });
   }
 
@@ -192,8 +163,11 @@ export class S3Connection {
     return `${this.location.tls ? 'https' : 'http'}://${this.location.host}`;
   }
 
-  #usesPathStyle(): boolean {
-    const lookup = this.#access.bucketLookup ?? 'auto';
-    return lookup === 'auto' ? amazonHost(this.location.host) === null : lookup === 'path';
+  /** A name with dots does not fit Amazon's certificates, and one with other characters, or an address, is no host name. */
+  #namesBucketInHost(endpoint: string): boolean {
+    const { bucketLookup = 'auto' } = this.#access;
+    const wanted = bucketLookup === 'auto' ? amazonHost(this.location.host) !== null : bucketLookup === 'dns';
+    const fits = this.location.tls ? /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/ : /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
+    return wanted && fits.test(this.location.bucket) && isIP(endpoint.replace(/^\[|\]$/g, '')) === 0;
   }
 }

@@ -1,15 +1,16 @@
 /**
- * Turns what the AWS SDK throws into errors that say what to do. The SDK's own error object is not kept as cause: it holds
- * the request, and a request holds tokens. Its name and message are.
+ * Turns refusals by S3, network errors and what credential providers throw into errors that say what to do. What was thrown
+ * is not kept as cause, since it may hold tokens: its name and message are.
  */
 import { type ErrorCode, HostarkError } from '@hostark/protocol';
 import type { Handle } from '../../backend.ts';
 import { printHandle } from '../layout.ts';
 import { objectMissing } from '../object-errors.ts';
+import { S3Refusal } from './client.ts';
 
-/** The parts of a thrown SDK or network error that decide. */
+/** The parts of a thrown error that decide. */
 export interface S3Failure {
-  /** S3's error code, the SDK's error name, or Node's errno name. */
+  /** S3's error code, a credential provider's error name, or Node's errno name. */
   readonly name: string;
   /** 0 when there was no answer. */
   readonly status: number;
@@ -20,26 +21,19 @@ export interface S3Failure {
 
 /** Reads the deciding parts out of any thrown value. */
 export function describeFailure(error: unknown): S3Failure {
+  if (error instanceof S3Refusal) {
+    const { name, status, region, message } = error;
+    return { name, status, region, message };
+  }
   if (typeof error !== 'object' || error === null) return { name: '', status: 0, region: null, message: String(error) };
-  const thrown = error as {
-    name?: unknown;
-    code?: unknown;
-    Code?: unknown;
-    message?: unknown;
-    Region?: unknown;
-    $metadata?: { httpStatusCode?: unknown };
-    $response?: { statusCode?: unknown; headers?: Record<string, unknown> };
-  };
-  const status = thrown.$metadata?.httpStatusCode ?? thrown.$response?.statusCode;
-  const region = thrown.$response?.headers?.['x-amz-bucket-region'] ?? thrown.Region;
-  // Network errors carry their name in `code` ('ECONNREFUSED'), S3's answers in `name` ('NoSuchKey').
-  const names = [typeof status === 'number' ? undefined : thrown.code, thrown.name, thrown.Code, thrown.code];
+  // Network errors carry their name in `code` ('ECONNREFUSED').
+  const { name, code, message } = error as { name?: unknown; code?: unknown; message?: unknown };
+  const found = [code, name].find((one) => typeof one === 'string' && one !== '' && one !== 'Error');
   return {
-    name:
-      (names.find((name) => typeof name === 'string' && name !== '' && name !== 'Error') as string | undefined) ?? '',
-    status: typeof status === 'number' ? status : 0,
-    region: typeof region === 'string' && region !== '' ? region : null,
-    message: typeof thrown.message === 'string' ? thrown.message : '',
+    name: typeof found === 'string' ? found : '',
+    status: 0,
+    region: null,
+    message: typeof message === 'string' ? message : '',
   };
 }
 
