@@ -29,7 +29,8 @@ export async function withRepository<T>(
   work: (opened: OpenedRepository) => Promise<T>,
 ): Promise<T> {
   const { io } = context;
-  const backend = await openBackendOf(context, flags, usage);
+  const locks = usage.lock !== 'none' && !(usage.mayGoUnlocked && flags.lock === false);
+  const backend = await openBackendOf(context, flags, { ...usage, opens: locks ? 'locked' : 'unlocked' });
   try {
     const password = await readPassword(flags, io);
     const keyHint = flags.keyHint ?? environment(io, 'KEY_HINT');
@@ -40,8 +41,7 @@ export async function withRepository<T>(
     });
     keepYoungGenerationSmall();
     backend.useRepository(repository.config.id);
-    if (usage.lock === 'none' || (usage.mayGoUnlocked && flags.lock === false))
-      return await work({ repository, signal: context.signal, confirmed: Promise.resolve() });
+    if (!locks) return await work({ repository, signal: context.signal, confirmed: Promise.resolve() });
     const retryMs = flags.retryLock === undefined ? 0 : durationMs(flags.retryLock, '--retry-lock');
     const onWait = (conflict: HostarkError, delayMs: number): void =>
       context.out.say(`${conflict.message}; trying again in ${Math.ceil(delayMs / 1000)} s`);
@@ -61,7 +61,7 @@ export async function withRepository<T>(
 export async function openBackendOf(
   { io, out }: CommandContext,
   flags: GlobalFlags,
-  usage: Pick<Usage, 'create' | 'useCache'>,
+  usage: Pick<Usage, 'create' | 'useCache'> & Pick<OpenBackendOptions, 'opens'>,
 ): Promise<CachingBackend> {
   const location = await repositoryLocation(flags, io);
   const options = backendOptions(flags.option ?? []);
@@ -72,6 +72,7 @@ export async function openBackendOf(
   const cached = usage.useCache !== false && flags.cache !== false;
   return openBackend(location, {
     create: usage.create ?? false,
+    ...(usage.opens === undefined ? {} : { opens: usage.opens }),
     ...(connections === undefined
       ? {}
       : { connections: wholeNumber(connections, '-o connections', { min: 1, max: 256 }) }),

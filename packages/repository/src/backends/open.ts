@@ -5,6 +5,7 @@
 import { HostarkError } from '@hostark/protocol';
 import type { Backend } from '../backend.ts';
 import { type CachingBackend, caching } from '../cache/caching.ts';
+import { anticipating } from './anticipating.ts';
 import { limited } from './limited.ts';
 import { initLocalDirectory, localBackend } from './local.ts';
 import { type RateLimits, rateLimited } from './rate-limited.ts';
@@ -15,6 +16,8 @@ import { isS3Location, parseS3Location, printS3Location } from './s3/location.ts
 export interface OpenBackendOptions {
   /** Prepares the place for a new repository: folders, or the bucket. 'repository-exists' if a folder has a config. */
   readonly create?: boolean;
+  /** A repository is about to be opened here, and perhaps locked: what that reads is asked for at once, where it is far away. */
+  readonly opens?: 'unlocked' | 'locked';
   /** Refuses every change with 'backend-denied'. */
   readonly readOnly?: boolean;
   /** Requests at the same time. @default 16 for S3, 2 for a folder */
@@ -50,7 +53,7 @@ export function parseLocation(location: string): Place {
   throw unusable(`${scheme}: is not a kind of place`, hint);
 }
 
-/** Opens a place. Without `create` nothing is touched until the first use. */
+/** Opens a place. Without `create` and `opens` nothing is touched until the first use. */
 export async function openBackend(location: string, options: OpenBackendOptions = {}): Promise<CachingBackend> {
   const place = parseLocation(location);
   const base = place.kind === 'local' ? await openLocal(place.path, options) : await openS3(place.location, options);
@@ -58,6 +61,9 @@ export async function openBackend(location: string, options: OpenBackendOptions 
   const { rates } = options;
   if (rates?.uploadBps !== undefined || rates?.downloadBps !== undefined) backend = rateLimited(backend, rates);
   backend = limited(backend);
+  // Inside the retries: what fails before anybody asked is tried again when somebody does.
+  if (place.kind === 's3' && options.opens !== undefined)
+    backend = anticipating(backend, { locks: options.opens === 'locked' });
   // Outside the limit: who waits for the next try holds no connection.
   if (options.retry !== false) backend = retrying(backend, options.retry);
   if (place.kind === 'local' || options.cacheDirectory === undefined) return withoutCache(backend);

@@ -88,16 +88,20 @@ class Caching implements CachingBackend {
         ? await this.#readPart(cache, handle, range)
         : null;
     if (part !== null) return part;
-    const whole = (await this.#readWhole(cache, handle)) ?? (await this.#fetch(cache, handle));
+    const copy = await this.#readWhole(cache, handle);
+    const whole = copy ?? (await this.#fetch(cache, handle));
     options.signal?.throwIfAborted();
-    if (range === undefined) return whole.slice();
+    // What was fetched may have other readers.
+    if (range === undefined) return copy ?? whole.slice();
     const bytes = whole.slice(range.offset, range.offset + range.length);
     if (bytes.length !== range.length) throw objectTruncated(this.location, handle, range, bytes.length);
     return bytes;
   }
 
-  size(handle: Handle): Promise<number> {
-    return this.#inner.size(handle);
+  async size(handle: Handle): Promise<number> {
+    const cache = LISTED.has(handle.type) ? await this.#directory() : null;
+    const whole = cache === null ? null : await this.#readWhole(cache, handle);
+    return whole?.length ?? this.#inner.size(handle);
   }
 
   async *list(type: FileType): AsyncGenerator<{ name: string; size: number }> {
@@ -144,8 +148,12 @@ class Caching implements CachingBackend {
   }
 
   async #readWhole(cache: CacheDirectory, handle: Handle): Promise<Uint8Array | null> {
-    const bytes = await cache.read(handle).catch((error) => this.#tell(error, null));
-    if (bytes !== null) this.#verified.add(printHandle(handle));
+    const key = printHandle(handle);
+    const bytes = await cache
+      .read(handle, { verify: !this.#verified.has(key) })
+      .catch((error) => this.#tell(error, null));
+    if (bytes === null) this.#verified.delete(key);
+    else this.#verified.add(key);
     return bytes;
   }
 

@@ -19,6 +19,7 @@ interface Pool {
 export class HttpClient {
   readonly #options: HttpClientOptions;
   readonly #pools = new Map<string, Pool>();
+  #closed = false;
 
   constructor(options: HttpClientOptions) {
     this.#options = options;
@@ -29,6 +30,7 @@ export class HttpClient {
    * goes over a new connection: one that rested may have been closed at the other side, which only its use shows.
    */
   async request(origin: Origin, request: HttpRequest, anew: boolean): Promise<Answer> {
+    if (this.#closed) throw new Error('the connections are closed');
     const pool = this.#pool(origin);
     const socket = await this.#take(pool, origin, request.signal, anew);
     try {
@@ -49,8 +51,9 @@ export class HttpClient {
     if (pool.all.size < this.#options.maxSockets) this.#giveBack(pool, this.#connect(pool, origin));
   }
 
-  /** Closes every connection; whoever still waits for an answer gets an error. */
+  /** Closes every connection, for good; whoever still waits for an answer gets an error. */
   close(): void {
+    this.#closed = true;
     for (const { all } of this.#pools.values()) for (const socket of all) socket.destroy();
   }
 

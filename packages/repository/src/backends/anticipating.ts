@@ -1,0 +1,130 @@
+/**
+ * Asks for what opening a repository will want, before it does: the config and the list of keys at once, then the key, if
+ * there is just one, and the list of locks. From afar that saves two round trips. The first look at the locks is so older by
+ * what deriving a key takes. It only spares a lock that would be refused anyway: what decides is the look after the lock was
+ * written, and that is asked for when it is due.
+ */
+import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { printHandle } from './layout.ts';
+
+export interface AnticipatingOptions {
+  /** Whether a lock will be taken. */
+  readonly locks: boolean;
+  readonly clock?: Clock;
+}
+
+type Entries = readonly { readonly name: string; readonly size: number }[];
+
+/** Something asked for, and when. */
+interface Asked<T> {
+  readonly answer: Promise<T>;
+  readonly atMs: number;
+}
+
+/** Answers that nobody wanted for so long (a password is being typed) are asked for again. */
+const FRESH_MS = 2_000;
+
+/**
+ * Begins at once. Each answer is given out once, a failure too; wrap it in retries. Saves and removals make it forget what
+ * they change.
+ */
+export function anticipating(inner: Backend, options: AnticipatingOptions): Backend {
+  return new Anticipating(inner, options);
+}
+
+class Anticipating implements Backend {
+  readonly #inner: Backend;
+  readonly #clock: Clock;
+  readonly #objects = new Map<string, Asked<Uint8Array>>();
+  readonly #lists = new Map<FileType, Asked<Entries>>();
+  readonly traits?: NonNullable<Backend['traits']>;
+
+  constructor(inner: Backend, { locks, clock = systemClock }: AnticipatingOptions) {
+    this.#inner = inner;
+    this.#clock = clock;
+    if (inner.traits !== undefined) this.traits = inner.traits;
+    this.#askObject({ type: 'config', name: '' });
+    this.#askList('keys').then(
+      ([key, ...others]) => {
+        if (key !== undefined && others.length === 0) this.#askObject({ type: 'keys', name: key.name });
+        if (locks) this.#askList('locks');
+      },
+      () => {}, // told to whoever asks
+    );
+  }
+
+  get location(): string {
+    return this.#inner.location;
+  }
+
+  get connections(): number {
+    return this.#inner.connections;
+  }
+
+  save(handle: Handle, body: Body, options?: SaveOptions): Promise<void> {
+    this.#forget(handle);
+    return this.#inner.save(handle, body, options);
+  }
+
+  load(handle: Handle, range?: ByteRange, options?: LoadOptions): Promise<Uint8Array> {
+    // A signal ends one request, and this one is not its caller's.
+    const plain = range === undefined && options?.signal === undefined;
+    const answer = plain ? this.#take(this.#objects, printHandle(handle)) : null;
+    return answer ?? this.#inner.load(handle, range, options);
+  }
+
+  size(handle: Handle): Promise<number> {
+    return this.#inner.size(handle);
+  }
+
+  async *list(type: FileType): AsyncGenerator<{ name: string; size: number }> {
+    const answer = this.#take(this.#lists, type);
+    if (answer === null) yield* this.#inner.list(type);
+    else yield* await answer;
+  }
+
+  remove(handle: Handle): Promise<void> {
+    this.#forget(handle);
+    return this.#inner.remove(handle);
+  }
+
+  exists(handle: Handle): Promise<boolean> {
+    return this.#inner.exists(handle);
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  #askObject(handle: Handle): void {
+    this.#note(this.#objects, printHandle(handle), this.#inner.load(handle));
+  }
+
+  #askList(type: FileType): Promise<Entries> {
+    return this.#note(this.#lists, type, collect(this.#inner.list(type)));
+  }
+
+  #note<K, T>(among: Map<K, Asked<T>>, key: K, answer: Promise<T>): Promise<T> {
+    answer.catch(() => {}); // told to whoever asks
+    among.set(key, { answer, atMs: this.#clock.now() });
+    return answer;
+  }
+
+  #take<K, T>(among: Map<K, Asked<T>>, key: K): Promise<T> | null {
+    const asked = among.get(key);
+    among.delete(key);
+    return asked === undefined || this.#clock.now() - asked.atMs > FRESH_MS ? null : asked.answer;
+  }
+
+  #forget(handle: Handle): void {
+    this.#objects.delete(printHandle(handle));
+    this.#lists.delete(handle.type);
+  }
+}
+
+async function collect(list: AsyncIterable<{ name: string; size: number }>): Promise<Entries> {
+  const entries: { name: string; size: number }[] = [];
+  for await (const entry of list) entries.push(entry);
+  return entries;
+}
