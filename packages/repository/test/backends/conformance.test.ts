@@ -3,6 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Backend } from '../../src/backend.ts';
+import { anticipating } from '../../src/backends/anticipating.ts';
+import { systemClock } from '../../src/backends/clock.ts';
 import { counting } from '../../src/backends/counting.ts';
 import { heldBack } from '../../src/backends/held-back.ts';
 import { limited } from '../../src/backends/limited.ts';
@@ -46,6 +48,13 @@ describeBackend(
 describeBackend(
   'counting',
   inMemory((inner) => counting(inner)),
+);
+describeBackend(
+  'anticipating, its answers too old',
+  inMemory((inner) => {
+    let now = 0;
+    return anticipating(inner, { locks: true, clock: { ...systemClock, now: () => (now += 10_000) } });
+  }),
 );
 describeBackend(
   'heldBack',

@@ -50,6 +50,8 @@ export interface S3ClientOptions {
   readonly region: string;
 }
 
+/** Shows in access logs. */
+const USER_AGENT = 'hostark';
 /** Bad moments that are over at once, more often than not. */
 const MOMENTARY: ReadonlySet<number> = new Set([500, 502, 503, 504]);
 /** Longest wait before the second try; the actual one is random, so that many do not come back together. */
@@ -93,13 +95,15 @@ export class S3Client {
     const unsigned = {
       method,
       host,
-      path: encodePath(request.key === '' ? root || '/' : `${root}/${request.key}`),
+      path: encodePath(`${root}/${request.key}`),
       query: request.query ?? [],
       headers: request.headers ?? [],
       payload: body?.sha256 ?? EMPTY_PAYLOAD,
     };
     const now = new Date(Date.now() + this.#clockOffsetMs);
-    const { target, headers } = this.#signer.sign(unsigned, await credentials.get(), now);
+    const signed = this.#signer.sign(unsigned, await credentials.get(), now);
+    const { target } = signed;
+    const headers = [...signed.headers, ['user-agent', USER_AGENT] as const];
     // Only what was asked for is worth the caller's memory, and only that may be refused by it.
     const roomFor: Room = (head, length) => (isGood(head.status) ? (room?.(head, length) ?? null) : null);
     const parts = body?.parts ?? (method === 'PUT' ? [] : null);
