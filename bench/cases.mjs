@@ -20,12 +20,15 @@ export const CASES = {
     fewFiles: true,
   },
   'one-4GiB-file': {
-    data: (work) => randomFiles(join(work, 'one-4GiB'), 1, 4095),
+    data: (work) => randomFiles(join(work, 'one-4GiB'), 1, 4096),
     steps: ['restore'],
     fewFiles: true,
     optional: true,
   },
-  'small-files': { data: small, steps: ['unchanged', 'restore', 'check', 'ls'] },
+  'small-files': {
+    data: small,
+    steps: ['unchanged', 'changed', 'restore', 'check', 'snapshots', 'ls', 'find', 'diff'],
+  },
   libraries: {
     data: (work) =>
       copyOf(join(work, 'libraries'), ['/usr/lib', '/usr/local'], {
@@ -41,5 +44,5 @@ export const CASES = {
     steps: ['unchanged', 'restore', 'snapshots'],
     fewFiles: true,
   },
-  's3-small-files': { data: small, storage: 'bucket', steps: ['unchanged', 'restore'] },
+  's3-small-files': { data: small, storage: 'bucket', steps: ['unchanged', 'changed', 'restore'] },
 };

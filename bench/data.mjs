@@ -4,14 +4,17 @@
  */
 import { randomFillSync } from 'node:crypto';
 import {
+  closeSync,
   copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readlinkSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 
@@ -21,8 +24,13 @@ const MIB = 1 << 20;
 export function randomFiles(directory, count, sizeMiB) {
   if (existsSync(`${directory}.ready`)) return directory;
   mkdirSync(directory, { recursive: true });
-  const buffer = Buffer.alloc(sizeMiB * MIB);
-  for (let i = 0; i < count; i++) writeFileSync(join(directory, `random-${i}`), randomFillSync(buffer));
+  const buffer = Buffer.alloc(Math.min(sizeMiB, 64) * MIB);
+  for (let i = 0; i < count; i++) {
+    const fd = openSync(join(directory, `random-${i}`), 'w');
+    for (let left = sizeMiB * MIB; left > 0; left -= buffer.length)
+      writeSync(fd, randomFillSync(buffer), 0, Math.min(left, buffer.length));
+    closeSync(fd);
+  }
   writeFileSync(`${directory}.ready`, '');
   return directory;
 }

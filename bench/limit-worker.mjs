@@ -1,83 +1,167 @@
-/** One thread of limit.mjs: does the unavoidable with its share of the files, in pieces as long as an average chunk. */
-import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
+/**
+ * One thread of limit.mjs: does the unavoidable with what it takes off shared lists, in pieces as long as an average chunk
+ * and packs of the usual size, with nothing in between. Memory is used again; what is hashed is still in the cache.
+ */
+import {
+  closeSync,
+  constants,
+  fsync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 
-const PIECE = 1 << 20;
-const { step, files, scratch, kernels, shared, thread } = workerData;
-const { nodePlatform } = await import(kernels);
+const MIB = 1 << 20;
+const PACK_BYTES = 16 * MIB;
+/** Sealed bytes are hashed as soon as there are so many: fewer calls than blobs, and still in the cache. */
+const HASH_BYTES = 256 * 1024;
+const SEAL_BYTES = 32;
+
+const { step, units, scratch, kernels, shared, thread } = workerData;
+const { nodePlatform, posix, CompressionProbe } = await import(kernels);
 const platform = nodePlatform();
+const system = posix();
+const probe = new CompressionProbe(platform);
 const sealer = platform.sealer({
   encrypt: new Uint8Array(32).fill(1),
   macK: new Uint8Array(16).fill(2),
   macR: new Uint8Array(16).fill(3),
 });
 const next = new Int32Array(shared);
-const room = new Uint8Array(PIECE * 2);
-const sealed = new Uint8Array(PIECE * 2);
+const take = () => Atomics.add(next, 0, 1);
+const plainRoom = new Uint8Array(MIB + 1);
+const frameRoom = new Uint8Array(2 * MIB);
+const packRoom = new Uint8Array(PACK_BYTES + 2 * MIB).fill(1);
 
-/** What each thread stored in the backup step: sealed pieces one after another, and where they are. */
-const pack = (owner) => join(scratch, `pack-${owner}`);
+/** Packs of this thread: their files' names and, for reading them back, where each piece is and belongs. */
+const packs = [];
+const syncs = [];
+let pieces = [];
+let filled = 0;
+let hashed = 0;
+let hash = platform.sha256Stream();
 
-function backup() {
-  const fd = openSync(pack(thread), 'w');
-  const pieces = [];
-  const buffer = new Uint8Array(PIECE);
-  for (let i = Atomics.add(next, 0, 1); i < files.length; i = Atomics.add(next, 0, 1)) {
-    const source = openSync(files[i].path, 'r');
-    for (let length = readSync(source, buffer); length > 0; length = readSync(source, buffer)) {
-      const plain = buffer.subarray(0, length);
-      platform.sha256(plain);
-      const body = shrinks(plain) ? platform.zstdCompress(plain, 3, room) : plain;
-      const out = sealed.subarray(0, body.length + 32);
-      sealer.seal(body, out);
-      platform.sha256(out);
-      writeSync(fd, out);
-      pieces.push([i, out.length, body === plain ? 0 : length]);
+function store(plain, file, offset) {
+  platform.sha256(plain);
+  let body = plain;
+  if (probe.worthTrying(plain)) {
+    const frame = platform.zstdCompress(plain, 3, frameRoom);
+    if (frame.length < plain.length) body = frame;
+  }
+  const length = body.length + SEAL_BYTES;
+  sealer.seal(body, packRoom.subarray(filled, filled + length));
+  pieces.push([file, offset, filled, length, body === plain ? 0 : plain.length]);
+  filled += length;
+  if (filled - hashed >= HASH_BYTES) hashUpTo();
+  if (filled >= PACK_BYTES) writePack();
+}
+
+function hashUpTo() {
+  hash.update(packRoom.subarray(hashed, filled));
+  hashed = filled;
+}
+
+/** One write and one sync a pack; the disk works while the next is filled. */
+function writePack() {
+  if (filled === 0) return;
+  hashUpTo();
+  hash.digest();
+  const path = join(scratch, `pack-${thread}-${packs.length}`);
+  const fd = openSync(path, 'w');
+  writeSync(fd, packRoom, 0, filled);
+  syncs.push(
+    new Promise((resolve, reject) => {
+      fsync(fd, (error) => {
+        closeSync(fd);
+        if (error) reject(error);
+        else resolve();
+      });
+    }),
+  );
+  packs.push({ path, length: filled, pieces });
+  pieces = [];
+  filled = 0;
+  hashed = 0;
+}
+
+async function backup() {
+  for (let unit = take(); unit < units.length; unit = take()) {
+    for (const { file, path, from, to } of units[unit]) {
+      const fd = system.openForRead(Buffer.from(path));
+      for (let at = from; at < to; at += MIB) {
+        const read = readSync(fd, plainRoom, 0, Math.min(MIB, to - at), at);
+        if (read > 0) store(plainRoom.subarray(0, read), file, at);
+      }
+      closeSync(fd);
     }
+  }
+  writePack();
+  await Promise.all(syncs);
+  return packs;
+}
+
+/** Reads packs back; `write` makes files of them. */
+function readBack(allPacks, write) {
+  for (let pack = take(); pack < allPacks.length; pack = take()) {
+    const { path, pieces: stored } = allPacks[pack];
+    const source = openSync(path, 'r');
+    let target = -1;
+    let fd = -1;
+    for (const [file, offset, at, length, uncompressed] of stored) {
+      const bytes = packRoom.subarray(0, length);
+      readSync(source, bytes, 0, length, at);
+      if (!write) hash.update(bytes);
+      const body = bytes.subarray(16, length - 16);
+      if (!sealer.open(bytes, body)) throw new Error('the MAC is wrong');
+      const plain = uncompressed === 0 ? body : platform.zstdDecompress(body, uncompressed, frameRoom);
+      platform.sha256(plain);
+      if (!write) continue;
+      if (target !== file) {
+        if (fd >= 0) closeSync(fd);
+        fd = openSync(join(scratch, `out-${file >> 8}`, `${file}`), constants.O_WRONLY | constants.O_CREAT, 0o600);
+        target = file;
+      }
+      writeSync(fd, plain, 0, plain.length, offset);
+    }
+    if (!write) hash.digest();
+    if (fd >= 0) closeSync(fd);
     closeSync(source);
   }
-  fsyncSync(fd);
-  closeSync(fd);
-  writeFileSync(`${pack(thread)}.json`, JSON.stringify(pieces));
 }
 
-/** Samples large pieces as the engine does; small ones are simply compressed. */
-function shrinks(plain) {
-  if (plain.length < 256 * 1024) return true;
-  const sample = plain.subarray(plain.length / 2, plain.length / 2 + 65536);
-  return platform.zstdCompress(sample, 1, room).length < sample.length * 0.998;
+/** What is needed is loaded and compiled before the clock starts. */
+function warmUp() {
+  readdirSync(scratch);
+  const size = 64 * 1024;
+  for (let i = 0; i < 40; i++) store(plainRoom.subarray(0, size), 0, 0);
+  const [, , at, length, uncompressed] = pieces.at(-1);
+  const sealed = packRoom.slice(at, at + length);
+  sealer.open(sealed, sealed.subarray(16, length - 16));
+  platform.zstdDecompress(sealed.subarray(16, length - 16), uncompressed, frameRoom);
+  hash = platform.sha256Stream();
+  pieces = [];
+  filled = 0;
+  hashed = 0;
 }
 
-/** Reads what the thread itself stored; `write` makes files of it. */
-function readBack(write) {
-  const fd = openSync(pack(thread), 'r');
-  let target = -1;
-  let open = -1;
-  for (const [file, length, uncompressed] of JSON.parse(readFileSync(`${pack(thread)}.json`, 'utf8'))) {
-    const bytes = sealed.subarray(0, length);
-    readSync(fd, bytes);
-    if (!write) platform.sha256(bytes);
-    const body = bytes.subarray(16, length - 16);
-    if (!sealer.open(bytes, body)) throw new Error('the MAC is wrong');
-    const plain = uncompressed === 0 ? body : platform.zstdDecompress(body, uncompressed, room);
-    platform.sha256(plain);
-    if (!write) continue;
-    if (target !== file) {
-      if (open >= 0) closeSync(open);
-      open = openSync(join(scratch, `file-${file}`), 'w');
-      target = file;
-    }
-    writeSync(open, plain);
-  }
-  if (open >= 0) closeSync(open);
-  closeSync(fd);
-}
-
-readdirSync(scratch); // what is needed is loaded before the clock starts
+const list = join(scratch, `packs-${thread}.json`);
+const stored = step === 'backup' ? [] : listed();
+warmUp();
 parentPort.postMessage('ready');
-parentPort.once('message', () => {
-  if (step === 'backup') backup();
-  else readBack(step === 'restore');
+parentPort.once('message', async () => {
+  const made = step === 'backup' ? await backup() : readBack(stored, step === 'restore');
+  parentPort.postMessage('done');
+  if (made !== undefined) writeFileSync(list, JSON.stringify(made));
   parentPort.close();
 });
+
+/** The packs of all threads. */
+function listed() {
+  const names = readdirSync(scratch).filter((name) => name.startsWith('packs-'));
+  return names.flatMap((name) => JSON.parse(readFileSync(join(scratch, name), 'utf8')));
+}

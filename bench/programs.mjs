@@ -11,6 +11,13 @@ export const PROGRAMS = {
   ...(spawnSync('restic', ['version']).status === 0 ? { restic: ['restic'] } : {}),
 };
 
+/** Whether a program knows a command. */
+export function hasCommand(program, name) {
+  const [command, ...first] = PROGRAMS[program];
+  const { stdout } = spawnSync(command, [...first, 'help'], { encoding: 'utf8' });
+  return new RegExp(`^ +${name}\\b`, 'm').test(stdout);
+}
+
 /**
  * Runs one command with a quiet disk before it: what earlier steps wrote must not be waited for by this one. Returns wall and CPU
  * seconds and peak memory in MiB, of the whole process. Throws when it does not end well.
@@ -33,5 +40,16 @@ export function run(program, args, environment) {
   execFileSync(command, [...first, ...args], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, ...environment },
+  });
+}
+
+/** Runs one command that is not measured and returns what it prints. */
+export function output(program, args, environment) {
+  const [command, ...first] = PROGRAMS[program];
+  return execFileSync(command, [...first, ...args], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...environment },
+    maxBuffer: 256 << 20,
   });
 }

@@ -28,7 +28,8 @@ export function markdownTable(rows) {
   const extra = ({ hostark, restic, limit }) => {
     if (hostark.requests !== null) return `${hostark.requests.count} / ${restic.requests.count} requests`;
     const parts = hostark.repositoryBytes === null ? [] : [`size ${ratio({ hostark, restic }, 'repositoryBytes')}`];
-    if (limit !== null) parts.push(`limit ${limit.toFixed(2)} s`);
+    if (limit !== null)
+      parts.push(`${Math.round((100 * limit) / hostark.wall)} % of the limit (${limit.toFixed(2)} s)`);
     return parts.join(', ');
   };
   const lines = rows.map((row) =>
