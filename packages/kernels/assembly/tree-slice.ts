@@ -114,7 +114,7 @@ export function takenOverBytes(): f64 {
   return <f64>bytesTakenOver;
 }
 
-/** Returns 0 if all of a text from its first node on to its end is nodes (and after it there is something else), else 1. */
+/** Returns DONE if nodes follow each other from `at` to the end of their list, where passed() then is; else NO_NODE. */
 export function checkBefore(at: usize, ids: usize): i32 {
   beforeAt = at;
   if (load<u8>(at) == RANGE_END) return DONE;
@@ -123,7 +123,9 @@ export function checkBefore(at: usize, ids: usize): i32 {
     beforeAt = end + 1;
     end = readNode(beforeAt, ids);
   }
-  return end && load<u8>(end) == RANGE_END ? DONE : NO_NODE;
+  if (!end || load<u8>(end) != RANGE_END) return NO_NODE;
+  beforeAt = end;
+  return DONE;
 }
 
 /**

@@ -87,32 +87,35 @@ async function saveTargets(
   // Entries may be missing because the workers were stopped.
   const save = (tree: Uint8Array): BlobId | null => (storing.failure === null ? trees.save(tree) : null);
   const parents = new ParentTrees(repository);
-  const walker = new Walker({
-    workingDirectory,
-    nodes: { posix: system, zone: context.zone, withAtime: options.withAtime === true },
-    exclusion: new Exclusion(
-      {
-        selector: options.excludes ?? selectEverything,
-        tagFiles: options.excludeIfPresent ?? [],
-        largerThan: options.excludeLargerThan ?? null,
-        oneFileSystem: options.oneFileSystem === true,
+  const walker = new Walker(
+    {
+      workingDirectory,
+      nodes: { posix: system, zone: context.zone, withAtime: options.withAtime === true },
+      exclusion: new Exclusion(
+        {
+          selector: options.excludes ?? selectEverything,
+          tagFiles: options.excludeIfPresent ?? [],
+          largerThan: options.excludeLargerThan ?? null,
+          oneFileSystem: options.oneFileSystem === true,
+        },
+        system,
+        (directory, message) => reporter.notice('warning', `${printablePath(directory)}: ${message}`),
+      ),
+      change: { ignoreInode: options.ignoreInode === true, ignoreCtime: options.ignoreCtime === true },
+      blobs: repository.blobs,
+      parents,
+      queue,
+      summary,
+      reporter,
+      room: () => {
+        if (storing.failure !== null) throw storing.failure.error;
+        const full = queue.room() ?? trees.room();
+        return full === null ? null : Promise.race([full, failed]);
       },
-      system,
-      (directory, message) => reporter.notice('warning', `${printablePath(directory)}: ${message}`),
-    ),
-    change: { ignoreInode: options.ignoreInode === true, ignoreCtime: options.ignoreCtime === true },
-    blobs: repository.blobs,
-    parents,
-    queue,
-    summary,
-    reporter,
-    room: () => {
-      if (storing.failure !== null) throw storing.failure.error;
-      const full = queue.room() ?? trees.room();
-      return full === null ? null : Promise.race([full, failed]);
+      save,
     },
-    save,
-  });
+    options.plainWalk === true,
+  );
   const list = (directory: Uint8Array): readonly Uint8Array[] =>
     system.readDirectory(absolutePath(directory, workingDirectory)).names;
   const top = planTargets(targets, list);

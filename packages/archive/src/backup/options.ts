@@ -61,6 +61,8 @@ export interface BackupOptions extends SnapshotIdentity, StorageOptions {
   readonly skipIfUnchanged?: boolean;
   /** Send an 'item' event for every file and folder. */
   readonly verbose?: boolean;
+  /** Walk the plain way, with a node for every entry: slower, the same snapshot. For comparisons. */
+  readonly plainWalk?: boolean;
   readonly signal?: AbortSignal;
   readonly onEvent?: EventSink;
 }

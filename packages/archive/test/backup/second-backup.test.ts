@@ -7,7 +7,7 @@ import { backup } from '../../src/backup/backup.ts';
 import { isUnchanged } from '../../src/walk/node.ts';
 import { testInFolder } from '../support/temporary.ts';
 import { node, TestRepository } from '../support/test-repository.ts';
-import { backupAgain, contentOf, newRepository, nodeAt, reopen } from './helpers.ts';
+import { backupAgain, contentOf, newRepository, nodeAt, reopen, treeNodes } from './helpers.ts';
 import { makeStrangeTree } from './strange-tree.ts';
 
 describe('a second backup', () => {
@@ -114,6 +114,29 @@ describe('a second backup', () => {
     expect(await contentOf(made.repository, await nodeAt(made.repository, again.tree, 'file'))).toEqual(
       readFileSync(path),
     );
+  });
+
+  testInFolder('takes content from a parent tree with fields that only other programs write', async ({ folder }) => {
+    const path = join(folder, 'd', 'file');
+    mkdirSync(join(folder, 'd'));
+    writeFileSync(path, 'the same');
+    const backend = memoryBackend();
+    const made = await TestRepository.create(backend);
+    const options = { targets: ['d'], workingDirectory: folder, workers: 0, host: 'h' };
+    const { snapshotId, tree } = await backup(made.repository, options);
+    const [d] = await treeNodes(made.repository, tree);
+    const [file] = await treeNodes(made.repository, d!.subtree!);
+    const foreign = { ...file!, genericAttributes: new Map([['windows.file_attributes', Buffer.from('32')]]) };
+    const parent = made.tree([{ ...d!, subtree: made.tree([foreign]) }]);
+    await made.closePacks();
+    const stored = await made.repository.snapshots().load(snapshotId!);
+    await made.repository.snapshots().save({ ...stored, tree: parent });
+    const again = await backup(made.repository, {
+      ...options,
+      time: { ns: stored.time.ns + 10n ** 18n, offsetMinutes: 0 },
+    });
+    expect(again.summary).toMatchObject({ filesUnmodified: 1, filesNew: 0, filesChanged: 0 });
+    expect(again.tree).toBe(tree);
   });
 
   testInFolder('sees a file that took the place of another with the same size and time', async ({ folder }) => {
