@@ -21,7 +21,7 @@ import { compressionMode, environment, type GlobalFlags, wholeNumber } from '../
 import { readTargets, type TargetFlags } from '../repository/targets.ts';
 import { parseTime } from '../repository/time.ts';
 import { formatBytes, formatSeconds, plural } from '../terminal/format.ts';
-import { growReluctantly } from '../terminal/memory.ts';
+import { growReluctantly, inlineReluctantly } from '../terminal/memory.ts';
 import type { CommandCode } from '../tree/command.ts';
 import { backupSummary } from './backup-summary.ts';
 import { commandSource } from './command-source.ts';
@@ -62,6 +62,7 @@ export const backup: CommandCode<BackupFlags> = async (context, flags, args) => 
   const usage = { lock: flags.dryRun ? 'none' : 'shared', beginsEarly: !streaming } as const;
   return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     growReluctantly();
+    inlineReluctantly();
     const parent = await parentSnapshot(repository, flags);
     // Order matters: a parent found before the index is loaded has all its blobs in it (prune removes snapshots first).
     await repository.loadIndex({ signal });

@@ -22,6 +22,15 @@ export function growReluctantly(): void {
   want('--optimize-for-size', '--no-optimize-for-size');
 }
 
+/**
+ * Has the optimising compiler inline less from now on. A command of seconds runs each of its hot functions for a fraction of
+ * a second: compiling them into each other again and again costs more than the calls.
+ */
+export function inlineReluctantly(): void {
+  want('--max-inlined-bytecode-size=60', '--max-inlined-bytecode-size=460');
+  want('--max-inlined-bytecode-size-cumulative=200', '--max-inlined-bytecode-size-cumulative=920');
+}
+
 /** Each flag that is wanted, with the one that takes it back. */
 const wanted = new Map<string, string>();
 /** Threads that have not yet loaded all they need. */
