@@ -98,8 +98,7 @@ async function signedBySdk(
   credentials: S3Credentials,
   now: Date,
 ): Promise<{ unsigned: Unsigned; authorization: string }> {
-  const seen: { method: string; path: string; query: Record<string, string>; headers: Record<string, string> } | null =
-    null;
+  const seen: SentRequest[] = [];
   const client = new S3Client({
     region: 'eu-west-3',
     endpoint: 'https://s3.example',

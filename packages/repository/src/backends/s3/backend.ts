@@ -78,7 +78,7 @@ class S3 implements S3Backend {
   }
 
   async load(handle: Handle, range?: ByteRange, options: LoadOptions = {}): Promise<Uint8Array> {
-    const { signal } = options;
+    const { pace, signal } = options;
     const key = this.#key(handle);
     if (range !== undefined) checkRange(range);
     if (range?.length === 0) return this.#loadNothing(handle, range);
@@ -89,7 +89,7 @@ class S3 implements S3Backend {
       'read',
       handle,
       async (client) => {
-        const { body } = await client.send({ method: 'GET', key, headers, room, signal }).catch((error) => {
+        const { body } = await client.send({ method: 'GET', key, headers, room, pace, signal }).catch((error) => {
           const beyond = range !== undefined && statusOf(error) === 416;
           throw beyond ? objectTruncated(this.location, handle, range, 0) : error;
         });
@@ -188,7 +188,7 @@ class S3 implements S3Backend {
   }
 
   async #put(handle: Handle, body: Body, options: SaveOptions, createOnly: boolean): Promise<PutOutcome> {
-    const { signal } = options;
+    const { pace, signal } = options;
     const parts = bodyParts(body);
     const digest = handle.type === 'config' ? digestOf(parts) : Buffer.from(handle.name, 'hex');
     const condition = createOnly ? [['if-none-match', '*'] as const] : [];
@@ -197,6 +197,7 @@ class S3 implements S3Backend {
       key: this.#key(handle),
       headers: [...this.#putHeaders(handle, options, digest), ...condition],
       body: { parts, sha256: digest.toString('hex') },
+      pace,
       signal,
     } as const;
     return this.#connection.run(

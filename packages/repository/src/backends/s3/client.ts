@@ -4,6 +4,7 @@
  * rested may have been closed at the other side), S3 had a bad moment, or our clock was wrong and the answer says by how much.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pace } from '../../backend.ts';
 import type { CredentialKeeper } from './credentials.ts';
 import { type Answer, BrokenAnswer, type Room } from './http/answer.ts';
 import type { HttpClient } from './http/client.ts';
@@ -22,6 +23,8 @@ export interface S3Request {
   readonly body?: { readonly parts: readonly Uint8Array[]; readonly sha256: string };
   /** Memory for the body of a good answer; may throw to refuse it. */
   readonly room?: Room;
+  /** Holds back the body that is sent, or else the one that is read. */
+  readonly pace?: Pace | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -91,7 +94,7 @@ export class S3Client {
 
   async #try(request: S3Request, anew: boolean): Promise<Answer> {
     const { http, credentials, origin, host, root } = this.#options;
-    const { method, body, room, signal } = request;
+    const { method, body, room, pace, signal } = request;
     const unsigned = {
       method,
       host,
@@ -107,7 +110,8 @@ export class S3Client {
     // Only what was asked for is worth the caller's memory, and only that may be refused by it.
     const roomFor: Room = (head, length) => (isGood(head.status) ? (room?.(head, length) ?? null) : null);
     const parts = body?.parts ?? (method === 'PUT' ? [] : null);
-    const answer = await http.request(origin, { method, target, headers, body: parts, room: roomFor, signal }, anew);
+    const sent = { method, target, headers, body: parts, room: roomFor, pace, signal };
+    const answer = await http.request(origin, sent, anew);
     if (isGood(answer.status)) return answer;
     throw this.#refusal(method, answer);
   }

@@ -34,8 +34,8 @@ interface Known {
 
 /** A body whose length is known only at its end. */
 type Pieces =
-  | { readonly kind: 'chunked'; readonly chunks: ChunkedBody }
-  | { readonly kind: 'until-close'; readonly pieces: Uint8Array[] };
+  | { readonly kind: 'chunked'; readonly chunks: ChunkedBody; filled: number }
+  | { readonly kind: 'until-close'; readonly pieces: Uint8Array[]; filled: number };
 
 /** One answer under way. */
 export class AnswerReader {
@@ -56,9 +56,9 @@ export class AnswerReader {
     this.#room = room;
   }
 
-  /** Whether anything has arrived. */
-  get begun(): boolean {
-    return this.#headBytes > 0 || this.#head !== null;
+  /** How much of the body is there. */
+  get bodyBytes(): number {
+    return this.#body?.filled ?? 0;
   }
 
   /** Where the next bytes go; never empty. */
@@ -114,7 +114,8 @@ export class AnswerReader {
   }
 
   #beginPieces(kind: 'chunked' | 'until-close', rest: Buffer): void {
-    const body: Pieces = kind === 'chunked' ? { kind, chunks: new ChunkedBody() } : { kind, pieces: [] };
+    const body: Pieces =
+      kind === 'chunked' ? { kind, chunks: new ChunkedBody(), filled: 0 } : { kind, pieces: [], filled: 0 };
     this.#body = body;
     this.#tookPieces(body, rest);
   }
@@ -135,6 +136,7 @@ export class AnswerReader {
   }
 
   #tookPieces(body: Pieces, bytes: Buffer): void {
+    body.filled += bytes.length;
     if (body.kind === 'until-close') {
       body.pieces.push(new Uint8Array(bytes));
       return;

@@ -4,6 +4,8 @@
  */
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { Pace } from '../../../backend.ts';
+import { bodyLength, pacedPieces } from '../../body.ts';
 import { type Answer, AnswerReader, BrokenAnswer, type Room } from './answer.ts';
 
 /** Where to connect, and how. */
@@ -26,6 +28,8 @@ export interface HttpRequest {
   readonly body: readonly Uint8Array[] | null;
   /** Default: memory is allocated for each body. */
   readonly room?: Room | undefined;
+  /** Holds back the body that is sent, or, where none is, the one that is read. What fits into one piece passes at once. */
+  readonly pace?: Pace | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -38,11 +42,15 @@ export interface Patience {
 
 /** Takes heads, and what is read in pieces (listings, errors); bodies of known length pass it by. */
 const SCRATCH_BYTES = 64 * 1024;
+/** A head and a small body; of a large one only what came along is copied. */
+const FIRST_READ_BYTES = 4 * 1024;
 /** TLS keeps what it has encrypted until it is sent: larger pieces would double the memory of a pack. */
 const TLS_PIECE_BYTES = 1024 * 1024;
 
 interface Exchange {
   readonly reader: AnswerReader;
+  /** Holds back what is read. */
+  readonly pace: Pace | null;
   /** Set when the other side has our whole request, as far as this process knows. */
   sent: boolean;
   /** Why the socket was given up before the answer was complete. */
@@ -54,7 +62,6 @@ interface Exchange {
 export class HttpSocket {
   readonly #socket: Socket;
   readonly #tls: boolean;
-  readonly #silenceMs: number;
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
   #exchange: Exchange | null = null;
   #problem: unknown = null;
@@ -62,7 +69,6 @@ export class HttpSocket {
   /** Connects. `session` is one that an earlier connection was given; onSession tells of a new one. */
   constructor(origin: Origin, patience: Patience, session?: Buffer, onSession?: (session: Buffer) => void) {
     this.#tls = origin.tls;
-    this.#silenceMs = patience.silenceMs;
     this.#socket = origin.tls ? this.#openTls(origin, session, onSession) : this.#openPlain(origin);
     const socket = this.#socket;
     socket.setNoDelay(true);
@@ -100,7 +106,7 @@ export class HttpSocket {
    * or BrokenAnswer. When it has settled, nothing reads the body and nothing writes into the memory that `room` gave.
    */
   exchange(request: HttpRequest): Promise<Answer> {
-    const { method, body, room = () => null, signal } = request;
+    const { method, body, room = () => null, pace, signal } = request;
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#exchange !== null) throw new Error('http: one request at a time');
     const head = headText(request);
@@ -110,6 +116,7 @@ export class HttpSocket {
       const stop = (): void => this.#giveUp(signal?.reason);
       const exchange: Exchange = {
         reader,
+        pace: body === null ? (pace ?? null) : null,
         sent: false,
         failure: null,
         settle: () => {
@@ -123,9 +130,12 @@ export class HttpSocket {
       signal?.addEventListener('abort', stop, { once: true });
       if (!this.usable) this.#giveUp(this.#problem ?? new BrokenAnswer('the connection is gone'));
       else
-        void this.#send(head, body ?? []).then(() => {
-          exchange.sent = true;
-        });
+        this.#send(head, body ?? [], pace).then(
+          () => {
+            exchange.sent = true;
+          },
+          (error: unknown) => this.#giveUp(error),
+        );
     });
   }
 
@@ -152,25 +162,46 @@ export class HttpSocket {
   /** Node asks after each read where the next one goes. */
   #reading(): { buffer: () => Uint8Array; callback: (count: number) => boolean } {
     return {
-      buffer: () => this.#exchange?.reader.next() ?? this.#scratch,
-      callback: (count) => {
-        this.#took(count);
-        return true;
+      buffer: () => {
+        const exchange = this.#exchange;
+        if (exchange === null) return this.#scratch.subarray(0, FIRST_READ_BYTES);
+        return exchange.reader.next().subarray(0, exchange.pace?.pieceBytes);
       },
+      callback: (count) => this.#took(count),
     };
   }
 
-  #took(count: number): void {
+  /** Returns whether more may be read at once. */
+  #took(count: number): boolean {
     const exchange = this.#exchange;
-    if (this.#socket.destroyed) return;
-    // Nobody asked, or what comes is none of the answer's: a server that must not be listened to.
-    if (exchange === null) return void this.#socket.destroy();
+    if (this.#socket.destroyed) return true;
+    if (exchange === null) {
+      // Nobody asked: a server that must not be listened to.
+      this.#socket.destroy();
+      return true;
+    }
+    const { reader, pace } = exchange;
+    const before = reader.bodyBytes;
     try {
-      exchange.reader.took(count);
-      if (exchange.reader.answer !== null) this.#answered(exchange, exchange.reader.answer);
+      reader.took(count);
+      if (pace !== null && reader.bodyBytes > before) return this.#hold(exchange, pace, reader.bodyBytes - before);
+      if (reader.answer !== null) this.#answered(exchange, reader.answer);
     } catch (error) {
       this.#giveUp(error);
     }
+    return true;
+  }
+
+  #hold(exchange: Exchange, pace: Pace, bytes: number): boolean {
+    pace.take(bytes).then(
+      () => {
+        if (exchange !== this.#exchange) return;
+        this.#socket.resume();
+        if (exchange.reader.answer !== null) this.#answered(exchange, exchange.reader.answer);
+      },
+      (error: unknown) => this.#giveUp(error),
+    );
+    return false;
   }
 
   #ended(): void {
@@ -206,8 +237,9 @@ export class HttpSocket {
     exchange.settle();
   }
 
-  /** Resolves when everything is sent, or the socket is no more: it tells its own problems. */
-  #send(head: string, body: readonly Uint8Array[]): Promise<void> {
+  /** Resolves when everything is sent, or the socket is no more: it tells its own problems. Rejects when `pace` does. */
+  #send(head: string, body: readonly Uint8Array[], pace: Pace | undefined): Promise<void> {
+    if (pace !== undefined && bodyLength(body) > pace.pieceBytes) return this.#sendPaced(head, body, pace);
     const parts = [Buffer.from(head, 'latin1'), ...body.filter((part) => part.length > 0)];
     return this.#tls ? this.#sendSealed(parts) : this.#sendTogether(parts);
   }
@@ -228,6 +260,14 @@ export class HttpSocket {
     }
   }
 
+  async #sendPaced(head: string, body: readonly Uint8Array[], pace: Pace): Promise<void> {
+    await this.#write(Buffer.from(head, 'latin1'));
+    for await (const piece of pacedPieces(body, pace)) {
+      if (this.#socket.destroyed) return;
+      await this.#write(piece);
+    }
+  }
+
   #write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve) => {
       this.#socket.write(bytes, () => resolve());
@@ -241,7 +281,7 @@ function headText({ method, target, headers, body }: HttpRequest): string {
     if (/[^\t\x20-\x7e\x80-\xff]/.test(text))
       throw new TypeError('http: a request has characters that a header cannot have');
   const fields = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  const length = body === null ? '' : `content-length: ${body.reduce((sum, part) => sum + part.length, 0)}\r\n`;
+  const length = body === null ? '' : `content-length: ${bodyLength(body)}\r\n`;
   return `${method} ${target} HTTP/1.1\r\n${fields}${length}\r\n`;
 }
 
