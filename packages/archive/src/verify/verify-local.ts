@@ -9,6 +9,7 @@ import {
   type PackVerdict,
   type PackVerifier,
   type PackVerifierSetup,
+  packCheckTools,
   packVerification,
   type TellVerdict,
 } from '@hostark/repository';
@@ -66,7 +67,7 @@ export class LocalVerifier implements PackVerifier {
   }
 
   async finish(): Promise<void> {
-    const { source, order, signal } = this.#setup;
+    const { signal } = this.#setup;
     const queue = this.#queue!;
     const stop = (): void => {
       queue.stop();
@@ -75,8 +76,7 @@ export class LocalVerifier implements PackVerifier {
     signal?.addEventListener('abort', stop);
     try {
       signal?.throwIfAborted();
-      const { platform, sealer, blobs } = source;
-      const check = new PackCheck({ platform, sealer, blobs, order });
+      const check = new PackCheck(packCheckTools(this.#setup));
       for (let file = queue.take(); file !== null; file = queue.take()) {
         const { number, id } = this.#files[file]!;
         this.#take(file, verifyLocalPack(check, this.#directory, number, id));
