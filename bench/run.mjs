@@ -5,8 +5,8 @@
  *                and dollars. --rounds N (7), --only CASE,..., --limit (the machine's own bound, see limit.mjs), --json,
  *                --markdown (the table of docs/performance.md)
  *   --scaling    growing numbers of files, bytes and blobs, with plots in docs/plots; --up-to files=100000,gib=10,blobs=1000000;
- *                --only SERIES,...; --plots draws again what was measured before
- *   --limits     bandwidth and CPU limits: asked and achieved; --only up,down,cpu
+ *                --only files,gib,blobs; --fresh measures again, --seconds N stops early; --plots only draws
+ *   --limits     bandwidth and CPU limits: asked and achieved; --only folder,bucket,cpu
  *   --probe      what a program of the host notices of a backup beside it
  *   --profile    where the time goes: ns per byte and µs per file, by stage
  *
@@ -28,6 +28,8 @@ const { values: flags } = parseArgs({
     scaling: { type: 'boolean', default: false },
     'up-to': { type: 'string' },
     plots: { type: 'boolean', default: false },
+    fresh: { type: 'boolean', default: false },
+    seconds: { type: 'string' },
     limits: { type: 'boolean', default: false },
     probe: { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
@@ -44,6 +46,7 @@ const options = {
   work,
   rounds: Number(flags.rounds),
   upTo: flags['up-to'],
+  seconds: flags.seconds === undefined ? undefined : Number(flags.seconds),
   environment: { RESTIC_PASSWORD_FILE: passwordFile },
 };
 if (flags.scaling || flags.plots) await (await import('./scaling.mjs')).scaling(options);

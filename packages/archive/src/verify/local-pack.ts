@@ -8,7 +8,6 @@ import type { LocalPacks } from './messages.ts';
 /** Verifies a pack; null if it cannot be read, which the backend then tells in its own words. */
 export function verifyLocalPack(check: PackCheck, directory: string, pack: number, id: PackId): PackVerdict | null {
   let fd = -1;
-  breathe();
   try {
     fd = openSync(join(directory, objectPath({ type: 'data', name: id })), 'r');
     return check.run(pack, bytesOf(fd));
@@ -23,6 +22,7 @@ function bytesOf(fd: number): PackBytes {
   return {
     length: fstatSync(fd).size,
     read(offset, out) {
+      breathe();
       for (let at = 0; at < out.length; ) {
         const read = readSync(fd, out, at, out.length - at, offset + at);
         if (read === 0) throw new RangeError('the file ended early');
