@@ -52,9 +52,10 @@ export function fastest(samples, what, windowSeconds) {
   return most;
 }
 
-/** Returns the average rate of `what` between the moments when a twentieth and 19 twentieths of `bytes` had passed. */
-export function average(samples, what, bytes) {
+/** Returns the average rate of `what` between the moments when a twentieth and 19 twentieths of it had passed. */
+export function average(samples, what) {
   const base = samples[0][what];
+  const bytes = samples.at(-1)[what] - base;
   const start = samples.find((now) => now[what] - base >= bytes * 0.05);
   const end = samples.findLast((now) => now[what] - base <= bytes * 0.95);
   return (end[what] - start[what]) / (end.seconds - start.seconds);
