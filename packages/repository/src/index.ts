@@ -91,6 +91,7 @@ export {
 } from './pack/read-plan.ts';
 export { type FinishedPack, PackWriter } from './pack/writer.ts';
 export { Repository, type UnpackedType } from './repository.ts';
+export { Scratch } from './scratch.ts';
 export { matchesFilter, newest, type ParentQuery, type SnapshotFilter, selectParent } from './snapshot/select.ts';
 export {
   decodeSnapshot,

@@ -3,7 +3,15 @@
  * tree packs, so a pack that is asked for twice is fetched whole and kept for a while.
  */
 import { SEAL_OVERHEAD } from '@hostark/kernels';
-import { type BlobId, idBytes, iterateTree, loadBlob, type Repository, type TreeNode } from '@hostark/repository';
+import {
+  type BlobId,
+  idBytes,
+  iterateTree,
+  loadBlob,
+  type Repository,
+  Scratch,
+  type TreeNode,
+} from '@hostark/repository';
 
 /** Sealed bytes of tree packs kept: about one pack of the default size. */
 const KEPT_BYTES = 20 * 1024 * 1024;
@@ -52,13 +60,31 @@ export class PreviousFolder {
 
 /** Returns the entries of a tree, or of a directory that the parent does not have. `damaged`: see PreviousFolder. */
 export function entriesOf(tree: PreviousTree | null, damaged: (error: unknown) => void): PreviousFolder {
+  tree?.keep();
   return new PreviousFolder(tree === null ? [] : iterateTree(tree.bytes), damaged);
 }
 
-/** A tree of the parent. */
-export interface PreviousTree {
+/** A tree of the parent. Its bytes are gone when the next one is loaded, unless they are kept. */
+export class PreviousTree {
   readonly id: BlobId;
-  readonly bytes: Uint8Array;
+  #bytes: Uint8Array;
+  #lent: boolean;
+
+  constructor(id: BlobId, bytes: Uint8Array, lent: boolean) {
+    this.id = id;
+    this.#bytes = bytes;
+    this.#lent = lent;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Keeps the bytes as long as this object. */
+  keep(): void {
+    if (this.#lent) this.#bytes = new Uint8Array(this.#bytes);
+    this.#lent = false;
+  }
 }
 
 export class ParentTrees {
@@ -67,17 +93,19 @@ export class ParentTrees {
   readonly #packs: Map<number, Uint8Array> = new Map();
   readonly #askedOnce: Set<number> = new Set();
   #keptBytes = 0;
-  #opened = new Uint8Array(65_536);
+  readonly #opened = new Scratch();
+  readonly #plain = new Scratch();
 
   constructor(repository: Repository) {
     this.#repository = repository;
   }
 
-  /** Returns a tree, which is thereby known to be in the repository. Throws HostarkError if no copy can be read. */
+  /** Returns a tree, lent until the next call, which is thereby known to be in the repository. Throws HostarkError if no copy can be read. */
   async load(id: BlobId): Promise<PreviousTree> {
     // Whatever goes wrong with the whole pack, the careful way decides, and says what is wrong.
     const fast = await this.#fromPack(id).catch(() => null);
-    return { id, bytes: fast ?? (await loadBlob(this.#repository, 'tree', id)) };
+    if (fast !== null) return new PreviousTree(id, fast, true);
+    return new PreviousTree(id, await loadBlob(this.#repository, 'tree', id), false);
   }
 
   /** Returns the tree's plaintext out of a whole pack, or null if that is not the way to get it. */
@@ -88,17 +116,11 @@ export class ParentTrees {
     const pack = place === null ? null : await this.#pack(place.pack);
     if (place === null || pack === null || place.offset + place.length > pack.length) return null;
     const sealed = pack.subarray(place.offset, place.offset + place.length);
-    const opened = this.#room(place.length - SEAL_OVERHEAD);
+    const opened = this.#opened.exactly(place.length - SEAL_OVERHEAD);
     if (!sealer.open(sealed, opened)) return null;
     const size = place.uncompressedLength;
-    const plain = size === 0 ? opened.slice() : platform.zstdDecompress(opened, size);
+    const plain = size === 0 ? opened : platform.zstdDecompress(opened, size, this.#plain.exactly(size));
     return Buffer.compare(platform.sha256(plain), id) === 0 ? plain : null;
-  }
-
-  /** Memory that the next call uses again. */
-  #room(length: number): Uint8Array {
-    if (this.#opened.length < length) this.#opened = new Uint8Array(2 * length);
-    return this.#opened.subarray(0, length);
   }
 
   async #pack(number: number): Promise<Uint8Array | null> {

@@ -142,6 +142,7 @@ export class SliceWalk {
     // The first slice tells for itself whether it can be done; with more of them that must be known before.
     if (tree !== null && !isFramed(tree.bytes)) return false;
     if (tree !== null && names.count > SLICE && !scan.canRead(tree.bytes)) return false;
+    if (names.count > SLICE) tree?.keep();
     const folder = new TextFolder(place, tree, this.#parts.save);
     const before = tree === null ? null : { bytes: tree.bytes, at: TREE_HEAD.length };
     for (let number = 0; names.passed < names.count; number++) {
@@ -156,7 +157,7 @@ export class SliceWalk {
         throw new Error('a tree that could be read no longer can');
       }
       for (const trouble of troubles) this.#report(trouble, path);
-      await this.#takeUp(folder, path, rules);
+      await this.#takeUp(folder, tree, path, rules);
       await this.#steps.takeTurns();
     }
     folder.end();
@@ -200,14 +201,15 @@ export class SliceWalk {
   }
 
   /** Adds the slice that was written to its folder and takes up what is left to do for its entries. */
-  async #takeUp(folder: TextFolder, path: Uint8Array, rules: FolderRules): Promise<void> {
+  async #takeUp(folder: TextFolder, tree: PreviousTree | null, path: Uint8Array, rules: FolderRules): Promise<void> {
     const { exclusion, reporter, summary } = this.#parts;
     const { files, bytes } = this.#scan.takenOver;
     summary.reusedFiles(files, bytes);
     const { entries, todos } = this.#gather();
     if (reporter.verbose) this.#tellUnchanged(folder);
     const added = { folder, path, number: folder.add(this.#scan.text(), entries, todos.length) };
-    // The kernel may be at other directories from here on.
+    // The kernel and the parent's trees may be at other directories from here on.
+    if (todos.length > 0) tree?.keep();
     let handled = 0;
     for (const todo of todos) {
       if (todo.status === ENTRY.directory || todo.status === ENTRY.sameDirectory) {

@@ -8,7 +8,7 @@ import { StatxView } from '../../../kernels/src/posix/statx.ts';
 import * as at from '../../../kernels/src/trees/layout.ts';
 import { TreeKernel } from '../../../kernels/src/trees/tree-kernel.ts';
 import { scanHooks, ZERO_TREE } from '../../src/backup/node-text.ts';
-import { entriesOf } from '../../src/backup/parent-trees.ts';
+import { entriesOf, PreviousTree } from '../../src/backup/parent-trees.ts';
 import { type ChangeRule, isUnchanged, type NodeContext, nodeOf } from '../../src/walk/node.ts';
 
 /** What the system says of an entry. */
@@ -84,7 +84,7 @@ export class KernelSlice {
     const rethrow = (error: unknown): never => {
       throw error;
     };
-    const parents = entriesOf(before === null ? null : { id: ZERO_TREE, bytes: before }, rethrow);
+    const parents = entriesOf(before === null ? null : new PreviousTree(ZERO_TREE, before, false), rethrow);
     const nodes: TreeNode[] = [];
     found.forEach(({ name, xattrs, target }, i) => {
       const stat = this.#stat(i);
