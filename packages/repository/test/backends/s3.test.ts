@@ -1,5 +1,6 @@
 /** The S3 backend against a plain S3-compatible endpoint: what it sends, and what it makes of strange answers. */
 import { createHash } from 'node:crypto';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Handle } from '../../src/backend.ts';
@@ -200,6 +201,48 @@ describe('answers that get lost', () => {
       return true;
     };
     await expect(backend.load(pack, undefined, { signal: abort.signal })).rejects.toBe(reason);
+  });
+});
+
+describe('a second try', () => {
+  const once = (answer: (response: ServerResponse, headers: IncomingHttpHeaders) => boolean): void => {
+    let left = 1;
+    server.interfere = ({ headers }, response) => left-- > 0 && answer(response, headers);
+  };
+
+  beforeEach(() => void server.objects.set(packKey, Buffer.from(content)));
+
+  test.each([500, 502, 503, 504])('is made at once after a single %i', async (status) => {
+    once((response) => answerError(response, status, 'SlowDown'));
+    expectBytes(await backend.load(pack), content);
+    expect(server.seen).toHaveLength(2);
+  });
+
+  test('is made by the clock of an answer that calls ours wrong', async () => {
+    const theirs = new Date('2031-02-03T04:05:06Z');
+    once((response) => answerError(response, 403, 'RequestTimeTooSkewed', { date: theirs.toUTCString() }));
+    expectBytes(await backend.load(pack), content);
+    expectBytes(await backend.load(pack), content);
+    const dates = server.seen.map(({ headers }) => String(headers['x-amz-date']).slice(0, 11));
+    expect(dates.slice(1)).toEqual(['20310203T04', '20310203T04']);
+    expect(dates[0]).not.toBe(dates[1]);
+  });
+
+  test('goes over a new connection when the one that rested is gone', async () => {
+    await backend.load(pack);
+    once((response) => {
+      response.socket?.destroy();
+      return true;
+    });
+    const before = server.connections;
+    expectBytes(await backend.load(pack), content);
+    expect(server.connections).toBe(before + 1);
+  });
+
+  test.each([400, 403, 404, 416])('is not made after %i', async (status) => {
+    once((response) => answerError(response, status, 'InvalidRequest'));
+    await expect(backend.load(pack)).rejects.toThrow();
+    expect(server.seen).toHaveLength(1);
   });
 });
 

@@ -74,11 +74,6 @@ export class S3Client {
     this.#signer = new Signer(options.region);
   }
 
-  /** Connects before the first request is known. */
-  prepare(): void {
-    this.#options.http.prepare(this.#options.origin);
-  }
-
   /** Returns the answer with a status below 300. Rejects with S3Refusal, the network's error, or the signal's reason. */
   async send(request: S3Request): Promise<Answer> {
     try {

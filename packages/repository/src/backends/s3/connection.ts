@@ -2,9 +2,9 @@
  * One connection to a bucket, in the bucket's own region. The region is the configured one, or what the host name says, or
  * what the bucket answers; a redirect corrects it.
  */
-import { isIP } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import type { Handle } from '../../backend.ts';
+import { addressOf } from './address.ts';
 import { S3Client, S3Refusal } from './client.ts';
 import { CredentialKeeper, type CredentialSource, credentialSource } from './credentials.ts';
 import { describeFailure, s3Error } from './errors.ts';
@@ -136,38 +136,16 @@ export class S3Connection {
   #newClient(region: string): S3Client {
     const { profile, credentials } = this.#access;
     this.#credentials ??= new CredentialKeeper(credentialSource(credentials, profile, region));
-    const { bucket } = this.location;
-    const url = new URL(this.#endpoint(region));
-    const inHost = this.#namesBucketInHost(url.hostname);
-    const host = inHost ? `${bucket}.${url.host}` : url.host;
-    const tls = url.protocol === 'https:';
+    const { bucketLookup: lookup = 'auto' } = this.#access;
+    const { tls, hostname, port, host, root } = addressOf(this.location, { region, lookup, moved: this.#moved });
+    const authorities = this.#authorities === undefined ? {} : { authorities: this.#authorities };
     return new S3Client({
       http: this.#http,
       credentials: this.#credentials,
-      origin: {
-        tls,
-        hostname: inHost ? `${bucket}.${url.hostname}` : url.hostname.replace(/^\[|\]$/g, ''),
-        port: Number(url.port) || (tls ? 443 : 80),
-        ...(this.#authorities === undefined ? {} : { authorities: this.#authorities }),
-      },
+      origin: { tls, hostname, port, ...authorities },
       host,
-      root: inHost ? '' : `/${bucket}`,
+      root,
       region,
     });
-  }
-
-  #endpoint(region: string): string {
-    const amazon = amazonHost(this.location.host);
-    // The global name signs for us-east-1 only, and a redirect means that the named region was wrong.
-    if (amazon !== null && (amazon.region === null || this.#moved)) return `https://s3.${region}.${amazon.domain}`;
-    return `${this.location.tls ? 'https' : 'http'}://${this.location.host}`;
-  }
-
-  /** A name with dots does not fit Amazon's certificates, and one with other characters, or an address, is no host name. */
-  #namesBucketInHost(endpoint: string): boolean {
-    const { bucketLookup = 'auto' } = this.#access;
-    const wanted = bucketLookup === 'auto' ? amazonHost(this.location.host) !== null : bucketLookup === 'dns';
-    const fits = this.location.tls ? /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/ : /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
-    return wanted && fits.test(this.location.bucket) && isIP(endpoint.replace(/^\[|\]$/g, '')) === 0;
   }
 }

@@ -45,12 +45,6 @@ export class HttpClient {
     }
   }
 
-  /** Begins a connection that a request will want soon. */
-  prepare(origin: Origin): void {
-    const pool = this.#pool(origin);
-    if (pool.all.size < this.#options.maxSockets) this.#giveBack(pool, this.#connect(pool, origin));
-  }
-
   /** Closes every connection, for good; whoever still waits for an answer gets an error. */
   close(): void {
     this.#closed = true;
