@@ -3,7 +3,7 @@
  * Saves are atomic and durable (see local-file.ts); modes follow the config file's mode, so that a group can share a
  * repository; missing folders are made when needed.
  */
-import { closeSync, constants, promises as fs, lstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, promises as fs, lstatSync, openSync, readdirSync, readSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { makeFolders } from '@hostark/kernels';
 import { HostarkError } from '@hostark/protocol';
@@ -252,7 +252,8 @@ class Local implements Backend {
 
   async #names(folder: string): Promise<string[]> {
     try {
-      return await fs.readdir(folder);
+      // Synchronous like the lstat: 4 µs each instead of 40, and there are up to 256.
+      return readdirSync(folder);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return [];
       throw localError(`list ${folder}`, error);
