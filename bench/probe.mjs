@@ -69,6 +69,9 @@ async function beside({ program, before = [], flags = [] }, { place, data, file,
   watcher.stdin.write('\n');
   const seen = JSON.parse((await lines.next()).value);
   await new Promise((resolve) => watcher.once('close', resolve));
+  process.stderr.write(
+    `${program ?? 'nothing'} ${before.length > 0 ? 'behind ' : ''}${flags.join(' ')}: ${JSON.stringify(seen)}\n`,
+  );
   return seen;
 }
 
