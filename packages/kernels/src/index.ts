@@ -8,7 +8,6 @@
 export { createScanner, type ScannerOptions, type ScannerVariant } from './chunker/create-scanner.ts';
 export { isIrreducible, randomPolynomial } from './chunker/polynomial.ts';
 export { type ChunkScanner, MAX_CHUNK, MIN_CHUNK, WINDOW } from './chunker/scanner.ts';
-export type { BlobVerifier } from './crypto/blob-verifier.ts';
 export type { Sealer, SealingKey } from './crypto/sealer.ts';
 export { SEAL_OVERHEAD } from './crypto/sealer.ts';
 export type { Memory } from './memory.ts';

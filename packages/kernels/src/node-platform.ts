@@ -1,7 +1,6 @@
 /** The Platform of Node: native kernels where they load, `node:crypto` and plain TypeScript elsewhere, same bytes. */
 
 import { randomBytes } from 'node:crypto';
-import { type BlobVerifier, type DecompressAt, NativeBlobVerifier } from './crypto/blob-verifier.ts';
 import { type Libcrypto, libcrypto } from './crypto/libcrypto.ts';
 import { NativeSealer } from './crypto/native-sealer.ts';
 import { NativeSha256 } from './crypto/native-sha256.ts';
@@ -11,7 +10,6 @@ import { deriveKey, opensslKey } from './crypto/scrypt.ts';
 import type { Sealer, SealingKey } from './crypto/sealer.ts';
 import { expectInside, type Memory, memoryOf, viewIn } from './memory.ts';
 import type { Platform, Sha256 } from './platform.ts';
-import type { Zstd } from './zstd/contract.ts';
 import { chooseZstd } from './zstd/zstd.ts';
 
 export interface NodePlatformOptions {
@@ -37,7 +35,6 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     sha256At: oneShot === undefined ? hashView : (memory, at, length) => hashRange(oneShot, memory, at, length),
     sha256Stream: newSha256 ?? (() => new PortableSha256()),
     randomBytes: (n) => randomBytes(n),
-    blobVerifier: newSealer === null || newSha256 === null ? () => null : (key) => nativeVerifier(library, zstd, key),
     sealer: newSealer ?? ((key) => new PortableSealer(key)),
     zstdCompress: (data, level, into) => zstd.compress(data, level, into),
     zstdCompressAt: (memory, at, length, level, into, intoAt, room) =>
@@ -99,14 +96,6 @@ function throughMemory(sealer: Sealer): Uint8Array {
   sealer.sealAt(memoryOf(PROBE), 0, PROBE.length, memoryOf(sealed), 0);
   const opened = new Uint8Array(PROBE.length);
   return new PortableSealer(PROBE_KEY).open(sealed, opened) ? opened : sealed;
-}
-
-function nativeVerifier(library: Libcrypto | null, zstd: Zstd, key: SealingKey): BlobVerifier | null {
-  if (library === null || zstd.decompressAt === undefined) return null;
-  const { digest, cipher, mac } = library;
-  if (digest === null || cipher === null || mac === null) return null;
-  const decompress: DecompressAt = (to, capacity, from, size) => zstd.decompressAt!(to, capacity, from, size);
-  return new NativeBlobVerifier(library, { digest, cipher, mac }, decompress, key);
 }
 
 /** Any bytes will do: what counts is that both ways give the same. */

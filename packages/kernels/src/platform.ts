@@ -4,7 +4,6 @@
  * Every implementation gives the same bytes (zstd output may differ, what it decompresses to may not).
  */
 
-import type { BlobVerifier } from './crypto/blob-verifier.ts';
 import type { Sealer, SealingKey } from './crypto/sealer.ts';
 import type { Memory } from './memory.ts';
 
@@ -33,8 +32,6 @@ export interface Platform {
   randomBytes(n: number): Uint8Array;
   /** Returns a sealer for `key`, whose bytes are copied. Throws RangeError for wrong lengths or an all-zero part. */
   sealer(key: SealingKey): Sealer;
-  /** Returns the quick way to verify sealed blobs, or null where there is none: then open, decompress and hash them. */
-  blobVerifier(key: SealingKey): BlobVerifier | null;
   /**
    * Returns one zstd frame. `level` is 1 to 22; 3 is zstd's default. Empty data is allowed.
    * With `into`, a buffer of the caller's, the frame is a view at its start when it fits, else new memory; fastest when

@@ -9,7 +9,6 @@ import {
   type PackVerdict,
   type PackVerifier,
   type PackVerifierSetup,
-  packCheckTools,
   packVerification,
   type TellVerdict,
 } from '@hostark/repository';
@@ -67,7 +66,7 @@ export class LocalVerifier implements PackVerifier {
   }
 
   async finish(): Promise<void> {
-    const { signal } = this.#setup;
+    const { source, order, signal } = this.#setup;
     const queue = this.#queue!;
     const stop = (): void => {
       queue.stop();
@@ -76,7 +75,8 @@ export class LocalVerifier implements PackVerifier {
     signal?.addEventListener('abort', stop);
     try {
       signal?.throwIfAborted();
-      const check = new PackCheck(packCheckTools(this.#setup));
+      const { platform, sealer, blobs } = source;
+      const check = new PackCheck({ platform, sealer, blobs, order });
       for (let file = queue.take(); file !== null; file = queue.take()) {
         const { number, id } = this.#files[file]!;
         this.#take(file, verifyLocalPack(check, this.#directory, number, id));

@@ -12,13 +12,7 @@ if (parentPort !== null) {
   const { key, blobs: table, order } = workerData as VerifySetup;
   const blobs = BlobTable.attach(table);
   const platform = nodePlatform();
-  const check = new PackCheck({
-    platform,
-    sealer: platform.sealer(key),
-    verifier: platform.blobVerifier(key),
-    blobs,
-    order: PackOrder.attach(blobs, order),
-  });
+  const check = new PackCheck({ platform, sealer: platform.sealer(key), blobs, order: PackOrder.attach(blobs, order) });
 
   const verifyLocal = (local: LocalPacks): void => {
     const queue = new PackQueue(local);

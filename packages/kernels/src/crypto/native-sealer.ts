@@ -101,26 +101,6 @@ export class NativeSealer implements Sealer {
     return true;
   }
 
-  /**
-   * The same as open() in place, for `size` bytes of body sealed at an address; their MAC stands in `tags` at `tagAt`. At
-   * most 1 GiB.
-   */
-  openAt(sealed: number, size: number, tags: Uint8Array, tagAt: number): boolean {
-    const at = this.#at;
-    const body = sealed + IV_BYTES;
-    expectOne(this.#cipher.updateAt(this.#ecb, at + S, at + WRITTEN, sealed, IV_BYTES), 'EVP_EncryptUpdate');
-    expectOne(this.#mac.init(this.#poly, at + ONE_TIME_KEY, 32, 0), 'EVP_MAC_init');
-    if (size > 0) expectOne(this.#mac.updateAt(this.#poly, body, size), 'EVP_MAC_update');
-    expectOne(this.#mac.final(this.#poly, at + TAG, at + WRITTEN, MAC_BYTES), 'EVP_MAC_final');
-    let difference = 0;
-    for (let i = 0; i < MAC_BYTES; i++) difference |= this.#scratch[TAG + i]! ^ tags[tagAt + i]!;
-    if (difference !== 0) return false;
-    if (size === 0) return true;
-    expectOne(this.#cipher.init(this.#ctr, 0, 0, 0, sealed), 'EVP_EncryptInit_ex');
-    expectOne(this.#cipher.updateAt(this.#ctr, body, at + WRITTEN, body, size), 'EVP_EncryptUpdate');
-    return true;
-  }
-
   #cipherContext(algorithm: number, key: number): number {
     const context = this.#cipher.newContext();
     releaseWith(this, this.#cipher.freeContext, context);

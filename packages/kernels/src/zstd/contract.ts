@@ -16,8 +16,6 @@ export interface Zstd {
     room: number,
   ): number;
   decompress(data: Uint8Array, maxSize: number, into?: Uint8Array): Uint8Array;
-  /** The content of all frames by address: its bytes, or a bigint for damage and what does not fit. Where it can be had. */
-  decompressAt?(to: number, capacity: number, from: number, size: number): number | bigint;
 }
 
 /** compressAt() by way of compress(), where C is not called by address. */

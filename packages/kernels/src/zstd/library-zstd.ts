@@ -26,7 +26,6 @@ interface LibZstd {
   /** The same by addresses; errors are negative. */
   compressAt(context: number, to: number, capacity: number, from: number, size: number, level: number): number;
   decompress(context: number, to: Uint8Array, capacity: number, from: Uint8Array, size: number): number | bigint;
-  decompressAt(context: number, to: number, capacity: number, from: number, size: number): number | bigint;
   errorName(result: bigint): string;
 }
 
@@ -63,9 +62,6 @@ function load(): Zstd | null {
     ),
     decompress: library.func(
       'size_t ZSTD_decompressDCtx(uintptr_t context, void *to, size_t capacity, void *from, size_t size)',
-    ),
-    decompressAt: library.func(
-      'size_t ZSTD_decompressDCtx(uintptr_t context, uintptr_t to, size_t capacity, uintptr_t from, size_t size)',
     ),
     errorName: library.func('const char *ZSTD_getErrorName(size_t result)'),
   };
@@ -132,10 +128,6 @@ class LibraryZstd implements Zstd {
     const size = this.#calls.decompress(this.#decompressor, target, room, data, data.length);
     if (typeof size !== 'number') throw this.#decodeError(size, room, maxSize);
     return target.subarray(0, size);
-  }
-
-  decompressAt(to: number, capacity: number, from: number, size: number): number | bigint {
-    return this.#calls.decompressAt(this.#decompressor, to, capacity, from, size);
   }
 
   #decodeError(result: bigint, room: number, maxSize: number): Error {

@@ -1,18 +1,25 @@
 /**
  * Verifies one pack: name against content, header against index, every blob opened and hashed. Reads it in pieces that stay
- * in the processor's cache, each byte once; what is not as it should be is read again and looked at closely. Needs no
- * repository, so that worker threads can run it.
+ * in the processor's cache, each byte once. Needs no repository, so that worker threads can run it.
  */
-import type { BlobVerifier, Platform, Sealer } from '@hostark/kernels';
+import type { Platform, Sealer, Sha256 } from '@hostark/kernels';
 import type { BlobTable } from '../blobs/table.ts';
-import { blobIdFrom, ID_BYTES, sameId } from '../ids.ts';
-import { getUint32, PACK_OVERHEAD, readHeader } from '../pack/header.ts';
+import { blobIdFrom, ID_BYTES, type PackId, sameId, toHex } from '../ids.ts';
+import { readHeader } from '../pack/header.ts';
 import { openBlob } from '../pack/open-blob.ts';
 import { headerOfBytes } from '../pack/read-header.ts';
 import { Scratch } from '../scratch.ts';
-import { HashedPack, type PackBytes, READ_BYTES } from './hashed-pack.ts';
-import type { PackOrder } from './pack-order.ts';
-import { PackRows } from './pack-rows.ts';
+import type { OrderedBlob, PackOrder } from './pack-order.ts';
+
+/** Neighbours are read together up to this size: a fraction of the cache of one core. */
+const READ_BYTES: number = 512 * 1024;
+
+/** The bytes of a pack, wherever they are. */
+export interface PackBytes {
+  readonly length: number;
+  /** Fills `out` with the bytes from `offset` on, which are there. What it throws is thrown by PackCheck.run(). */
+  read(offset: number, out: Uint8Array): void;
+}
 
 /** What came out for one pack. Can be sent to another thread. */
 export interface PackVerdict {
@@ -26,8 +33,6 @@ export interface PackVerdict {
 export interface PackCheckTools {
   readonly platform: Platform;
   readonly sealer: Sealer;
-  /** The quick way to tell whole blobs, of the same key as the sealer; null where there is none. */
-  readonly verifier: BlobVerifier | null;
   readonly blobs: BlobTable;
   readonly order: PackOrder;
 }
@@ -36,120 +41,63 @@ export interface PackCheckTools {
 export class PackCheck {
   readonly #tools: PackCheckTools;
   readonly #stream: HashedPack;
-  readonly #rows = new PackRows();
   readonly #plain = new Scratch();
+  readonly #id = new Uint8Array(ID_BYTES);
 
   constructor(tools: PackCheckTools) {
     this.#tools = tools;
-    const { verifier } = tools;
-    const own = new Scratch();
-    const memory = verifier === null ? own.exactly.bind(own) : verifier.memory.bind(verifier);
-    this.#stream = new HashedPack(tools.platform.sha256Stream(), memory);
+    this.#stream = new HashedPack(tools.platform.sha256Stream());
   }
 
   /** Verifies a pack by its number in the table. Throws only what `bytes` throws. */
   run(pack: number, bytes: PackBytes): PackVerdict {
-    const { blobs, order } = this.#tools;
-    const id = blobs.packId(pack);
-    const rows = this.#rows;
-    rows.fill(blobs, order, pack);
-    this.#stream.begin(bytes);
-    const suspects = this.#readBlobs(bytes.length);
+    const id = this.#tools.blobs.packId(pack);
+    const blobs = this.#tools.order.blobsOf(pack);
+    const stream = this.#stream;
+    stream.begin(bytes);
     const problems: string[] = [];
     const broken: number[] = [];
-    const hasHeader = this.#hasExpectedHeader(bytes.length);
-    const digest = this.#stream.digest();
-    if (digest !== id) problems.push(`its ${bytes.length} bytes have the SHA-256 ${digest}`);
-    const named = hasHeader ? null : this.#compareHeader(pack, bytes);
-    if (named !== null) problems.push(named);
-    for (const row of suspects) {
-      problems.push(this.#problemOf(row, bytes));
-      broken.push(rows.entries[row]!);
+    for (let first = 0, next = 0; first < blobs.length; first = next) {
+      next = endOfRead(blobs, first, bytes.length);
+      const start = blobs[first]!.offset;
+      const { offset, length } = blobs[next - 1]!;
+      const piece = offset + length > bytes.length ? null : stream.range(start, offset + length);
+      for (const blob of blobs.slice(first, next)) {
+        const problem = this.#open(blob, piece?.subarray(blob.offset - start, blob.offset - start + blob.length));
+        if (problem === null) continue;
+        problems.push(problem);
+        broken.push(blob.entry);
+      }
     }
+    const named = this.#compareHeader(id, bytes, blobs);
+    if (named !== null) problems.unshift(named);
+    const digest = stream.digest();
+    if (digest !== id) problems.unshift(`its ${bytes.length} bytes have the SHA-256 ${digest}`);
     return { bytesRead: bytes.length, problems, broken };
   }
 
-  /** Reads and verifies all blobs; returns the rows of those that are not whole. */
-  #readBlobs(size: number): number[] {
-    const { count, offsets, lengths } = this.#rows;
-    const suspects: number[] = [];
-    for (let first = 0, next = 0; first < count; first = next) {
-      const start = offsets[first]!;
-      let end = start + lengths[first]!;
-      next = first + 1;
-      if (end > size) {
-        suspects.push(first);
-        continue;
-      }
-      const last = Math.min(size, start + READ_BYTES);
-      // Only blobs that lie exactly side by side: opening one overwrites it, so none may overlap.
-      while (next < count && offsets[next] === end && lengths[next]! > 0 && end + lengths[next]! <= last) {
-        end += lengths[next++]!;
-      }
-      const piece = this.#stream.range(start, end);
-      for (let row = first; row < next; row++) if (!this.#isWhole(row, piece, start)) suspects.push(row);
-    }
-    return suspects;
-  }
-
-  /** Whether the blob of a row, which lies in `piece`, read from `start` on, is whole. Overwrites it. */
-  #isWhole(row: number, piece: Uint8Array, start: number): boolean {
-    const { verifier } = this.#tools;
-    const { offsets, lengths, uncompressedLengths, header, idAts } = this.#rows;
-    const at = offsets[row]! - start;
-    const length = lengths[row]!;
-    if (verifier !== null) return verifier.isWhole(at, length, uncompressedLengths[row]!, header, idAts[row]!);
-    return this.#open(row, piece.subarray(at, at + length)) === null;
-  }
-
   /** Returns what is wrong with a blob, or null. */
-  #open(row: number, sealed: Uint8Array): string | null {
-    const { platform, sealer } = this.#tools;
-    const { uncompressedLengths, header, idAts } = this.#rows;
-    const uncompressedLength = uncompressedLengths[row]!;
+  #open(blob: OrderedBlob, sealed: Uint8Array | undefined): string | null {
+    const { platform, sealer, blobs } = this.#tools;
+    const id = this.#id;
+    blobs.idOf(blob.entry, id);
+    if (sealed === undefined) {
+      return `${blobs.kindOf(blob.entry)} blob ${blobIdFrom(id)} lies beyond the end of the file`;
+    }
     try {
-      const scratch = this.#plain.atLeast(uncompressedLength);
-      openBlob(platform, sealer, sealed, uncompressedLength, header, idAts[row]!, scratch);
+      const { uncompressedLength } = blob;
+      openBlob(platform, sealer, sealed, uncompressedLength, id, 0, this.#plain.atLeast(uncompressedLength));
       return null;
     } catch (error) {
       return (error as Error).message;
     }
   }
 
-  /** Looks closely at a blob that was not found whole, and says what is wrong. */
-  #problemOf(row: number, bytes: PackBytes): string {
-    const { entries, offsets, lengths, header, idAts } = this.#rows;
-    const name = blobIdFrom(header, idAts[row]!);
-    const offset = offsets[row]!;
-    if (offset + lengths[row]! > bytes.length) {
-      return `${this.#tools.blobs.kindOf(entries[row]!)} blob ${name} lies beyond the end of the file`;
-    }
-    const sealed = new Uint8Array(lengths[row]!);
-    bytes.read(offset, sealed);
-    return (
-      this.#open(row, sealed) ?? `blob ${name} was damaged when it was read first, and whole when it was read again`
-    );
-  }
-
-  /** Whether the pack ends in exactly the header that its blobs have, without a gap before it. */
-  #hasExpectedHeader(size: number): boolean {
-    const { header, headerLength, end } = this.#rows;
-    if (headerLength === 0 || end < 0 || end + headerLength + PACK_OVERHEAD !== size) return false;
-    const tail = this.#stream.range(end, size);
-    if (getUint32(tail, tail.length - 4) !== headerLength + 32) return false;
-    const sealed = tail.subarray(0, tail.length - 4);
-    const plain = sealed.subarray(16, sealed.length - 16);
-    if (!this.#tools.sealer.open(sealed, plain)) return false;
-    for (let i = 0; i < headerLength; i++) if (plain[i] !== header[i]) return false;
-    return true;
-  }
-
   /** Returns how the header of a pack differs from the index, or null. */
-  #compareHeader(pack: number, bytes: PackBytes): string | null {
-    const { blobs: table, sealer } = this.#tools;
+  #compareHeader(id: PackId, bytes: PackBytes, blobs: readonly OrderedBlob[]): string | null {
     let header: Uint8Array;
     try {
-      header = headerOfBytes(sealer, table.packId(pack), bytes.length, (offset, length) => {
+      header = headerOfBytes(this.#tools.sealer, id, bytes.length, (offset, length) => {
         const part = new Uint8Array(length);
         bytes.read(offset, part);
         return part;
@@ -157,18 +105,81 @@ export class PackCheck {
     } catch (error) {
       return (error as Error).message;
     }
-    const { count, entries, offsets, lengths, uncompressedLengths } = this.#rows;
-    const id = new Uint8Array(ID_BYTES);
-    let row = 0;
+    const table = this.#tools.blobs;
+    let next = 0;
     let same = true;
     readHeader(header, (kind, idAt, offset, length, uncompressedLength) => {
-      const at = row++;
-      if (at >= count) return;
-      const entry = entries[at]!;
-      table.idOf(entry, id);
-      same &&= table.kindOf(entry) === kind && sameId(id, 0, header, idAt) && offsets[at] === offset;
-      same &&= lengths[at] === length && uncompressedLengths[at] === uncompressedLength;
+      const blob = blobs[next++];
+      if (blob === undefined) {
+        same = false;
+        return;
+      }
+      table.idOf(blob.entry, this.#id);
+      same &&= table.kindOf(blob.entry) === kind && sameId(this.#id, 0, header, idAt) && blob.offset === offset;
+      same &&= blob.length === length && blob.uncompressedLength === uncompressedLength;
     });
-    return same && row === count ? null : 'its header and the index list different blobs';
+    return same && next === blobs.length ? null : 'its header and the index list different blobs';
+  }
+}
+
+/** Returns the end (exclusive) of the blobs that are read together from the one at `first` on; that one is among them. */
+function endOfRead(blobs: readonly OrderedBlob[], first: number, size: number): number {
+  const start = blobs[first]!.offset;
+  let end = start + blobs[first]!.length;
+  let next = first + 1;
+  for (; next < blobs.length; next++) {
+    const { offset, length } = blobs[next]!;
+    // Only blobs that lie exactly side by side: opening one overwrites it, so none may overlap.
+    if (offset !== end || length === 0 || offset + length > size || offset + length - start > READ_BYTES) break;
+    end = offset + length;
+  }
+  return next;
+}
+
+/** Hashes a pack on the way, while ranges of it are read in ascending order. */
+class HashedPack {
+  readonly #sha: Sha256;
+  readonly #buffer = new Scratch();
+  #bytes: PackBytes = { length: 0, read() {} };
+  /** Bytes hashed so far. */
+  #hashed = 0;
+
+  constructor(sha: Sha256) {
+    this.#sha = sha;
+  }
+
+  begin(bytes: PackBytes): void {
+    // What an earlier pack left behind when reading it failed.
+    if (this.#hashed > 0) this.#sha.digest();
+    this.#bytes = bytes;
+    this.#hashed = 0;
+  }
+
+  /** Returns a range, in memory that may be overwritten and is used again by the next call. */
+  range(offset: number, end: number): Uint8Array {
+    this.#hashUpTo(offset);
+    const part = this.#buffer.exactly(end - offset);
+    this.#bytes.read(offset, part);
+    if (end > this.#hashed) {
+      this.#sha.update(part.subarray(this.#hashed - offset));
+      this.#hashed = end;
+    }
+    return part;
+  }
+
+  /** Returns the SHA-256 of the whole pack in hex. */
+  digest(): string {
+    this.#hashUpTo(this.#bytes.length);
+    this.#hashed = 0;
+    return toHex(this.#sha.digest());
+  }
+
+  #hashUpTo(end: number): void {
+    while (this.#hashed < end) {
+      const part = this.#buffer.exactly(Math.min(READ_BYTES, end - this.#hashed));
+      this.#bytes.read(this.#hashed, part);
+      this.#sha.update(part);
+      this.#hashed += part.length;
+    }
   }
 }

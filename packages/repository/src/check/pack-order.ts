@@ -60,11 +60,6 @@ export class PackOrder {
     return this.#shared;
   }
 
-  /** Returns the entries of a pack, in the order of the table. A view: leave it as it is. */
-  entriesOf(pack: number): Uint32Array {
-    return this.#entries.subarray(this.#starts[pack]!, this.#starts[pack + 1]!);
-  }
-
   /** Returns the blobs of a pack in order of their offsets. */
   blobsOf(pack: number): OrderedBlob[] {
     const list: OrderedBlob[] = [];

@@ -1,7 +1,7 @@
 /** Who verifies packs: this thread, or threads that the caller of checkRepository() brings. The verdicts are the same. */
 import { forEachConcurrent } from '../concurrent.ts';
 import type { Repository } from '../repository.ts';
-import { PackCheck, type PackCheckTools, type PackVerdict } from './pack-check.ts';
+import { PackCheck, type PackVerdict } from './pack-check.ts';
 import type { PackOrder } from './pack-order.ts';
 import type { IndexedFile } from './packs.ts';
 
@@ -56,7 +56,7 @@ export const verifyHere: PackVerifiers = (setup) => {
  */
 export function packVerification(setup: PackVerifierSetup): (file: IndexedFile) => Promise<PackVerdict> {
   const { source, order, signal } = setup;
-  const check = new PackCheck(packCheckTools(setup));
+  const check = new PackCheck({ ...toolsOf(setup), order });
   return async ({ id, number }) => {
     try {
       const options = signal === undefined ? {} : { signal };
@@ -77,8 +77,6 @@ export function unreadable(order: PackOrder, pack: number, problem: string): Pac
   return { bytesRead: 0, problems: [problem], broken: order.blobsOf(pack).map(({ entry }) => entry) };
 }
 
-/** Returns what a PackCheck on this thread works with. */
-export function packCheckTools({ source, order }: PackVerifierSetup): PackCheckTools {
-  const { platform, sealer, blobs, key } = source;
-  return { platform, sealer, verifier: platform.blobVerifier(key), blobs, order };
+function toolsOf({ source }: PackVerifierSetup): Pick<Repository, 'platform' | 'sealer' | 'blobs'> {
+  return { platform: source.platform, sealer: source.sealer, blobs: source.blobs };
 }
