@@ -72,6 +72,22 @@ describe('caching', () => {
     expect(below.counts.load).toMatchObject({ requests: 1, bytes: 5000 });
   });
 
+  test('a cached copy says its size without a request, unless it is damaged', async () => {
+    const handle = handleOf('data', content);
+    await memory.save(handle, content);
+    expect(await backend.size(handle)).toBe(5000);
+    expect(below.counts.size.requests).toBe(1);
+    await backend.load(handle, undefined, { metadata: true });
+    fresh();
+    expect(await backend.size(handle)).toBe(5000);
+    expectBytes(await backend.load(handle, undefined, { metadata: true }), content);
+    expect([below.counts.size.requests, below.counts.load.requests]).toEqual([0, 0]);
+    fresh();
+    writeFileSync(cached(handle), content.subarray(0, 4000));
+    expect(await backend.size(handle)).toBe(5000);
+    expect(below.counts.size.requests).toBe(1);
+  });
+
   test('what is saved is in the cache already', async () => {
     const index = handleOf('index', content);
     const trees = handleOf('data', patternBytes(400, 8));
