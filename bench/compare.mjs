@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { CASES } from './cases.mjs';
 import { limits } from './limit.mjs';
 import { hasCommand, measure, PROGRAMS, run } from './programs.mjs';
-import { markdownTable, printRow } from './report.mjs';
+import { markdownTable, printRow, requestTable } from './report.mjs';
 import { STEPS } from './steps.mjs';
-import { bucket, folders } from './storage.mjs';
+import { bucket, folders, sizeOf } from './storage.mjs';
 
 const programs = Object.keys(PROGRAMS);
 
@@ -19,6 +19,7 @@ export async function compare({ work, environment, rounds, only, limit, json, ma
   for (const name of wanted) {
     const { data: make, storage: kind, steps: known, fewFiles } = CASES[name];
     const data = make(work);
+    const bytes = sizeOf(data);
     const steps = known.filter((step) => programs.every((program) => isKnown(program, STEPS[step])));
     const bounds = limit && kind !== 'bucket' ? await limits(data, join(work, 'limit')) : {};
     const storage = kind === 'bucket' ? await bucket(work) : folders(work);
@@ -35,13 +36,13 @@ export async function compare({ work, environment, rounds, only, limit, json, ma
     await storage.close();
     for (const step of ['backup', ...steps]) {
       const costs = programs.map((program) => [program, summary(samples[program].map((sample) => sample[step]))]);
-      const row = { case: name, step, ...Object.fromEntries(costs), limit: bounds[step] ?? null };
+      const row = { case: name, step, bytes, ...Object.fromEntries(costs), limit: bounds[step] ?? null };
       rows.push(row);
       if (!json) printRow(row);
     }
   }
   if (json) console.log(JSON.stringify({ rounds, rows }, null, 2));
-  if (markdown) console.log(markdownTable(rows));
+  if (markdown) console.log([markdownTable(rows), requestTable(rows)].filter((table) => table !== null).join('\n\n'));
   rmSync(restored, { recursive: true, force: true });
 }
 

@@ -25,7 +25,7 @@ const INNER = [
   ['SHA-256', /sha256/i],
   ['AES', /aes(?:ni|_|-)|ctr32/i],
   ['Poly1305', /poly1305/i],
-  ['zstd', /ZSTD|HUF_|FSE_|HIST_|XXH|zstd[^/]*\.node/],
+  ['zstd', /ZSTD|HUF_|FSE_|HIST_|XXH|zstandard|zstd/],
   ['scrypt', /scrypt|PBKDF2|salsa/i],
   ['WebAssembly: chunk scan, scrypt, trees', /wasm-function|^JS:\*?wasm|wasm/],
   ['file system: read', /ksys_read|ksys_pread|vfs_read|filemap_read|do_sys_pread/],

@@ -44,3 +44,21 @@ export function markdownTable(rows) {
   const heading = 'data | step | wall s | ratio | CPU s | ratio | peak MiB | ratio | also';
   return [heading, '---|---|---|---|---|---|---|---|---', ...lines].map((line) => `| ${line} |`).join('\n');
 }
+
+/** Requests of the rows in a bucket, and what they cost on S3, Hostark / restic; null where there are none. */
+export function requestTable(rows) {
+  const inBucket = rows.filter(({ hostark, restic }) => hostark.requests !== null && restic !== undefined);
+  if (inBucket.length === 0) return null;
+  const lines = inBucket.map(({ case: name, step, bytes, hostark, restic }) => {
+    const both = (read) => `${read(hostark.requests)} / ${read(restic.requests)}`;
+    const kinds = Object.entries(hostark.requests.counts).map(([kind, count]) => `${count} ${kind.replace('s3:', '')}`);
+    return [
+      ...[name, step, both(({ count }) => count)],
+      both(({ dollars }) => dollars.toFixed(6)),
+      both(({ dollars }) => ((1e9 * dollars) / bytes).toFixed(6)),
+      kinds.join(', '),
+    ].join(' | ');
+  });
+  const heading = 'data | step | requests | dollars | dollars a GB of data | Hostark asks for';
+  return [heading, '---|---|---|---|---|---', ...lines].map((line) => `| ${line} |`).join('\n');
+}

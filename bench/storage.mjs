@@ -1,5 +1,5 @@
 /** Where the measured repositories are: a folder, or a bucket that is some milliseconds away. */
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { slowCloud } from './slow-cloud.mjs';
 
@@ -54,7 +54,8 @@ export async function bucket(work) {
   };
 }
 
-function sizeOf(path) {
-  const stat = statSync(path);
+/** Bytes in the files below `path`. */
+export function sizeOf(path) {
+  const stat = lstatSync(path);
   return stat.isDirectory() ? readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0) : stat.size;
 }
