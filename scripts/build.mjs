@@ -19,6 +19,17 @@ const workers = {
 /** Native packages stay outside: their binaries are found beside the bundle through node_modules. */
 const external = ['koffi', '@toondepauw/*', 'cpu-features', '*.node'];
 
+/** Commander can start other programs as commands; ours does not, and node:child_process takes 3 ms. */
+const noPrograms = {
+  name: 'no-programs',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes('/node_modules/commander/') ? { path: 'none', namespace: 'no-programs' } : undefined,
+    );
+    onLoad({ filter: /^/, namespace: 'no-programs' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
 const common = {
   bundle: true,
   platform: 'node',
@@ -27,6 +38,7 @@ const common = {
   mainFields: ['module', 'main'],
   format: 'esm',
   external,
+  plugins: [noPrograms],
   legalComments: 'none',
   logLevel: 'warning',
   // CommonJS packages inside an ES module bundle ask for `require` and `__dirname`.

@@ -24,7 +24,6 @@ import { formatBytes, formatSeconds, plural } from '../terminal/format.ts';
 import { growReluctantly, inlineReluctantly } from '../terminal/memory.ts';
 import type { CommandCode } from '../tree/command.ts';
 import { backupSummary } from './backup-summary.ts';
-import { commandSource } from './command-source.ts';
 
 interface BackupFlags extends ExcludeFlags, TargetFlags {
   readonly excludeLargerThan?: string;
@@ -108,7 +107,7 @@ async function saveStream(
   common: Parameters<typeof backupStream>[1] extends infer O ? Omit<O, 'source' | 'filename'> : never,
 ): Promise<BackupResult> {
   const source = flags.stdinFromCommand
-    ? commandSource(args, context)
+    ? (await import('./command-source.ts')).commandSource(args, context)
     : { chunks: context.io.stdin as AsyncIterable<Uint8Array>, finished: undefined };
   return backupStream(repository, {
     ...common,

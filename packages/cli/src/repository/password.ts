@@ -2,7 +2,6 @@
  * Finds the repository's password, in restic's order: --insecure-no-password, --password-file, --password-command,
  * RESTIC_PASSWORD, a question on the terminal. The password is returned and kept nowhere else.
  */
-import { spawn } from 'node:child_process';
 import { HostarkError } from '@hostark/protocol';
 import type { Io } from '../terminal/io.ts';
 import { askSecret } from '../terminal/secret.ts';
@@ -57,6 +56,8 @@ async function runPasswordCommand(command: string, io: Io): Promise<string> {
   const [program, ...args] = splitWords(command);
   if (program === undefined) throw new HostarkError('usage', 'expected a password command, got an empty one');
   const env = Object.fromEntries(Object.entries(io.env).filter(([name]) => !SECRET_VARIABLE.test(name)));
+  // Loaded when it is needed: it brings Node's whole network side with it.
+  const { spawn } = await import('node:child_process');
   const child = spawn(program, args, { stdio: ['inherit', 'pipe', 'inherit'], env });
   const chunks: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -17,7 +17,10 @@ export interface Io {
 /** Returns the real process's streams and environment. */
 export function processIo(): Io {
   return {
-    stdin: process.stdin,
+    // Made when it is asked for: most commands never read it.
+    get stdin() {
+      return process.stdin;
+    },
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,

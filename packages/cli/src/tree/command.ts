@@ -25,7 +25,10 @@ export function addCommand<Flags>(
   load: () => Promise<CommandCode<Flags>>,
 ): Command {
   const command = parent.command(nameAndArguments).description(description).exitOverride();
-  addGlobalFlags(command);
+  // Only to the command that is called: to all of them would take 8 ms. The help of a command does not show them.
+  parent.hook('preSubcommand', (_parent, called) => {
+    if (called === command) addGlobalFlags(command);
+  });
   command.addHelpText('after', '\nFlags of all commands (-r, -p, --json, -q, -v ...): hostark --help');
   command.action(async () => {
     const flags = mergedFlags(command) as Flags & GlobalFlags;
