@@ -11,7 +11,7 @@ const GIB = 2 ** 30;
 export const WRITTEN_SHARE = 1 / 8;
 const STRETCH = 16 << 20;
 
-/** Makes `count` files of some 100 bytes, all different, a hundred to a folder. Returns a folder that holds a hundredth of them. */
+/** Makes `count` files of some 100 bytes, all different, a hundred to a folder. Returns the pattern of a hundredth of them. */
 export function smallFiles(directory, count) {
   const text = 'a small file, as configuration and source trees have them by the thousand\n';
   let folder = '';
@@ -27,10 +27,9 @@ export function smallFiles(directory, count) {
     }
     writeFileSync(join(folder, `file-${i}.txt`), `${i} ${text.slice(i % 40)}`);
   }
-  // Ten thousand files are one group; a hundredth of them is one folder, of a million it is one group.
-  return count <= FILES_PER_FOLDER * FOLDERS_PER_FOLDER * 10
-    ? join(directory, 'group-0', 'folder-0')
-    : join(directory, 'group-0');
+  // A folder of ten thousand, ten of a hundred thousand, a group of a million.
+  const hundredth = { 1e4: 'group-0/folder-0', 1e5: 'group-0/folder-?' };
+  return join(directory, hundredth[count] ?? 'group-0');
 }
 
 /** Makes one file of `gib` GiB with a random stretch of 16 MiB in every 128 MiB. */
