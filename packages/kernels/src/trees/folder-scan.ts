@@ -22,8 +22,8 @@ const S_IFLNK = 0o120000;
 const DIRENTS_BYTES = 65_536;
 const DIRENT_MIN_BYTES = 24;
 const KEY_BYTES = 16;
-/** A name and its NUL. */
-const NAME_BYTES = 256;
+/** A name and its NUL, at most: 255 units of UTF-16 on file systems that come from Windows, three bytes each. */
+const NAME_BYTES = 3 * 255 + 1;
 const ROW_BYTES = 144;
 const ROW_MODE = 28;
 /** Bytes of the parent's tree that a run begins with; more when they do not do. */
