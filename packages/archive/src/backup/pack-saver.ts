@@ -57,7 +57,8 @@ export class PackSaver {
     const keeper = {
       take: () => this.#take(slabs),
       release: (slab: Slab) => slabs.release(slab),
-      step: (action: () => Promise<void>) => this.#track(this.#step(action)),
+      step: (action: () => Promise<void>) => this.#step(action),
+      track: <T>(work: Promise<T>) => this.#track(work),
       publish: (spool: Spool, pack: SlabPack) => {
         const handle = { type: 'data', name: packIdFrom(pack.sha256) } as const;
         return this.#enter(pack, () => spool.publish(handle, this.#target.lost));

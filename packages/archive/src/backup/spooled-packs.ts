@@ -13,6 +13,8 @@ export interface PackKeeper {
   release(slab: Slab): void;
   /** Runs one step of saving unless the backup has failed; an error ends it. What became of it is in the result. */
   step(action: () => Promise<void>): Promise<boolean>;
+  /** Has the end of the backup wait for work, from this moment on. */
+  track<T>(work: Promise<T>): Promise<T>;
   /** Stores what a pack's spool holds under the pack's name, and makes the pack known. */
   publish(spool: Spool, pack: SlabPack): Promise<void>;
 }
@@ -59,6 +61,8 @@ export class SpooledPacks implements SlabExchange {
 
   #after(slab: Slab, action: () => Promise<void>): Promise<boolean> {
     const done = this.#last.then(() => this.#keeper.step(action)).finally(() => this.#keeper.release(slab));
+    // Not only once its turn comes: in between there would be nothing to wait for, and an index without this pack.
+    void this.#keeper.track(done);
     this.#last = done;
     return done;
   }

@@ -123,6 +123,24 @@ describe('packs that leave in pieces', () => {
   });
 });
 
+test('the end of a backup waits for pieces and packs whose turn has not come', async () => {
+  const repository = await newRepository(memoryBackend());
+  const target = { repository, dryRun: false, now: () => 0, lost: new AbortController().signal };
+  const saver = new PackSaver(target, () => {});
+  const calls: string[] = [];
+  const call = async (name: string): Promise<void> => void calls.push(name);
+  const spool = { append: () => call('append'), publish: () => call('publish'), discard: () => call('discard') };
+  const exchange = saver.spooling(new SlabPool(50_000, 2), () => spool);
+  const slabs = [await exchange.take(), await exchange.take()] as const;
+  // One blob of data: its kind, its length in four bytes, its id.
+  const header = Uint8Array.from([0, 100, 0, 0, 0, ...noise(32, 5)]);
+  exchange.piece!(slabs[0], 100);
+  exchange.give(slabs[1], { length: 100, sha256: new Uint8Array(32), header });
+  await saver.finish();
+  expect(calls).toEqual(['append', 'append', 'publish']);
+  expect(repository.blobs.packCount).toBe(1);
+});
+
 describe('a spool that fails', () => {
   /** Takes `good` calls, then says no; tells what became of it. */
   function failing(good: number): { readonly spool: Spool; readonly calls: string[] } {

@@ -1,5 +1,6 @@
 /** Joins a process to an SSH channel: bytes both ways under flow control, then exit status or signal, then the end. */
 import type { ChildProcess } from 'node:child_process';
+import { constants } from 'node:os';
 import type { ServerChannel } from 'ssh2';
 
 /**
@@ -25,8 +26,7 @@ export function runInChannel(channel: ServerChannel, child: ChildProcess, termin
   });
   child.once('close', (code, signal) => {
     if (channel.destroyed) return;
-    if (signal !== null) channel.exit(signal.replace(/^SIG/, ''), false, '');
-    else channel.exit(code ?? 255);
+    tellEnd(channel, code, signal);
     channel.end();
   });
   channel.once('close', () => {
@@ -43,4 +43,17 @@ export function runInChannel(channel: ServerChannel, child: ChildProcess, termin
       }
     }
   });
+}
+
+/** Signals that SSH has names for (RFC 4254 §6.10); others are told as a shell tells them. */
+const NAMED: ReadonlySet<string> = new Set(
+  ['ABRT', 'ALRM', 'FPE', 'HUP', 'ILL', 'INT', 'KILL', 'PIPE', 'QUIT', 'SEGV', 'TERM', 'USR1', 'USR2'].map(
+    (name) => `SIG${name}`,
+  ),
+);
+
+function tellEnd(channel: ServerChannel, code: number | null, signal: NodeJS.Signals | null): void {
+  if (signal === null) channel.exit(code ?? 255);
+  else if (NAMED.has(signal)) channel.exit(signal.slice(3), false, '');
+  else channel.exit(128 + constants.signals[signal]);
 }
