@@ -73,6 +73,7 @@ export async function runBackup(
     const tree = await storeAll(storing, reporter, options.signal, (failed) =>
       save({ storing: storing!, reporter, parent, zone, failed }),
     );
+    if (options.dryRun !== true) storing.expectAllStored();
     const end = now(zone);
     const summary = storing.summary.summary();
     const skip = options.dryRun === true || (options.skipIfUnchanged === true && parent?.tree === tree);

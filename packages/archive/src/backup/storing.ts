@@ -1,7 +1,8 @@
 /**
  * The storing half of a backup: workers, packs, trees and index of one run, with one way to end well and one to end early.
  */
-import type { Backend, Repository } from '@hostark/repository';
+import { HostarkError } from '@hostark/protocol';
+import { type Backend, type BlobTable, blobIdFrom, ID_BYTES, type Repository } from '@hostark/repository';
 import type { EngineSetup } from '../pool/jobs.ts';
 import { defaultWorkers, type Pool, startPool } from '../pool/pool.ts';
 import { pieceSlabBytes, type SlabExchange, SlabPool, slabBytes } from '../pool/slabs.ts';
@@ -35,6 +36,9 @@ export class Storing {
   readonly workers: number;
   /** What engines are told; for those that are not in the pool. */
   readonly setup: EngineSetup;
+  readonly #blobs: BlobTable;
+  /** What was in the table before is in the repository. */
+  readonly #firstEntry: number;
   readonly #stop: Int32Array;
   readonly #bytesRead: BigInt64Array;
   #failure: { readonly error: unknown } | null = null;
@@ -44,6 +48,8 @@ export class Storing {
   /** `lost` is aborted when the lock is lost: nothing may be written then. */
   constructor(repository: Repository, options: StorageOptions, lost: AbortSignal) {
     this.workers = options.workers ?? defaultWorkers();
+    this.#blobs = repository.blobs;
+    this.#firstEntry = repository.blobs.entryCount;
     this.#stop = new Int32Array(new SharedArrayBuffer(4));
     this.#bytesRead = new BigInt64Array(new SharedArrayBuffer(8));
     const openSpool = repository.backend.traits?.spools?.() ?? null;
@@ -128,6 +134,21 @@ export class Storing {
   async finish(): Promise<void> {
     await this.trees.flush();
     await this.packs.finish();
+  }
+
+  /**
+   * The last look before a snapshot names it all: every blob that this run took upon itself lies in a pack that is durable
+   * and indexed. Throws 'internal' if one does not.
+   */
+  expectAllStored(): void {
+    const entry = this.#blobs.firstClaimed(this.#firstEntry);
+    if (entry < 0) return;
+    const id = new Uint8Array(ID_BYTES);
+    this.#blobs.idOf(entry, id);
+    const blob = `${this.#blobs.kindOf(entry)} ${blobIdFrom(id)}`;
+    throw new HostarkError('internal', `the backup ended without having stored blob ${blob}: no snapshot was saved`, {
+      hint: 'run the same backup again, and report this: it is a defect of Hostark',
+    });
   }
 
   /** Ends the threads and waits for saves under way. For every ending; may be called after finish(). */

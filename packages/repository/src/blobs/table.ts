@@ -185,6 +185,16 @@ export class BlobTable {
     };
   }
 
+  /** Returns the first entry from `from` on that was claimed and is not stored, or -1. */
+  firstClaimed(from: number): number {
+    const count = this.entryCount;
+    for (let entry = from; entry < count; entry++) {
+      const word = Atomics.load(this.#places.view(entry >> SEGMENT_BITS), (entry & SEGMENT_MASK) * PLACE_WORDS);
+      if ((word & PACK_MASK) === CLAIMED) return entry;
+    }
+    return -1;
+  }
+
   /** Returns the kind of an entry. */
   kindOf(entry: number): BlobKind {
     const word = Atomics.load(this.#places.view(entry >> SEGMENT_BITS), (entry & SEGMENT_MASK) * PLACE_WORDS);

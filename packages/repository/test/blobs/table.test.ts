@@ -116,3 +116,17 @@ test('behaves as a map of lists does', () => {
     { seed: 20260801, numRuns: 200 },
   );
 });
+
+test('the first claim that nobody fulfilled is found, from a given entry on', () => {
+  const table = BlobTable.create();
+  table.publish('data', id(1), 0, place(0, 0));
+  expect(table.firstClaimed(0)).toBe(-1);
+  table.claim('data', id(2));
+  table.claim('tree', id(3));
+  expect(table.firstClaimed(0)).toBe(1);
+  expect(table.firstClaimed(2)).toBe(2);
+  table.publish('data', id(2), 0, place(0, 40));
+  expect(table.firstClaimed(0)).toBe(2);
+  table.publish('tree', id(3), 0, place(0, 80));
+  expect(table.firstClaimed(0)).toBe(-1);
+});
