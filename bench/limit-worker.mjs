@@ -49,7 +49,7 @@ let hash = platform.sha256Stream();
 function store(plain, file, offset) {
   platform.sha256(plain);
   let body = plain;
-  if (probe.worthTrying(plain)) {
+  if (probe.worthTrying({ bytes: plain, address: 0 }, 0, plain.length)) {
     const frame = platform.zstdCompress(plain, 3, frameRoom);
     if (frame.length < plain.length) body = frame;
   }
