@@ -66,10 +66,12 @@ function interruption(error: unknown): HostarkError {
 }
 
 function listenForSignals(stopping: AbortController, onFirst: () => void): () => void {
-  const stop = (): void => {
-    if (stopping.signal.aborted) process.exit(ERROR_EXIT_CODES.interrupted);
-    onFirst();
-    stopping.abort(new HostarkError('interrupted', 'interrupted by a signal'));
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping.signal.aborted) dieOf(signal);
+    else {
+      onFirst();
+      stopping.abort(new HostarkError('interrupted', 'interrupted by a signal'));
+    }
   };
   // `restic unlock` on the same machine probes a lock's owner by sending it SIGHUP (internal/restic/lock_unix.go).
   const hangUp = (): void => {};
@@ -77,6 +79,12 @@ function listenForSignals(stopping: AbortController, onFirst: () => void): () =>
   return () => {
     process.off('SIGINT', stop).off('SIGTERM', stop).off('SIGHUP', hangUp);
   };
+}
+
+/** Ends the process as the signal would have: process.exit() would cut threads off inside of native calls, which may abort. */
+function dieOf(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }
 
 /**

@@ -109,5 +109,6 @@ export { GO_MODE, goMode, nodeTypeOf, permissionsOf, statModeOf } from './tree/m
 export { isNodeType, NODE_TYPES, type NodeType, type TreeNode, type TreeXattr, treeNode } from './tree/node.ts';
 export { extraText, nameOfText, nameText, ownerText } from './tree/parts.ts';
 export { TreeReader } from './tree/reader.ts';
+export { sameAttributes, sameContent, sameNode } from './tree/same-node.ts';
 export { type BlobUse, forEachUsedBlob } from './tree/used.ts';
 export { forEachTree, joinPath, type TreeVisitor, type WalkAnswer, type WalkEntry, walkTree } from './tree/walk.ts';

@@ -13,9 +13,9 @@ import {
   TREE_HEAD,
   type Xattr,
 } from '@hostark/kernels';
-import type { BlobId } from '@hostark/repository';
+import { type BlobId, sameNode } from '@hostark/repository';
 import type { FolderRules } from '../walk/exclusion.ts';
-import { nodeOf, sameNode } from '../walk/node.ts';
+import { nodeOf } from '../walk/node.ts';
 import { joinPath } from '../walk/paths.ts';
 import type { FileOutcome } from './file-queue.ts';
 import type { FolderPlace } from './folder.ts';

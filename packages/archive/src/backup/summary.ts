@@ -1,7 +1,6 @@
 /** The counters of one backup, with restic's meaning: an entry is unmodified if its node equals the parent's in full. */
-import type { TreeNode } from '@hostark/repository';
+import { sameNode, type TreeNode } from '@hostark/repository';
 import type { StoredCounts } from '../pool/jobs.ts';
-import { sameNode } from '../walk/node.ts';
 import type { BackupSummary } from './options.ts';
 
 /** How an entry relates to the parent snapshot. */

@@ -11,11 +11,13 @@ import {
   compareBytes,
   forEachUsedBlob,
   joinPath,
+  sameAttributes,
+  sameContent,
+  sameNode,
   type TreeNode,
   TreeReader,
 } from '@hostark/repository';
 import { AFTER, BEFORE, type BlobCount, BlobUses, SHARED, type Side } from './blob-use.ts';
-import { sameAttributes, sameContent, sameNode } from './same-node.ts';
 
 /** An entry that differs. All of it may be kept. */
 export interface TreeChange {

@@ -3,12 +3,13 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { endThread } from '../threads/ending.ts';
+import { workerUrl } from '../threads/worker-url.ts';
 import { threadsWithin } from './cpu-limit.ts';
 import { Engine } from './engine.ts';
 import type { EngineSetup, FilesResult, PoolJob } from './jobs.ts';
 import type { Slab, SlabExchange } from './slabs.ts';
 import type { FromWorker, ToWorker } from './thread-messages.ts';
-import { poolWorkerUrl } from './worker-url.ts';
 
 /** Jobs at a worker: the one it does and the one that it finds next without asking. */
 const JOBS_PER_WORKER = 2;
@@ -140,7 +141,7 @@ class Thread {
     this.#freed = freed;
     // Files are opened by system calls of our own, which Node's count of a worker's descriptors does not know.
     const options = { workerData: setup, resourceLimits: WORKER_LIMITS, trackUnmanagedFds: false };
-    this.#worker = new Worker(poolWorkerUrl(), options);
+    this.#worker = new Worker(workerUrl('worker.js'), options);
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error) => this.#fail(error));
     this.#worker.on('messageerror', (error) => this.#fail(error));
@@ -162,7 +163,7 @@ class Thread {
 
   async close(): Promise<void> {
     this.#failure ??= { error: new Error('the pool is closed') };
-    await this.#worker.terminate();
+    await endThread(this.#worker);
     this.#rejectJobs();
   }
 

@@ -3,6 +3,7 @@
  * Reads source files; never touches the repository's storage.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { onMessage } from '../threads/ending.ts';
 import { Engine } from './engine.ts';
 import type { EngineSetup, SlabPack } from './jobs.ts';
 import type { Slab, SlabExchange } from './slabs.ts';
@@ -51,7 +52,7 @@ function serve(port: MessagePort, setup: EngineSetup): void {
   const slabs = new PortSlabs(port);
   const engine = new Engine(setup, slabs);
   let last: Promise<void> = Promise.resolve();
-  port.on('message', (message: ToWorker) => {
+  onMessage(port, (message: ToWorker) => {
     if (message.kind === 'slab') {
       slabs.receive(message);
       return;

@@ -4,9 +4,10 @@
  * many jobs there are at once.
  */
 import { Worker } from 'node:worker_threads';
+import { endThread } from '../threads/ending.ts';
+import { workerUrl } from '../threads/worker-url.ts';
 import { type CrewSetup, jobRunner, type RestoreJob, type RestoreOutcome } from './job.ts';
 import type { WorkerAnswer } from './worker.ts';
-import { restoreWorkerUrl } from './worker-url.ts';
 
 export interface Crew {
   /** Threads that work beside the caller; 0: jobs run on the calling thread. */
@@ -80,7 +81,7 @@ class Thread {
 
   constructor(setup: CrewSetup) {
     // Descriptors opened by the native calls are not known to Node, which would warn at each close.
-    this.#worker = new Worker(restoreWorkerUrl(), {
+    this.#worker = new Worker(workerUrl('restore-worker.js'), {
       workerData: setup,
       trackUnmanagedFds: false,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
@@ -107,7 +108,7 @@ class Thread {
   }
 
   async close(): Promise<void> {
-    await this.#worker.terminate();
+    await endThread(this.#worker);
   }
 
   #fail(error: Error): void {

@@ -10,7 +10,6 @@
  */
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { makeFolders, type Posix, posix, type Stat } from '@hostark/kernels';
 import { HostarkError, silent } from '@hostark/protocol';
 import { type BlobId, type Repository, TreeReader } from '@hostark/repository';
@@ -61,8 +60,6 @@ export async function restore(
   const reader = new TreeReader(repository, { cacheBytes: TREE_CACHE_BYTES });
   const { signal } = options;
   throwIfInterrupted(signal);
-  // A restore is over before large pieces of machine code pay: compiling them costs a tenth of all.
-  setFlagsFromString('--max-inlined-bytecode-size-cumulative=100');
   const actor = currentActor();
   const setup = { key: repository.key, actor, blobs: repository.blobs.share() };
   const crew: Crew = startCrew(setup, options.workers ?? defaultThreads());

@@ -1,5 +1,6 @@
 /** The entry of a restore thread: one job per message, one answer per job, in order. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { onMessage } from '../threads/ending.ts';
 import { type CrewSetup, jobRunner, type RestoreJob, type RestoreOutcome } from './job.ts';
 
 /** What a thread answers. An error here is ours, not the repository's: those are outcomes. */
@@ -10,7 +11,7 @@ export type WorkerAnswer =
 if (parentPort !== null) {
   const port = parentPort;
   const run = jobRunner(workerData as CrewSetup);
-  port.on('message', (job: RestoreJob) => {
+  onMessage(port, (job: RestoreJob) => {
     try {
       port.postMessage({ kind: 'done', outcome: run(job) } satisfies WorkerAnswer);
     } catch (error) {

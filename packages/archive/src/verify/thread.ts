@@ -1,8 +1,9 @@
 /** One verifying thread, seen from the thread that started it. */
 import { Worker } from 'node:worker_threads';
 import type { PackVerdict } from '@hostark/repository';
+import { endThread } from '../threads/ending.ts';
+import { workerUrl } from '../threads/worker-url.ts';
 import type { VerifyAnswer, VerifyJob, VerifySetup } from './messages.ts';
-import { verifyWorkerUrl } from './worker-url.ts';
 
 /** Threads keep their bytes outside the heap: a small nursery suffices and stays small. */
 const YOUNG_GENERATION_MB = 2;
@@ -23,7 +24,7 @@ export class VerifyThread {
       if (!failed && !this.#closing) listener.failed(error);
       failed = true;
     };
-    this.#worker = new Worker(verifyWorkerUrl(), {
+    this.#worker = new Worker(workerUrl('verify-worker.js'), {
       workerData: setup,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
@@ -44,6 +45,6 @@ export class VerifyThread {
 
   async close(): Promise<void> {
     this.#closing = true;
-    await this.#worker.terminate();
+    await endThread(this.#worker);
   }
 }

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { nodePlatform } from '@hostark/kernels';
 import { BlobTable, PackCheck, PackOrder } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
+import { onMessage } from '../threads/ending.ts';
 import { PackQueue, verifyLocalPack } from './local-pack.ts';
 import type { LocalPacks, VerifyAnswer, VerifyJob, VerifySetup } from './messages.ts';
 
@@ -21,7 +22,7 @@ if (parentPort !== null) {
       answer({ kind: 'verdict', file, verdict: verifyLocalPack(check, local.directory, pack, blobs.packId(pack)) });
     }
   };
-  port.on('message', (job: VerifyJob) => {
+  onMessage(port, (job: VerifyJob) => {
     try {
       if (job.kind === 'local') return verifyLocal(job.local);
       breathe();

@@ -72,52 +72,6 @@ function instantOf(ns: bigint, zone: ZoneOffset): Instant {
   return localInstant(ns, zone);
 }
 
-/** restic's Node.Equals: the same entry with the same metadata and content. Time zones do not count. */
-export function sameNode(a: TreeNode, b: TreeNode): boolean {
-  return (
-    a.type === b.type &&
-    a.mode === b.mode &&
-    a.mtime.ns === b.mtime.ns &&
-    a.atime.ns === b.atime.ns &&
-    a.ctime.ns === b.ctime.ns &&
-    a.uid === b.uid &&
-    a.gid === b.gid &&
-    a.user === b.user &&
-    a.group === b.group &&
-    a.inode === b.inode &&
-    a.deviceId === b.deviceId &&
-    a.size === b.size &&
-    a.links === b.links &&
-    a.device === b.device &&
-    a.subtree === b.subtree &&
-    (a.error ?? '') === (b.error ?? '') &&
-    Buffer.compare(a.name, b.name) === 0 &&
-    sameBytes(a.linkTarget, b.linkTarget) &&
-    sameContent(a.content, b.content) &&
-    sameXattrs(a.xattrs, b.xattrs)
-  );
-}
-
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return Buffer.compare(a ?? Buffer.alloc(0), b ?? Buffer.alloc(0)) === 0;
-}
-
-function sameContent(a: readonly string[] | null, b: readonly string[] | null): boolean {
-  if (a === null || b === null) return a === b;
-  return a.length === b.length && a.every((id, i) => id === b[i]);
-}
-
-/** Order does not count: kernels list attributes in the order they like. */
-function sameXattrs(a: readonly TreeXattr[], b: readonly TreeXattr[]): boolean {
-  if (a.length !== b.length) return false;
-  if (a.length === 0) return true;
-  const values = new Map(b.map(({ name, value }) => [name, value]));
-  return a.every(({ name, value }) => {
-    const other = values.get(name);
-    return other !== undefined && Buffer.compare(value, other) === 0;
-  });
-}
-
 /** What decides whether a file must be read again (restic `fileChanged`). */
 export interface ChangeRule {
   readonly ignoreInode: boolean;

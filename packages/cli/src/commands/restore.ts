@@ -6,6 +6,7 @@ import { withRepository } from '../repository/open.ts';
 import { type ExcludeFlags, excludePatterns, type IncludeFlags, includePatterns } from '../repository/patterns.ts';
 import { openSnapshot } from '../repository/snapshot-tree.ts';
 import { formatBytes, formatSeconds, plural } from '../terminal/format.ts';
+import { inlineReluctantly } from '../terminal/memory.ts';
 import type { CommandCode } from '../tree/command.ts';
 
 interface RestoreFlags extends ExcludeFlags, IncludeFlags, FilterFlags {
@@ -27,6 +28,7 @@ export const restore: CommandCode<RestoreFlags> = async (context, flags, [spec])
   }
   const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
   return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
+    inlineReluctantly();
     const { snapshot: found, tree } = await openSnapshot(repository, spec!, snapshotFilter(flags), signal);
     confirmed.then(
       () => out.say(`restoring snapshot ${found.id.slice(0, 8)} of ${found.hostname} to ${flags.target}`),

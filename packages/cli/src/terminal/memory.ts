@@ -28,7 +28,7 @@ export function growReluctantly(): void {
  * limited while threads compile: a limit for each function must not change between V8's choosing it and inlining it.
  */
 export function inlineReluctantly(): void {
-  want('--max-inlined-bytecode-size-cumulative=200', '--max-inlined-bytecode-size-cumulative=920');
+  want('--max-inlined-bytecode-size-cumulative=100', '--max-inlined-bytecode-size-cumulative=920');
 }
 
 /** Each flag that is wanted, with the one that takes it back. */

@@ -1,21 +1,14 @@
 /** What every implementation of zstd shares: the contract, its errors and guards. */
 
 import { expectInside, type Memory, viewIn } from '../memory.ts';
+import type { Platform } from '../platform.ts';
 
 /** One way to zstd; the contracts are those of Platform. */
 export interface Zstd {
   readonly name: string;
-  compress(data: Uint8Array, level: number, into?: Uint8Array): Uint8Array;
-  compressAt(
-    memory: Memory,
-    at: number,
-    length: number,
-    level: number,
-    into: Memory,
-    intoAt: number,
-    room: number,
-  ): number;
-  decompress(data: Uint8Array, maxSize: number, into?: Uint8Array): Uint8Array;
+  readonly compress: Platform['zstdCompress'];
+  readonly compressAt: Platform['zstdCompressAt'];
+  readonly decompress: Platform['zstdDecompress'];
 }
 
 /** compressAt() by way of compress(), where C is not called by address. */

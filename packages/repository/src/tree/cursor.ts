@@ -7,34 +7,16 @@
 import { utf8 } from '../encoding/bytes.ts';
 import { HEX_VALUE, ID_BYTES } from '../ids.ts';
 import { decodeTree } from './decode.ts';
+import * as field from './fields.ts';
 import type { TreeNode } from './node.ts';
 
-const HEAD = utf8('{"nodes":[');
-const NAME = utf8('{"name":"');
+// Longer than the words of fields.ts: these forms alone are known here.
 const FILE = utf8(',"type":"file"');
 const DIR = utf8(',"type":"dir"');
 const SYMLINK = utf8(',"type":"symlink"');
-const MODE = utf8(',"mode":');
-const MTIME = utf8(',"mtime":"');
-const ATIME = utf8(',"atime":"');
-const CTIME = utf8(',"ctime":"');
-const UID = utf8(',"uid":');
-const GID = utf8(',"gid":');
-const USER = utf8(',"user":"');
-const GROUP = utf8(',"group":"');
-const INODE = utf8(',"inode":');
-const DEVICE_ID = utf8(',"device_id":');
-const SIZE = utf8(',"size":');
-const LINKS = utf8(',"links":');
-const LINK_TARGET = utf8(',"linktarget":"');
 const CONTENT = utf8(',"content":[');
 const NO_CONTENT = utf8(',"content":null');
-const SUBTREE = utf8(',"subtree":"');
 
-/** So many digits fit a double exactly. */
-const EXACT_DIGITS = 15;
-/** So many digits always fit 64 bits unsigned. */
-const DIGITS_64 = 19;
 /** From the first digit of one blob's name to that of the next: digits, quote, comma, quote. */
 const ID_STRIDE: number = 2 * ID_BYTES + 3;
 
@@ -43,8 +25,7 @@ export const CURSOR = { end: 0, file: 1, other: 2, strange: 3 } as const;
 export type CursorStep = (typeof CURSOR)[keyof typeof CURSOR];
 
 /** Reads trees, one after another. The fields are those of the file that next() found last. */
-export class NodeCursor {
-  bytes: Uint8Array = new Uint8Array(0);
+export class NodeCursor extends field.FieldReader {
   /** The name's bytes. */
   nameFrom = 0;
   nameTo = 0;
@@ -62,10 +43,8 @@ export class NodeCursor {
   linked = false;
   /** Number of blobs. */
   blobs = 0;
-  #at = 0;
   #isWhole = false;
   #from = 0;
-  #number = 0;
   #contentFrom = 0;
   #seconds = 0;
   #nanos = 0;
@@ -77,8 +56,8 @@ export class NodeCursor {
   /** Begins a tree. `bytes` must stay unchanged meanwhile. */
   open(bytes: Uint8Array): void {
     this.bytes = bytes;
-    this.#at = 0;
-    this.#isWhole = this.#take(HEAD);
+    this.at = 0;
+    this.#isWhole = this.take(field.HEAD);
     this.#timeLength = 0;
     this.#dateFrom = -1;
   }
@@ -86,9 +65,9 @@ export class NodeCursor {
   next(): CursorStep {
     const { bytes } = this;
     if (!this.#isWhole) return CURSOR.strange;
-    if (bytes[this.#at] === 0x5d) return this.#end(this.#at);
-    if (this.#at > HEAD.length && bytes[this.#at++] !== 0x2c) return CURSOR.strange;
-    this.#from = this.#at;
+    if (bytes[this.at] === 0x5d) return this.ends() ? CURSOR.end : CURSOR.strange;
+    if (this.at > field.HEAD.length && bytes[this.at++] !== 0x2c) return CURSOR.strange;
+    this.#from = this.at;
     return this.#node();
   }
 
@@ -99,124 +78,86 @@ export class NodeCursor {
 
   /** The node that was found last, with all its fields. Its name shares no memory with the tree. */
   node(): TreeNode {
-    const text = this.bytes.subarray(this.#from, this.#at);
-    const tree = new Uint8Array(HEAD.length + text.length + 2);
-    tree.set(HEAD);
-    tree.set(text, HEAD.length);
+    const text = this.bytes.subarray(this.#from, this.at);
+    const tree = new Uint8Array(field.HEAD.length + text.length + 2);
+    tree.set(field.HEAD);
+    tree.set(text, field.HEAD.length);
     tree[tree.length - 2] = 0x5d;
     tree[tree.length - 1] = 0x7d;
     return decodeTree(tree)[0]!;
   }
 
-  /** `]}` and a newline or nothing. */
-  #end(at: number): CursorStep {
-    const { bytes } = this;
-    const { length } = bytes;
-    if (bytes[at + 1] !== 0x7d) return CURSOR.strange;
-    return at + 2 === length || (at + 3 === length && bytes[at + 2] === 0x0a) ? CURSOR.end : CURSOR.strange;
-  }
-
   #node(): CursorStep {
-    if (!this.#take(NAME)) return CURSOR.strange;
-    this.nameFrom = this.#at;
+    if (!this.take(field.NAME)) return CURSOR.strange;
+    this.nameFrom = this.at;
     if (!this.#text()) return CURSOR.strange;
-    this.nameTo = this.#at - 1;
-    const isFile = this.#take(FILE);
-    const isDir = !isFile && this.#take(DIR);
+    this.nameTo = this.at - 1;
+    const isFile = this.take(FILE);
+    const isDir = !isFile && this.take(DIR);
     const isLink = !isFile && !isDir;
-    if ((isLink && !this.#take(SYMLINK)) || !this.#metadata() || !this.#inode()) return CURSOR.strange;
-    if (isLink && this.#take(LINK_TARGET) && !this.#text()) return CURSOR.strange;
-    if (isFile ? !this.#take(CONTENT) || !this.#content() : !this.#take(NO_CONTENT)) return CURSOR.strange;
-    if (isDir && !(this.#take(SUBTREE) && this.#text())) return CURSOR.strange;
-    if (this.bytes[this.#at++] !== 0x7d) return CURSOR.strange;
+    if ((isLink && !this.take(SYMLINK)) || !this.#metadata() || !this.#inode()) return CURSOR.strange;
+    if (isLink && this.take(field.LINK_TARGET) && !this.#text()) return CURSOR.strange;
+    if (isFile ? !this.take(CONTENT) || !this.#content() : !this.take(NO_CONTENT)) return CURSOR.strange;
+    if (isDir && !(this.take(field.SUBTREE) && this.#text())) return CURSOR.strange;
+    if (this.bytes[this.at++] !== 0x7d) return CURSOR.strange;
     return isFile ? CURSOR.file : CURSOR.other;
   }
 
   #metadata(): boolean {
     this.mode = 0;
-    if (this.#take(MODE)) {
-      if (!this.#uint32()) return false;
-      this.mode = this.#number;
+    if (this.take(field.MODE)) {
+      if (!this.uint32()) return false;
+      this.mode = this.number;
     }
-    if (!this.#take(MTIME) || !this.#time()) return false;
+    if (!this.take(field.MTIME) || !this.#time()) return false;
     this.mtimeS = this.#seconds;
     this.mtimeNs = this.#nanos;
-    if (!this.#take(ATIME) || !this.#time()) return false;
+    if (!this.take(field.ATIME) || !this.#time()) return false;
     this.atimeS = this.#seconds;
     this.atimeNs = this.#nanos;
-    if (!this.#take(CTIME) || !this.#time()) return false;
-    if (!this.#take(UID) || !this.#uint32()) return false;
-    this.uid = this.#number;
-    if (!this.#take(GID) || !this.#uint32()) return false;
-    this.gid = this.#number;
-    return (!this.#take(USER) || this.#text()) && (!this.#take(GROUP) || this.#text());
+    if (!this.take(field.CTIME) || !this.#time()) return false;
+    if (!this.take(field.UID) || !this.uint32()) return false;
+    this.uid = this.number;
+    if (!this.take(field.GID) || !this.uint32()) return false;
+    this.gid = this.number;
+    return (!this.take(field.USER) || this.#text()) && (!this.take(field.GROUP) || this.#text());
   }
 
   #inode(): boolean {
-    if (this.#take(INODE) && !this.#digits(DIGITS_64)) return false;
-    if (this.#take(DEVICE_ID) && !this.#digits(DIGITS_64)) return false;
+    if (this.take(field.INODE) && !this.uint64()) return false;
+    if (this.take(field.DEVICE_ID) && !this.uint64()) return false;
     this.size = 0;
-    if (this.#take(SIZE)) {
-      if (!this.#digits(EXACT_DIGITS)) return false;
-      this.size = this.#number;
+    if (this.take(field.SIZE)) {
+      if (this.digits() > field.EXACT_DIGITS) return false;
+      this.size = this.number;
     }
     this.linked = false;
-    if (this.#take(LINKS)) {
-      if (!this.#digits(EXACT_DIGITS)) return false;
-      this.linked = this.#number > 1;
+    if (this.take(field.LINKS)) {
+      if (this.digits() > field.EXACT_DIGITS) return false;
+      this.linked = this.number > 1;
     }
-    return true;
-  }
-
-  /** Steps over `text` if it comes next, and says whether it did. */
-  #take(text: Uint8Array): boolean {
-    const { bytes } = this;
-    const at = this.#at;
-    const { length } = text;
-    // Most that differ do so in the third byte: after the comma and the quote.
-    if (bytes[at + 2] !== text[2]) return false;
-    for (let i = 0; i < length; i++) if (bytes[at + i] !== text[i]) return false;
-    this.#at = at + length;
     return true;
   }
 
   /** Steps over ASCII without escapes and the quote after it. */
   #text(): boolean {
     const { bytes } = this;
-    let at = this.#at;
+    let at = this.at;
     for (let code = bytes[at]!; code !== 0x22; code = bytes[++at]!) {
       if (!(code >= 0x20 && code < 0x7f) || code === 0x5c) return false;
     }
-    this.#at = at + 1;
+    this.at = at + 1;
     return true;
-  }
-
-  #uint32(): boolean {
-    return this.#digits(EXACT_DIGITS) && this.#number <= 0xffffffff;
-  }
-
-  /** Reads a number of at most `most` digits. */
-  #digits(most: number): boolean {
-    const { bytes } = this;
-    const from = this.#at;
-    let at = from;
-    let value = 0;
-    for (let digit = bytes[at]! - 0x30; digit >= 0 && digit <= 9; digit = bytes[++at]! - 0x30) {
-      value = value * 10 + digit;
-    }
-    this.#at = at;
-    this.#number = value;
-    return at > from && at - from <= most && (bytes[from] !== 0x30 || at === from + 1);
   }
 
   /** `2026-11-22T21:05:21.123456789+01:00` and the quote after it. */
   #time(): boolean {
     const { bytes } = this;
-    const from = this.#at;
+    const from = this.at;
     const last = this.#timeLength;
     // Times of one node, and of neighbours, are often the same.
-    if (last > 0 && bytes[from + last] === 0x22 && same(bytes, from, this.#timeFrom, last)) {
-      this.#at = from + last + 1;
+    if (last > 0 && bytes[from + last] === 0x22 && this.same(from, this.#timeFrom, last)) {
+      this.at = from + last + 1;
       return true;
     }
     const day = this.#date(from);
@@ -225,14 +166,14 @@ export class NodeCursor {
     const second = two(bytes, from + 17);
     const punctuated = bytes[from + 10] === 0x54 && bytes[from + 13] === 0x3a && bytes[from + 16] === 0x3a;
     if (!punctuated || Number.isNaN(day) || hour > 23 || minute > 59 || second > 59) return false;
-    this.#at = from + 19;
+    this.at = from + 19;
     if (!this.#fraction()) return false;
     const east = this.#minutesEast();
-    if (Number.isNaN(east) || bytes[this.#at] !== 0x22) return false;
+    if (Number.isNaN(east) || bytes[this.at] !== 0x22) return false;
     this.#seconds = day + hour * 3600 + minute * 60 + second - east * 60;
     this.#timeFrom = from;
-    this.#timeLength = this.#at - from;
-    this.#at++;
+    this.#timeLength = this.at - from;
+    this.at++;
     return true;
   }
 
@@ -240,38 +181,38 @@ export class NodeCursor {
   #fraction(): boolean {
     const { bytes } = this;
     this.#nanos = 0;
-    if (bytes[this.#at] !== 0x2e) return true;
-    const from = this.#at + 1;
+    if (bytes[this.at] !== 0x2e) return true;
+    const from = this.at + 1;
     let at = from;
     let unit = 100_000_000;
     for (let digit = bytes[at]! - 0x30; digit >= 0 && digit <= 9; digit = bytes[++at]! - 0x30) {
       this.#nanos += digit * unit;
       unit /= 10;
     }
-    this.#at = at;
+    this.at = at;
     return at > from && at - from <= 9;
   }
 
   /** `Z`, or `+hh:mm`; NaN for anything else. */
   #minutesEast(): number {
     const { bytes } = this;
-    const at = this.#at;
+    const at = this.at;
     const sign = bytes[at];
     if (sign === 0x5a) {
-      this.#at++;
+      this.at++;
       return 0;
     }
     const hours = two(bytes, at + 1);
     const minutes = two(bytes, at + 4);
     if ((sign !== 0x2b && sign !== 0x2d) || bytes[at + 3] !== 0x3a || hours > 24 || minutes > 59) return Number.NaN;
-    this.#at = at + 6;
+    this.at = at + 6;
     return (hours * 60 + minutes) * (sign === 0x2d ? -1 : 1);
   }
 
   /** Seconds from 1970 to the start of a day that exists, NaN for others. */
   #date(from: number): number {
     const { bytes } = this;
-    if (this.#dateFrom >= 0 && same(bytes, from, this.#dateFrom, 10)) return this.#dateSeconds;
+    if (this.#dateFrom >= 0 && this.same(from, this.#dateFrom, 10)) return this.#dateSeconds;
     const text = String.fromCharCode(...bytes.subarray(from, from + 10));
     // The engine takes 30 February for a day of March: what it prints back tells.
     const milliseconds = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : Number.NaN;
@@ -285,16 +226,16 @@ export class NodeCursor {
   #content(): boolean {
     const { bytes } = this;
     this.blobs = 0;
-    this.#contentFrom = this.#at + 1;
-    if (bytes[this.#at] === 0x5d) {
-      this.#at++;
+    this.#contentFrom = this.at + 1;
+    if (bytes[this.at] === 0x5d) {
+      this.at++;
       return true;
     }
-    for (let at = this.#at; ; at += ID_STRIDE) {
+    for (let at = this.at; ; at += ID_STRIDE) {
       if (bytes[at] !== 0x22 || bytes[at + 2 * ID_BYTES + 1] !== 0x22) return false;
       this.blobs++;
       const next = bytes[at + ID_STRIDE - 1];
-      this.#at = at + ID_STRIDE;
+      this.at = at + ID_STRIDE;
       if (next === 0x5d) return true;
       if (next !== 0x2c) return false;
     }
@@ -311,12 +252,6 @@ export class NodeCursor {
     }
     return wrong <= 15;
   }
-}
-
-function same(bytes: Uint8Array, a: number, b: number, length: number): boolean {
-  // Digits that differ are most often the last ones.
-  for (let i = length - 1; i >= 0; i--) if (bytes[a + i] !== bytes[b + i]) return false;
-  return true;
 }
 
 /** Two digits; more than any field of a time holds for what is none. */

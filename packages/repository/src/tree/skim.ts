@@ -7,52 +7,31 @@
 import { utf8 } from '../encoding/bytes.ts';
 import { readInstant } from '../encoding/time.ts';
 import { type BlobId, blobIdFrom, HEX_VALUE, ID_BYTES } from '../ids.ts';
+import * as field from './fields.ts';
 
-const HEAD = utf8('{"nodes":[');
-const NAME = utf8('{"name":"');
-const TYPE = utf8(',"type":"');
-const MODE = utf8(',"mode":');
-const TIMES = [utf8(',"mtime":"'), utf8(',"atime":"'), utf8(',"ctime":"')] as const;
-const OWNERS = [utf8(',"uid":'), utf8(',"gid":')] as const;
-const USER = utf8(',"user":"');
-const GROUP = utf8(',"group":"');
-const INODE = utf8(',"inode":');
-const DEVICE_ID = utf8(',"device_id":');
-const SIZE = utf8(',"size":');
-const LINKS = utf8(',"links":');
-const LINK_TARGET = utf8(',"linktarget":"');
-const DEVICE = utf8(',"device":');
-const CONTENT = utf8(',"content":');
+const TIMES = [field.MTIME, field.ATIME, field.CTIME] as const;
+const OWNERS = [field.UID, field.GID] as const;
 const NULL = utf8('null');
-const SUBTREE = utf8(',"subtree":"');
-
 const FILE = utf8('file"');
 const DIR = utf8('dir"');
 const OTHER_TYPES = ['symlink"', 'chardev"', 'dev"', 'fifo"', 'socket"'].map(utf8);
-
-/** So many digits fit a double exactly. */
-const EXACT_DIGITS = 15;
-/** So many digits always fit 64 bits unsigned. */
-const DIGITS_64 = 19;
 
 /** Returns the bytes of a data blob by its raw id (valid until the call returns), or -1 when nothing lists it. */
 export type BlobLength = (id: Uint8Array) => number;
 
 /** Skims trees, one after another. */
-export class TreeSkimmer {
+export class TreeSkimmer extends field.FieldReader {
   readonly #lengthOf: BlobLength;
   readonly #id = new Uint8Array(ID_BYTES);
   #subtrees = new Uint8Array(64 * ID_BYTES);
   #subtreeCount = 0;
-  #bytes: Uint8Array = new Uint8Array(0);
-  #at = 0;
-  #number = 0;
   #nameFrom = 0;
   #nameTo = 0;
   #timeFrom = 0;
   #timeLength = 0;
 
   constructor(lengthOf: BlobLength) {
+    super();
     this.#lengthOf = lengthOf;
   }
 
@@ -61,19 +40,19 @@ export class TreeSkimmer {
    * listed and sizes add up. False means: look closely.
    */
   isWhole(bytes: Uint8Array): boolean {
-    this.#bytes = bytes;
-    this.#at = 0;
+    this.bytes = bytes;
+    this.at = 0;
     this.#subtreeCount = 0;
     this.#timeLength = 0;
     this.#nameFrom = this.#nameTo = 0;
-    if (!this.#take(HEAD)) return false;
-    if (bytes[this.#at] === 0x5d) return this.#ends();
+    if (!this.take(field.HEAD)) return false;
+    if (bytes[this.at] === 0x5d) return this.ends();
     for (;;) {
       if (!this.#node()) return false;
-      const next = bytes[this.#at];
-      if (next === 0x5d) return this.#ends();
+      const next = bytes[this.at];
+      if (next === 0x5d) return this.ends();
       if (next !== 0x2c) return false;
-      this.#at++;
+      this.at++;
     }
   }
 
@@ -83,59 +62,39 @@ export class TreeSkimmer {
     for (let at = 0; at < ids.length; at += ID_BYTES) yield blobIdFrom(ids, at);
   }
 
-  /** `]}` and a newline or nothing. */
-  #ends(): boolean {
-    const { length } = this.#bytes;
-    const at = this.#at;
-    if (this.#bytes[at + 1] !== 0x7d) return false;
-    return at + 2 === length || (at + 3 === length && this.#bytes[at + 2] === 0x0a);
-  }
-
   #node(): boolean {
-    if (!this.#take(NAME) || !this.#name() || !this.#take(TYPE)) return false;
-    const isFile = this.#take(FILE);
-    const isDir = !isFile && this.#take(DIR);
-    if (!isFile && !isDir && !OTHER_TYPES.some((type) => this.#take(type))) return false;
-    if (this.#take(MODE) && !this.#uint32()) return false;
-    for (const time of TIMES) if (!this.#take(time) || !this.#time()) return false;
-    for (const owner of OWNERS) if (!this.#take(owner) || !this.#uint32()) return false;
-    if ((this.#take(USER) && !this.#text()) || (this.#take(GROUP) && !this.#text())) return false;
-    if ((this.#take(INODE) && !this.#uint64()) || (this.#take(DEVICE_ID) && !this.#uint64())) return false;
+    if (!this.take(field.NAME) || !this.#name() || !this.take(field.TYPE)) return false;
+    const isFile = this.take(FILE);
+    const isDir = !isFile && this.take(DIR);
+    if (!isFile && !isDir && !OTHER_TYPES.some((type) => this.take(type))) return false;
+    if (this.take(field.MODE) && !this.uint32()) return false;
+    for (const time of TIMES) if (!this.take(time) || !this.#time()) return false;
+    for (const owner of OWNERS) if (!this.take(owner) || !this.uint32()) return false;
+    if ((this.take(field.USER) && !this.#text()) || (this.take(field.GROUP) && !this.#text())) return false;
+    if ((this.take(field.INODE) && !this.uint64()) || (this.take(field.DEVICE_ID) && !this.uint64())) return false;
     let size = 0;
-    if (this.#take(SIZE)) {
-      if (this.#digits() > EXACT_DIGITS) return false;
-      size = this.#number;
+    if (this.take(field.SIZE)) {
+      if (this.digits() > field.EXACT_DIGITS) return false;
+      size = this.number;
     }
-    if (this.#take(LINKS) && !this.#uint64()) return false;
-    if (this.#take(LINK_TARGET) && !this.#text()) return false;
-    if (this.#take(DEVICE) && !this.#uint64()) return false;
-    if (!this.#take(CONTENT)) return false;
-    if (isFile ? this.#content() !== size : !this.#take(NULL)) return false;
-    if (isDir && !(this.#take(SUBTREE) && this.#subtree())) return false;
-    return this.#bytes[this.#at++] === 0x7d;
-  }
-
-  /** Steps over `text` if it comes next, and says whether it did. */
-  #take(text: Uint8Array): boolean {
-    const bytes = this.#bytes;
-    const at = this.#at;
-    const { length } = text;
-    // Most that differ do so in the third byte: after the comma and the quote.
-    if (bytes[at + 2] !== text[2]) return false;
-    for (let i = 0; i < length; i++) if (bytes[at + i] !== text[i]) return false;
-    this.#at = at + length;
-    return true;
+    if (this.take(field.LINKS) && !this.uint64()) return false;
+    if (this.take(field.LINK_TARGET) && !this.#text()) return false;
+    if (this.take(field.DEVICE) && !this.uint64()) return false;
+    if (!this.take(field.CONTENT)) return false;
+    if (isFile ? this.#content() !== size : !this.take(NULL)) return false;
+    if (isDir && !(this.take(field.SUBTREE) && this.#subtree())) return false;
+    return this.bytes[this.at++] === 0x7d;
   }
 
   /** A name in ASCII without escapes, one component, above the name before. */
   #name(): boolean {
-    const bytes = this.#bytes;
-    const from = this.#at;
+    const bytes = this.bytes;
+    const from = this.at;
     let at = from;
     for (let code = bytes[at]!; code !== 0x22; code = bytes[++at]!) {
       if (!(code >= 0x20 && code < 0x7f) || code === 0x5c || code === 0x2f) return false;
     }
-    this.#at = at + 1;
+    this.at = at + 1;
     const length = at - from;
     if (length === 0 || (bytes[from] === 0x2e && (length === 1 || (length === 2 && bytes[from + 1] === 0x2e)))) {
       return false;
@@ -148,20 +107,20 @@ export class TreeSkimmer {
 
   /** Any text without escapes. */
   #text(): boolean {
-    const bytes = this.#bytes;
-    let at = this.#at;
+    const bytes = this.bytes;
+    let at = this.at;
     for (let code = bytes[at]!; code !== 0x22; code = bytes[++at]!) if (!(code >= 0x20) || code === 0x5c) return false;
-    this.#at = at + 1;
+    this.at = at + 1;
     return true;
   }
 
   #time(): boolean {
-    const bytes = this.#bytes;
-    const from = this.#at;
+    const bytes = this.bytes;
+    const from = this.at;
     const length = this.#timeLength;
     // Times of one node, and of neighbours, are often the same.
-    if (length > 0 && bytes[from + length] === 0x22 && sameRange(bytes, from, this.#timeFrom, length)) {
-      this.#at = from + length + 1;
+    if (length > 0 && bytes[from + length] === 0x22 && this.same(from, this.#timeFrom, length)) {
+      this.at = from + length + 1;
       return true;
     }
     let to = from;
@@ -169,48 +128,25 @@ export class TreeSkimmer {
     if (readInstant(bytes, from, to) === null) return false;
     this.#timeFrom = from;
     this.#timeLength = to - from;
-    this.#at = to + 1;
+    this.at = to + 1;
     return true;
-  }
-
-  /** Steps over digits and returns how many there are; more than any number has where there are none or it starts with 0. */
-  #digits(): number {
-    const bytes = this.#bytes;
-    const start = this.#at;
-    let at = start;
-    let value = 0;
-    for (let digit = bytes[at]! - 0x30; digit >= 0 && digit <= 9; digit = bytes[++at]! - 0x30) {
-      value = value * 10 + digit;
-    }
-    this.#at = at;
-    this.#number = value;
-    if (at === start || (bytes[start] === 0x30 && at > start + 1)) return Number.POSITIVE_INFINITY;
-    return at - start;
-  }
-
-  #uint32(): boolean {
-    return this.#digits() <= EXACT_DIGITS && this.#number <= 0xffffffff;
-  }
-
-  #uint64(): boolean {
-    return this.#digits() <= DIGITS_64;
   }
 
   /** Reads a list of data blobs; returns the bytes that they hold together, or -1. */
   #content(): number {
-    const bytes = this.#bytes;
-    if (bytes[this.#at++] !== 0x5b) return -1;
-    if (bytes[this.#at] === 0x5d) {
-      this.#at++;
+    const bytes = this.bytes;
+    if (bytes[this.at++] !== 0x5b) return -1;
+    if (bytes[this.at] === 0x5d) {
+      this.at++;
       return 0;
     }
     let sum = 0;
     for (;;) {
-      if (bytes[this.#at++] !== 0x22 || !this.#hex(this.#id, 0)) return -1;
+      if (bytes[this.at++] !== 0x22 || !this.#hex(this.#id, 0)) return -1;
       const length = this.#lengthOf(this.#id);
       if (length < 0) return -1;
       sum += length;
-      const next = bytes[this.#at++];
+      const next = bytes[this.at++];
       if (next === 0x5d) return sum;
       if (next !== 0x2c) return -1;
     }
@@ -230,8 +166,8 @@ export class TreeSkimmer {
 
   /** Reads an id and the quote after it. */
   #hex(out: Uint8Array, at: number): boolean {
-    const bytes = this.#bytes;
-    const from = this.#at;
+    const bytes = this.bytes;
+    const from = this.at;
     const to = from + 2 * ID_BYTES;
     if (to >= bytes.length || bytes[to] !== 0x22) return false;
     let wrong = 0;
@@ -241,14 +177,9 @@ export class TreeSkimmer {
       wrong |= high | low;
       out[o] = (high << 4) | low;
     }
-    this.#at = to + 1;
+    this.at = to + 1;
     return wrong <= 15;
   }
-}
-
-function sameRange(bytes: Uint8Array, a: number, b: number, length: number): boolean {
-  for (let i = length - 1; i >= 0; i--) if (bytes[a + i] !== bytes[b + i]) return false;
-  return true;
 }
 
 /** Whether the bytes of one range are strictly above those of another, in bytewise order. */

@@ -1,5 +1,6 @@
-/** Whether two nodes of the same name are the same. Source: restic `internal/data/node.go`, Equals. */
-import { sameBytes, type TreeNode, type TreeXattr } from '@hostark/repository';
+/** Whether two nodes are the same. Source: restic `internal/data/node.go`, Equals. */
+import { sameBytes } from '../encoding/bytes.ts';
+import type { TreeNode, TreeXattr } from './node.ts';
 
 /** Returns whether everything is equal: attributes, content and subtree. Times are compared as points in time. */
 export function sameNode(a: TreeNode, b: TreeNode): boolean {
@@ -9,6 +10,7 @@ export function sameNode(a: TreeNode, b: TreeNode): boolean {
 /** The same without content and subtree. */
 export function sameAttributes(a: TreeNode, b: TreeNode): boolean {
   return (
+    sameBytes(a.name, b.name) &&
     a.type === b.type &&
     a.mode === b.mode &&
     a.mtime.ns === b.mtime.ns &&
@@ -38,7 +40,7 @@ export function sameContent(a: TreeNode['content'], b: TreeNode['content']): boo
 
 const NO_BYTES = new Uint8Array(0);
 
-/** In any order. */
+/** Order does not count: kernels list attributes in the order they like. */
 function sameXattrs(a: readonly TreeXattr[], b: readonly TreeXattr[]): boolean {
   if (a.length !== b.length) return false;
   const values = new Map(a.map(({ name, value }) => [name, value]));

@@ -1,0 +1,36 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { memoryBackend } from '@hostark/repository';
+import { expect, test } from 'vitest';
+import { startCrew } from '../../src/restore/crew.ts';
+import { endThread } from '../../src/threads/ending.ts';
+import { newRepository } from '../backup/helpers.ts';
+
+test('threads that are closed while they load end by themselves', async () => {
+  const { key, blobs } = await newRepository(memoryBackend());
+  for (let i = 0; i < 4; i++) await startCrew({ key, actor: { privileged: false }, blobs: blobs.share() }, 1).close();
+});
+
+/** One that is cut off would do neither, and takes the process along where that is in the middle of a native call. */
+test('jobs posted before the end are done first', async () => {
+  const { key, blobs } = await newRepository(memoryBackend());
+  const crew = startCrew({ key, actor: { privileged: false }, blobs: blobs.share() }, 1);
+  const none = new Uint32Array(0);
+  const files = {
+    count: 0,
+    paths: new Uint8Array(0),
+    pathEnds: none,
+    ids: new Uint8Array(0),
+    lengths: none,
+    blobEnds: none,
+  };
+  const job = crew.run({ kind: 'compare', files });
+  await crew.close();
+  expect(await job).toMatchObject({ kind: 'compared' });
+});
+
+test('a thread that has ended already is not waited for', async () => {
+  const worker = new Worker('', { eval: true });
+  await once(worker, 'exit');
+  await endThread(worker);
+});
