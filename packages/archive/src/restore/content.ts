@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { HostarkError, isHostarkError } from '@hostark/protocol';
 import { type BlobPlace, blobIdFrom, loadBlob, objectPath, plainLength } from '@hostark/repository';
 import type { RestoreContext } from './context.ts';
-import { JOBS_PER_THREAD } from './crew.ts';
+import { type Crew, JOBS_PER_THREAD } from './crew.ts';
 import type { SegmentOutcome } from './execute.ts';
+import { inHalves } from './halves.ts';
 import type { SegmentSource } from './job.ts';
 import { forEachLimited } from './limited.ts';
 import { abandonParts, beginParts, finishParts } from './parts.ts';
@@ -86,9 +87,11 @@ class Writing {
     this.#shortenFiles();
     const { needs, segments } = planSegments(this.#needs, this.#placeOf, this.#directory === null ? REMOTE : LOCAL);
     this.#needs = needs;
-    await forEachLimited(segments, segmentsAtOnce(context), (segment) =>
-      context.slots.run(() => this.#segment(segment)),
-    );
+    const write = (run: Crew['run']) => (segment: Segment) => context.slots.run(() => this.#segment(segment, run));
+    const { crew } = context;
+    const [anywhere, here] = [write((job) => crew.run(job)), write((job) => crew.runHere(job))];
+    if (this.#directory === null) await forEachLimited(segments, segmentsAtOnce(context), anywhere);
+    else await inHalves(segments, JOBS_PER_THREAD * crew.threads, anywhere, here);
   }
 
   #isWritten(row: number): boolean {
@@ -157,7 +160,7 @@ class Writing {
     }
   }
 
-  async #segment(segment: Segment): Promise<void> {
+  async #segment(segment: Segment, run: Crew['run']): Promise<void> {
     const context = this.#context;
     context.signal?.throwIfAborted();
     const { from, to } = segment;
@@ -167,15 +170,9 @@ class Writing {
       await this.#rescueAll(segment);
       return;
     }
-    const outcome = await context.crew.run({
-      kind: 'segment',
-      source,
-      offset: segment.offset,
-      rows: this.#window.rows,
-      needs: this.#needs,
-      from,
-      to,
-    });
+    const { offset } = segment;
+    const job = { kind: 'segment', source, offset, rows: this.#window.rows, needs: this.#needs, from, to } as const;
+    const outcome = await run(job);
     if (source.kind === 'bytes') context.memory.giveBack(source.bytes);
     const written = this.#settle(outcome.kind === 'written' ? outcome.written : null);
     let next = from;

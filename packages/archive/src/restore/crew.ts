@@ -12,8 +12,10 @@ import type { WorkerAnswer } from './worker.ts';
 export interface Crew {
   /** Threads that work beside the caller; 0: jobs run on the calling thread. */
   readonly threads: number;
-  /** Does a job. Segment bytes are handed over: they are gone for the caller. Rejects only if a thread dies. */
+  /** Does a job wherever it is done first. Segment bytes are handed over: they are gone for the caller. Rejects only if a thread dies. */
   run(job: RestoreJob): Promise<RestoreOutcome>;
+  /** Does a job on the calling thread. */
+  runHere(job: RestoreJob): Promise<RestoreOutcome>;
   /** Ends the threads. Jobs in flight are rejected. */
   close(): Promise<void>;
 }
@@ -32,7 +34,11 @@ class InlineCrew implements Crew {
     this.#setup = setup;
   }
 
-  async run(job: RestoreJob): Promise<RestoreOutcome> {
+  run(job: RestoreJob): Promise<RestoreOutcome> {
+    return this.runHere(job);
+  }
+
+  async runHere(job: RestoreJob): Promise<RestoreOutcome> {
     await new Promise((resolve) => setImmediate(resolve)); // lets loads and signals through between jobs
     this.#run ??= jobRunner(this.#setup);
     return this.#run(job);
@@ -63,7 +69,11 @@ class WorkerCrew implements Crew {
   run(job: RestoreJob): Promise<RestoreOutcome> {
     let least = this.#workers[0]!;
     for (const worker of this.#workers) if (worker.busy < least.busy) least = worker;
-    return least.busy < JOBS_PER_THREAD ? least.run(job) : this.#here.run(job);
+    return least.busy < JOBS_PER_THREAD ? least.run(job) : this.runHere(job);
+  }
+
+  runHere(job: RestoreJob): Promise<RestoreOutcome> {
+    return this.#here.runHere(job);
   }
 
   async close(): Promise<void> {

@@ -21,27 +21,42 @@ export class Slots {
   }
 }
 
-/** Runs `work` for every item, at most `limit` at the same time, in order of start. The first error stops new starts and is thrown when all running ones have ended. */
+/** Runs `work` for every item, at most `limit` at the same time, in order of start. Errors as runLanes(). */
 export async function forEachLimited<T>(
   items: Iterable<T>,
   limit: number,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
   const iterator = items[Symbol.iterator]();
+  const take = (): T | undefined => {
+    const next = iterator.next();
+    return next.done === true ? undefined : next.value;
+  };
+  const lane = { take, work };
+  await runLanes(Array.from({ length: limit }, () => lane));
+}
+
+/** What one of several lanes does, one item after the other, until there is none to take. */
+export interface Lane<T> {
+  readonly take: () => T | undefined;
+  readonly work: (item: T) => Promise<void>;
+}
+
+/** Runs lanes side by side. The first error stops new starts and is thrown when all running ones have ended. */
+export async function runLanes<T>(lanes: readonly Lane<T>[]): Promise<void> {
   let failed = false;
-  const lane = async (): Promise<void> => {
+  const run = async ({ take, work }: Lane<T>): Promise<void> => {
     while (!failed) {
-      const next = iterator.next();
-      if (next.done === true) return;
+      const item = take();
+      if (item === undefined) return;
       try {
-        await work(next.value);
+        await work(item);
       } catch (error) {
         failed = true;
         throw error;
       }
     }
   };
-  const lanes = Array.from({ length: limit }, lane);
-  const ended = await Promise.allSettled(lanes);
+  const ended = await Promise.allSettled(lanes.map(run));
   for (const lane of ended) if (lane.status === 'rejected') throw lane.reason;
 }

@@ -21,6 +21,13 @@ import {
 /** EVP_EncryptUpdate counts in a C int. A multiple of the block, so that the counter goes on seamlessly. */
 const PIECE = 1 << 30;
 
+/**
+ * libcrypto's AVX-512 code for Poly1305 takes eight blocks at a time only if their number is a multiple of eight; else it takes
+ * all of them four at a time, for twice the time. So what is long goes in as two pieces.
+ */
+const MAC_STRIDE: number = 8 * 16;
+const MAC_LONG = 16384;
+
 /** Places in the scratch memory. The one-time key r | s is in one piece. */
 const NONCE = 0;
 const ONE_TIME_KEY = 16;
@@ -86,7 +93,9 @@ export class NativeSealer implements Sealer {
       expectOne(this.#cipher.updateAt(this.#ctr, body, scratch + WRITTEN, from, length), 'EVP_EncryptUpdate');
     }
     expectOne(this.#mac.init(this.#poly, scratch + ONE_TIME_KEY, 32, 0), 'EVP_MAC_init');
-    if (length > 0) expectOne(this.#mac.updateAt(this.#poly, body, length), 'EVP_MAC_update');
+    const even = evenPart(length);
+    if (even > 0) expectOne(this.#mac.updateAt(this.#poly, body, even), 'EVP_MAC_update');
+    if (even < length) expectOne(this.#mac.updateAt(this.#poly, body + even, length - even), 'EVP_MAC_update');
     expectOne(this.#mac.final(this.#poly, body + length, scratch + WRITTEN, MAC_BYTES), 'EVP_MAC_final');
   }
 
@@ -128,8 +137,14 @@ export class NativeSealer implements Sealer {
     // s = AES-128_k(IV): one block of ECB.
     expectOne(this.#cipher.updateAt(this.#ecb, at + S, at + WRITTEN, at + NONCE, IV_BYTES), 'EVP_EncryptUpdate');
     expectOne(this.#mac.init(this.#poly, at + ONE_TIME_KEY, 32, 0), 'EVP_MAC_init');
-    if (body.length > 0) expectOne(this.#mac.update(this.#poly, body, body.length), 'EVP_MAC_update');
+    const even = evenPart(body.length);
+    if (even > 0) this.#macPiece(body.subarray(0, even));
+    if (even < body.length) this.#macPiece(body.subarray(even));
     expectOne(this.#mac.final(this.#poly, at + TAG, at + WRITTEN, MAC_BYTES), 'EVP_MAC_final');
+  }
+
+  #macPiece(piece: Uint8Array): void {
+    expectOne(this.#mac.update(this.#poly, piece, piece.length), 'EVP_MAC_update');
   }
 
   /** Takes the same time for every difference. */
@@ -138,4 +153,9 @@ export class NativeSealer implements Sealer {
     for (let i = 0; i < MAC_BYTES; i++) difference |= this.#scratch[TAG + i]! ^ expected[i]!;
     return difference === 0;
   }
+}
+
+/** Returns how many of `length` bytes go into the MAC at first. */
+function evenPart(length: number): number {
+  return length < MAC_LONG ? length : length - (length % MAC_STRIDE);
 }
