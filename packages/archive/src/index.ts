@@ -39,7 +39,7 @@ export {
   type RestoreOptions,
   type RestoreResult,
 } from './restore/options.ts';
-export { restore } from './restore/restore.ts';
+export { restore, startRestoreThreads } from './restore/restore.ts';
 export { parseFilesFrom, parseFilesFromRaw, parseFilesFromVerbatim } from './select/files-from.ts';
 export { compileFilter, type Decision, type Filter, type FilterPatterns, type FilterScope } from './select/filter.ts';
 export { decodeText, parsePatternFile } from './select/pattern-file.ts';

@@ -207,7 +207,10 @@ describe.each([
 
 test('both sealers give the same bytes and open each other’s', () => {
   const [native, fallback] = [nodePlatform(), nodePlatform({ native: false })];
-  const size = fc.oneof(fc.integer({ min: 0, max: 600 }), fc.constantFrom(16_383, 16_384, 16_385, 16_500, 65_535, 65_537, 200_001));
+  const size = fc.oneof(
+    fc.integer({ min: 0, max: 600 }),
+    fc.constantFrom(16_383, 16_384, 16_385, 16_500, 65_535, 65_537, 200_001),
+  );
   const iv = fc.uint8Array({ minLength: 16, maxLength: 16 }).filter((bytes) => bytes.some(Boolean));
   // The counter must carry through all 16 bytes.
   const anyIv = fc.oneof(iv, fc.constant(new Uint8Array(16).fill(0xff)));

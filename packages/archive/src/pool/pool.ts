@@ -2,9 +2,9 @@
  * The pool: engines that run jobs, in worker threads or (size 0) on the calling thread, behind one small face.
  */
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { endThread } from '../threads/ending.ts';
-import { workerUrl } from '../threads/worker-url.ts';
+import { startThread } from '../threads/start.ts';
 import { threadsWithin } from './cpu-limit.ts';
 import { Engine } from './engine.ts';
 import type { EngineSetup, FilesResult, PoolJob } from './jobs.ts';
@@ -13,8 +13,6 @@ import type { FromWorker, ToWorker } from './thread-messages.ts';
 
 /** Jobs at a worker: the one it does and the one that it finds next without asking. */
 const JOBS_PER_WORKER = 2;
-/** A worker's JavaScript heap stays small: its data is in slabs and in the scanner's arena. */
-const WORKER_LIMITS = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512, stackSizeMb: 2 };
 
 export interface Pool {
   /** Whether a worker has nothing to do. */
@@ -139,9 +137,7 @@ class Thread {
   constructor(setup: EngineSetup, slabs: SlabExchange, freed: () => void) {
     this.#slabs = slabs;
     this.#freed = freed;
-    // Files are opened by system calls of our own, which Node's count of a worker's descriptors does not know.
-    const options = { workerData: setup, resourceLimits: WORKER_LIMITS, trackUnmanagedFds: false };
-    this.#worker = new Worker(workerUrl('worker.js'), options);
+    this.#worker = startThread('backup', setup);
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('error', (error) => this.#fail(error));
     this.#worker.on('messageerror', (error) => this.#fail(error));

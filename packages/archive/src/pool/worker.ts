@@ -2,8 +2,8 @@
  * The entry point of a worker thread: an Engine between two message ports. Bundled to dist/worker.js.
  * Reads source files; never touches the repository's storage.
  */
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { onMessage } from '../threads/ending.ts';
+import type { MessagePort } from 'node:worker_threads';
+import { serve } from '../threads/serve.ts';
 import { Engine } from './engine.ts';
 import type { EngineSetup, SlabPack } from './jobs.ts';
 import type { Slab, SlabExchange } from './slabs.ts';
@@ -48,11 +48,11 @@ function post(port: MessagePort, message: FromWorker): void {
   port.postMessage(message);
 }
 
-function serve(port: MessagePort, setup: EngineSetup): void {
+serve((setup: EngineSetup, port) => {
   const slabs = new PortSlabs(port);
   const engine = new Engine(setup, slabs);
   let last: Promise<void> = Promise.resolve();
-  onMessage(port, (message: ToWorker) => {
+  return (message: ToWorker) => {
     if (message.kind === 'slab') {
       slabs.receive(message);
       return;
@@ -64,7 +64,5 @@ function serve(port: MessagePort, setup: EngineSetup): void {
         post(port, { kind: 'failed', error });
       }
     });
-  });
-}
-
-if (parentPort !== null) serve(parentPort, workerData as EngineSetup);
+  };
+});

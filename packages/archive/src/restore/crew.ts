@@ -3,9 +3,9 @@
  * thread does the job itself, so that one core needs no thread of its own (each costs some 30 MB). The caller bounds how
  * many jobs there are at once.
  */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { endThread } from '../threads/ending.ts';
-import { workerUrl } from '../threads/worker-url.ts';
+import { startThread } from '../threads/start.ts';
 import { type CrewSetup, jobRunner, type RestoreJob, type RestoreOutcome } from './job.ts';
 import type { WorkerAnswer } from './worker.ts';
 
@@ -81,21 +81,13 @@ class WorkerCrew implements Crew {
   }
 }
 
-/** Threads hold few objects for long: a small nursery keeps them out of 48 MB each. */
-const YOUNG_GENERATION_MB = 6;
-
 class Thread {
   readonly #worker: Worker;
   readonly #queue: Waiting[] = [];
   #dead: Error | null = null;
 
   constructor(setup: CrewSetup) {
-    // Descriptors opened by the native calls are not known to Node, which would warn at each close.
-    this.#worker = new Worker(workerUrl('restore-worker.js'), {
-      workerData: setup,
-      trackUnmanagedFds: false,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-    });
+    this.#worker = startThread('restore', setup);
     this.#worker.on('message', (answer: WorkerAnswer) => {
       const waiting = this.#queue.shift();
       if (answer.kind === 'done') waiting?.resolve(answer.outcome);

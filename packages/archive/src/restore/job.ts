@@ -1,6 +1,6 @@
 /** The jobs that threads do, and how one is done; the same code runs in a worker and on the calling thread. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { nodePlatform, posix, type SealingKey } from '@hostark/kernels';
+import { nodePlatform, type Platform, posix, type SealingKey } from '@hostark/kernels';
 import { BlobTable, type SharedBlobTable } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
 import { type CompareColumns, type CompareOutcome, compareContent } from './compare-content.ts';
@@ -31,8 +31,7 @@ export interface CrewSetup {
 }
 
 /** Returns the function that does jobs on this thread, one at a time. */
-export function jobRunner(setup: CrewSetup): (job: RestoreJob) => RestoreOutcome {
-  const platform = nodePlatform();
+export function jobRunner(setup: CrewSetup, platform: Platform = nodePlatform()): (job: RestoreJob) => RestoreOutcome {
   const tools: Tools = {
     platform,
     sealer: platform.sealer(setup.key),

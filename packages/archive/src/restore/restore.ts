@@ -15,6 +15,7 @@ import { HostarkError, silent } from '@hostark/protocol';
 import { type BlobId, type Repository, TreeReader } from '@hostark/repository';
 import { threadsWithin } from '../pool/cpu-limit.ts';
 import { compileFilter } from '../select/filter.ts';
+import { startAhead } from '../threads/start.ts';
 import { isAbsolute, pathBytes, printablePath } from '../walk/paths.ts';
 import { REMOTE, segmentsAtOnce } from './content.ts';
 import type { RestoreContext } from './context.ts';
@@ -38,6 +39,11 @@ const LOCAL_WINDOW = 8192;
 const REMOTE_WINDOW = 32768;
 /** One tree pack of the usual size stays in memory. */
 const TREE_CACHE_BYTES: number = 20 << 20;
+
+/** Starts the threads of a restore() to come, while the repository is opened. To be closed in any case, after it. */
+export function startRestoreThreads(): { close(): Promise<void> } {
+  return startAhead('restore', defaultThreads());
+}
 
 /**
  * Restores `tree` (a snapshot's tree, or that of a subfolder) below `target`, which is made if it is not there. The index

@@ -3,24 +3,16 @@
  * instruction, also while a native module is being loaded or a native call returns; Node-API cannot make values then, and
  * koffi ends the whole process (SIGABRT, "napi_throw").
  */
-import type { MessagePort, Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 
 /** No other message is a string. */
-const END = 'end';
+export const END = 'end';
 
-/** Asks a thread that uses onMessage() to end, and waits until it has. Messages posted before are served first. */
+/** Asks a thread that uses serve() to end, and waits until it has. Messages posted before are served first. */
 export async function endThread(worker: Worker): Promise<void> {
   const ended = new Promise((resolve) => worker.once('exit', resolve));
   // The id becomes -1 before 'exit' is emitted: who asks later would wait for ever.
   if (worker.threadId === -1) return;
   worker.postMessage(END);
   await ended;
-}
-
-/** Serves the messages of the thread that started this one, until it asks for the end. */
-export function onMessage<Message extends object>(port: MessagePort, serve: (message: Message) => void): void {
-  port.on('message', (message: Message | typeof END) => {
-    if (message === END) port.close();
-    else serve(message);
-  });
 }

@@ -1,12 +1,9 @@
 /** One verifying thread, seen from the thread that started it. */
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { PackVerdict } from '@hostark/repository';
 import { endThread } from '../threads/ending.ts';
-import { workerUrl } from '../threads/worker-url.ts';
+import { startThread } from '../threads/start.ts';
 import type { VerifyAnswer, VerifyJob, VerifySetup } from './messages.ts';
-
-/** Threads keep their bytes outside the heap: a small nursery suffices and stays small. */
-const YOUNG_GENERATION_MB = 2;
 
 export interface ThreadListener {
   verdict(file: number, verdict: PackVerdict | null): void;
@@ -24,10 +21,7 @@ export class VerifyThread {
       if (!failed && !this.#closing) listener.failed(error);
       failed = true;
     };
-    this.#worker = new Worker(workerUrl('verify-worker.js'), {
-      workerData: setup,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-    });
+    this.#worker = startThread('verify', setup);
     this.#worker.on('message', (answer: VerifyAnswer) => {
       if (answer.kind === 'verdict') listener.verdict(answer.file, answer.verdict);
       else fail(answer.error);

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { type IndexedFile, type PackVerifier, type PackVerifiers, verifyHere } from '@hostark/repository';
 import { threadsWithin } from '../pool/cpu-limit.ts';
+import { startAhead } from '../threads/start.ts';
 import { LocalVerifier } from './verify-local.ts';
 import { RemoteVerifier } from './verify-remote.ts';
 
@@ -34,6 +35,11 @@ export function verifyOnThreads(options: ThreadOptions = {}): PackVerifiers {
       close: async () => chosen?.close(),
     };
   };
+}
+
+/** Starts the threads of a check to come that reads everything, while the repository is opened. To be closed in any case, after it. */
+export function startVerifyThreads(): { close(): Promise<void> } {
+  return startAhead('verify', threadsWithin(Math.min(MAX_THREADS, availableParallelism() - 1)));
 }
 
 function defaultThreads(files: readonly IndexedFile[]): number {

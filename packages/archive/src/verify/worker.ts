@@ -1,18 +1,17 @@
 /** The entry of a verifying thread: answers each pack with a verdict. */
-import { parentPort, workerData } from 'node:worker_threads';
 import { nodePlatform } from '@hostark/kernels';
 import { BlobTable, PackCheck, PackOrder } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
-import { onMessage } from '../threads/ending.ts';
+import { serve } from '../threads/serve.ts';
 import { PackQueue, verifyLocalPack } from './local-pack.ts';
 import type { LocalPacks, VerifyAnswer, VerifyJob, VerifySetup } from './messages.ts';
 
-if (parentPort !== null) {
-  const port = parentPort;
+/** Loaded before the thread is told its setup. */
+const platform = nodePlatform();
+
+serve(({ key, blobs: table, order }: VerifySetup, port) => {
   const answer = (message: VerifyAnswer): void => port.postMessage(message);
-  const { key, blobs: table, order } = workerData as VerifySetup;
   const blobs = BlobTable.attach(table);
-  const platform = nodePlatform();
   const check = new PackCheck({ platform, sealer: platform.sealer(key), blobs, order: PackOrder.attach(blobs, order) });
 
   const verifyLocal = (local: LocalPacks): void => {
@@ -22,7 +21,7 @@ if (parentPort !== null) {
       answer({ kind: 'verdict', file, verdict: verifyLocalPack(check, local.directory, pack, blobs.packId(pack)) });
     }
   };
-  onMessage(port, (job: VerifyJob) => {
+  return (job: VerifyJob) => {
     try {
       if (job.kind === 'local') return verifyLocal(job.local);
       breathe();
@@ -32,5 +31,5 @@ if (parentPort !== null) {
     } catch (error) {
       answer({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) });
     }
-  });
-}
+  };
+});

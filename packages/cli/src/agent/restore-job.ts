@@ -1,5 +1,5 @@
 /** The agent's restore: a snapshot, or a part of it, onto the host. */
-import { restore } from '@hostark/archive';
+import { restore, startRestoreThreads } from '@hostark/archive';
 import type { RestoreJob } from '@hostark/protocol';
 import { openSnapshot } from '../repository/snapshot-tree.ts';
 import { inlineReluctantly } from '../terminal/memory.ts';
@@ -7,7 +7,8 @@ import type { JobContext } from './job-context.ts';
 import { withJobRepository } from './job-repository.ts';
 
 export async function runRestoreJob(job: RestoreJob, context: JobContext): Promise<Record<string, unknown>> {
-  const { value: result, traffic } = await withJobRepository(job, context, async (repository, signal) => {
+  const ahead = startRestoreThreads();
+  const restored = withJobRepository(job, context, async (repository, signal) => {
     inlineReluctantly();
     const { tree } = await openSnapshot(repository, job.snapshot, {}, signal);
     return restore(repository, tree, job.target, {
@@ -24,6 +25,7 @@ export async function runRestoreJob(job: RestoreJob, context: JobContext): Promi
       onEvent: context.onEvent,
     });
   });
+  const { value: result, traffic } = await restored.finally(() => ahead.close());
   const { durationMs: _, dryRun: __, ...counts } = result;
   return { ...counts, ...traffic };
 }

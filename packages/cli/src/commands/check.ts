@@ -1,5 +1,5 @@
 /** `hostark check`: verifies the repository and names what is damaged, with what that touches. */
-import { verifyOnThreads } from '@hostark/archive/verify';
+import { startVerifyThreads, verifyOnThreads } from '@hostark/archive/verify';
 import { HostarkError } from '@hostark/protocol';
 import { checkRepository, type Finding, parseSubset } from '@hostark/repository';
 import { withRepository } from '../repository/open.ts';
@@ -30,7 +30,8 @@ export const check: CommandCode<CheckFlags> = async (context, flags) => {
     beginsEarly: true,
     useCache: flags.withCache ?? false,
   } as const;
-  return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
+  const ahead = flags.readData ? startVerifyThreads() : null;
+  const checked = withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     const report = await checkRepository(repository, {
       readData,
       signal,
@@ -69,6 +70,7 @@ export const check: CommandCode<CheckFlags> = async (context, flags) => {
     out.print('no errors were found');
     return 0;
   });
+  return checked.finally(() => ahead?.close());
 };
 
 function tell(out: Output, finding: Finding): void {

@@ -1,5 +1,5 @@
 /** `hostark restore`: writes a snapshot, or a part of it, below a folder. */
-import { type Overwrite, restore as writeBack } from '@hostark/archive';
+import { type Overwrite, startRestoreThreads, restore as writeBack } from '@hostark/archive';
 import { HostarkError } from '@hostark/protocol';
 import { type FilterFlags, snapshotFilter } from '../repository/filter.ts';
 import { withRepository } from '../repository/open.ts';
@@ -27,7 +27,8 @@ export const restore: CommandCode<RestoreFlags> = async (context, flags, [spec])
     throw new HostarkError('usage', 'expected either include or exclude patterns, got both');
   }
   const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
-  return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
+  const ahead = startRestoreThreads();
+  const restored = withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     inlineReluctantly();
     const { snapshot: found, tree } = await openSnapshot(repository, spec!, snapshotFilter(flags), signal);
     confirmed.then(
@@ -80,4 +81,5 @@ export const restore: CommandCode<RestoreFlags> = async (context, flags, [spec])
     }
     return 0;
   });
+  return restored.finally(() => ahead.close());
 };

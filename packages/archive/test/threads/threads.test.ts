@@ -4,6 +4,7 @@ import { memoryBackend } from '@hostark/repository';
 import { expect, test } from 'vitest';
 import { startCrew } from '../../src/restore/crew.ts';
 import { endThread } from '../../src/threads/ending.ts';
+import { startAhead } from '../../src/threads/start.ts';
 import { newRepository } from '../backup/helpers.ts';
 
 test('threads that are closed while they load end by themselves', async () => {
@@ -33,4 +34,20 @@ test('a thread that has ended already is not waited for', async () => {
   const worker = new Worker('', { eval: true });
   await once(worker, 'exit');
   await endThread(worker);
+});
+
+test('a thread started ahead is the one that is used, and one that nobody took is ended', async () => {
+  const { key, blobs } = await newRepository(memoryBackend());
+  const started: Worker[] = [];
+  const listen = (worker: Worker): number => started.push(worker);
+  process.on('worker', listen);
+  const ahead = startAhead('restore', 2);
+  const crew = startCrew({ key, actor: { privileged: false }, blobs: blobs.share() }, 1);
+  await new Promise((resolve) => setImmediate(resolve)); // a process tells of its threads a turn later
+  process.off('worker', listen);
+  expect(started).toHaveLength(2);
+  await ahead.close();
+  expect(started.filter(({ threadId }) => threadId !== -1)).toHaveLength(1);
+  await crew.close();
+  expect(started.filter(({ threadId }) => threadId !== -1)).toEqual([]);
 });
