@@ -5,7 +5,7 @@ import { chunkEnd } from './chunk-end.ts';
 import { expectContext } from './plain-scanner.ts';
 import type { ChunkScanner } from './scanner.ts';
 import { makeNibbleTables, makeTables } from './tables.ts';
-import { type WasmMemory, type WasmModule, wasmRuntime } from './webassembly.ts';
+import { compile, compileRelaxed, type WasmMemory, type WasmModule, wasmRuntime } from './webassembly.ts';
 
 const PAGE = 65_536;
 /** Addresses that assembly/ expects. */
@@ -89,9 +89,9 @@ function instantiate(base64: string): ScanExports | null {
   let module = modules.get(base64);
   if (module === undefined) {
     const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-    // A module with SIMD is invalid where the processor or the runtime lacks it.
-    if (!wasmRuntime.validate(bytes)) return null;
-    module = new wasmRuntime.Module(bytes);
+    const compiled = base64 === RELAXED_SIMD_WASM ? compileRelaxed(bytes) : compile(bytes);
+    if (compiled === null) return null;
+    module = compiled;
     modules.set(base64, module);
   }
   return new wasmRuntime.Instance(module).exports as ScanExports;
