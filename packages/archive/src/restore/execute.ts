@@ -121,7 +121,9 @@ class Opener {
 
 function decompress(platform: Platform, stored: Uint8Array, length: number): Uint8Array | null {
   try {
-    if (plainBuffer.length < length) plainBuffer = Buffer.allocUnsafeSlow(Math.max(length, FIRST_PLAIN_BYTES));
+    if (plainBuffer.length < length) {
+      plainBuffer = new Uint8Array(Buffer.allocUnsafeSlow(Math.max(length, FIRST_PLAIN_BYTES)).buffer);
+    }
     const plain = platform.zstdDecompress(stored, length, plainBuffer);
     return plain.length === length ? plain : null;
   } catch {

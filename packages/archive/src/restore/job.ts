@@ -42,7 +42,8 @@ export function jobRunner(setup: CrewSetup, platform: Platform = nodePlatform())
   let arena: Uint8Array = new Uint8Array(0);
   const bytesOf = (source: SegmentSource): Uint8Array => {
     if (source.kind === 'bytes') return source.bytes;
-    if (arena.length < source.length) arena = Buffer.allocUnsafeSlow(source.length);
+    // A Uint8Array, as what comes from afar is: code compiled for one kind of array is compiled anew when it meets another.
+    if (arena.length < source.length) arena = new Uint8Array(Buffer.allocUnsafeSlow(source.length).buffer);
     return readRange(source, arena);
   };
   return (job) => {
