@@ -74,6 +74,19 @@ export class TextFolder implements PathNode {
     this.#close(slice);
   }
 
+  /** Returns a slice's text, for places that are filled without moving anything; filled() must be told their number. */
+  textToFill(slice: number): Buffer {
+    const part = this.#slices[slice]!;
+    part.text ??= this.#beforeText(part);
+    this.#same = false;
+    return part.text;
+  }
+
+  /** So many places of a slice were filled in its text. */
+  filled(slice: number, places: number): void {
+    if (places > 0) this.#close(slice, places);
+  }
+
   /** Leaves out the node from `from` to `to`, its comma included. */
   drop(slice: number, from: number, to: number): void {
     this.#entries--;
@@ -82,12 +95,7 @@ export class TextFolder implements PathNode {
 
   /** Fills in the tree of a directory, where `known` stands now. */
   fillTree(slice: number, at: number, tree: BlobId, known: string): void {
-    if (tree !== known) {
-      const part = this.#slices[slice]!;
-      part.text ??= this.#beforeText(part);
-      part.text.write(tree, at, 'latin1');
-      this.#same = false;
-    }
+    if (tree !== known) this.textToFill(slice).write(tree, at, 'latin1');
     this.#close(slice);
   }
 
@@ -97,10 +105,10 @@ export class TextFolder implements PathNode {
     this.#finishIfDone();
   }
 
-  #close(slice: number): void {
+  #close(slice: number, places = 1): void {
     const part = this.#slices[slice]!;
-    part.open--;
-    this.#open--;
+    part.open -= places;
+    this.#open -= places;
     if (part.open === 0 && part.edits.length > 0) applyEdits(part, part.text ?? this.#beforeText(part));
     this.#finishIfDone();
   }

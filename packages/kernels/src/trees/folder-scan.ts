@@ -9,6 +9,7 @@ import { type Libc, libc, type StableMemory } from '../posix/libc.ts';
 import { NativeXattrs } from '../posix/native-xattrs.ts';
 import type { Stat, Xattr } from '../posix/posix.ts';
 import { LSTAT_FLAGS, STATX_MASK, StatxView } from '../posix/statx.ts';
+import type { FileColumns, FileLimits } from './file-columns.ts';
 import * as at from './layout.ts';
 import { NeedsRoom, type TreeHooks, TreeKernel } from './tree-kernel.ts';
 
@@ -300,6 +301,21 @@ export class FolderScan {
     if (length === 0) return null;
     const from = words[(at.BEFORE_AT >> 2) + entry]!;
     return Buffer.from(bytes.subarray(from, from + length));
+  }
+
+  /** Copies small new files of the slice, from `entry` on, until there are `most`; returns the entry after the last one. */
+  newSmallFiles(entry: number, into: FileColumns, most: FileLimits): number {
+    const { bytes, words } = this.#kernel;
+    const count = this.#count;
+    let i = entry;
+    for (; i < count && !into.reaches(most); i++) {
+      if (bytes[at.STATUS + i] !== at.ENTRY.newSmall) continue;
+      const pathAt = words[(at.NAME_AT >> 2) + i]! - this.#prefix;
+      const pathEnd = i + 1 < count ? words[(at.NAME_AT >> 2) + i + 1]! - this.#prefix : this.#namesEnd;
+      const row = (at.ROWS + i * ROW_BYTES) >> 2;
+      into.addRow(bytes, pathAt, pathEnd - 1, words, row, this.nodeAt(i), this.nodeAt(i + 1));
+    }
+    return i;
   }
 
   /** Files that the last run took over, and their bytes. */
