@@ -3,7 +3,7 @@
  * files are read and directories below are stored. As long as the text is the parent's, only that is remembered.
  */
 import { TREE_HEAD, TREE_TAIL } from '@hostark/kernels';
-import type { BlobId } from '@hostark/repository';
+import { type BlobId, Scratch } from '@hostark/repository';
 import { joinPath } from '../walk/paths.ts';
 import type { FolderPlace, PathNode, SaveTree } from './folder.ts';
 import type { PreviousTree } from './parent-trees.ts';
@@ -30,6 +30,9 @@ interface Slice {
 const ROOT = Buffer.from('/');
 const NOTHING = Buffer.alloc(0);
 const COMMA = 0x2c;
+
+/** Trees are put together one at a time, in the same memory. */
+const scratch = new Scratch();
 
 export class TextFolder implements PathNode {
   readonly #place: FolderPlace;
@@ -142,15 +145,21 @@ export class TextFolder implements PathNode {
     return bytes.length === end + TREE_TAIL.length && TREE_TAIL.compare(bytes, end) === 0;
   }
 
-  #assemble(): Buffer {
-    const texts = this.#slices.map((slice) => slice.text ?? this.#beforeText(slice));
-    const nodes = texts.reduce((sum, text) => sum + text.length, 0);
+  /** Returns the tree, lent until the next one is put together. */
+  #assemble(): Uint8Array {
+    let nodes = 0;
+    for (const { text, length } of this.#slices) nodes += text === null ? length : text.length;
     const length = TREE_HEAD.length + Math.max(0, nodes - 1) + TREE_TAIL.length;
     // The last comma is overwritten by the tail.
-    const tree = Buffer.allocUnsafeSlow(length);
-    let end = TREE_HEAD.copy(tree, 0);
-    for (const text of texts) end += text.copy(tree, end);
-    TREE_TAIL.copy(tree, length - TREE_TAIL.length);
+    const tree = scratch.exactly(length);
+    tree.set(TREE_HEAD);
+    let end = TREE_HEAD.length;
+    for (const slice of this.#slices) {
+      const text = slice.text ?? this.#beforeText(slice);
+      tree.set(text, end);
+      end += text.length;
+    }
+    tree.set(TREE_TAIL, length - TREE_TAIL.length);
     return tree;
   }
 }
