@@ -373,15 +373,19 @@ export class FolderScan {
     this.#kernel.words.fill(0, lengths, lengths + this.#count);
     if (this.#targets.size === 0 && this.#found.size === 0) return from;
     let end = from;
-    for (const entry of new Set([...this.#targets.keys(), ...this.#found.keys()])) {
-      const text = this.#hooks.encodeExtras(this.#targets.get(entry), this.xattrs(entry));
-      this.#reach(end + text.length + at.MARGIN);
-      this.#kernel.bytes.set(text, end);
-      this.#kernel.words[(at.EXTRA_AT >> 2) + entry] = end;
-      this.#kernel.words[lengths + entry] = text.length;
-      end += text.length;
-    }
+    for (const entry of this.#targets.keys()) end = this.#placeExtra(entry, end);
+    for (const entry of this.#found.keys()) if (!this.#targets.has(entry)) end = this.#placeExtra(entry, end);
     return end;
+  }
+
+  #placeExtra(entry: number, from: number): number {
+    const text = this.#hooks.encodeExtras(this.#targets.get(entry), this.xattrs(entry));
+    this.#reach(from + text.length + at.MARGIN);
+    const { bytes, words } = this.#kernel;
+    bytes.set(text, from);
+    words[(at.EXTRA_AT >> 2) + entry] = from;
+    words[(at.EXTRA_LENGTH >> 2) + entry] = text.length;
+    return from + text.length;
   }
 
   /** Decides where the parent's text, the ids and the nodes go; returns the room for nodes. */
