@@ -241,24 +241,29 @@ export class SliceWalk {
         continue;
       }
       stats ??= scan.stats();
-      const from = scan.nodeAt(i);
-      const to = scan.nodeAt(i + 1);
-      const isDirectory = status >= ENTRY.directory;
-      const before = scan.before(i);
-      const text = scan.text();
-      todos.push({
-        name: scan.name(i),
-        status,
-        stat: stats(i),
-        xattrs: scan.xattrs(i),
-        from,
-        to,
-        node: status === ENTRY.directory && before !== null ? Buffer.from(text.subarray(from, to - 1)) : null,
-        before,
-        subtree: isDirectory ? text.toString('latin1', to - TREE_FROM_END, to - TREE_FROM_END + ZERO_TREE.length) : '',
-      });
+      todos.push(this.#todo(i, status, stats(i)));
     }
     return { entries, newFiles, todos };
+  }
+
+  #todo(entry: number, status: number, stat: Stat): Todo {
+    const scan = this.#scan;
+    const from = scan.nodeAt(entry);
+    const to = scan.nodeAt(entry + 1);
+    const before = scan.before(entry);
+    const text = scan.text();
+    const treeAt = to - TREE_FROM_END;
+    return {
+      name: scan.name(entry),
+      status,
+      stat,
+      xattrs: scan.xattrs(entry),
+      from,
+      to,
+      node: status === ENTRY.directory && before !== null ? Buffer.from(text.subarray(from, to - 1)) : null,
+      before,
+      subtree: status >= ENTRY.directory ? text.toString('latin1', treeAt, treeAt + ZERO_TREE.length) : '',
+    };
   }
 
   #tellUnchanged(folder: TextFolder): void {

@@ -109,6 +109,13 @@ export function readHeader(header: Uint8Array, visit: EntryVisitor): number {
   return entry.end;
 }
 
+/** Returns the end of the last blob of an opened header. Throws SyntaxError. */
+export function blobsEnd(header: Uint8Array): number {
+  const entry = new HeaderCursor(header);
+  while (entry.next());
+  return entry.end;
+}
+
 /** Returns the entries of an opened header. Throws SyntaxError. */
 export function decodeHeader(header: Uint8Array): PackEntry[] {
   const entries: PackEntry[] = [];
