@@ -78,10 +78,15 @@ const TAKEN_OVER: u32 = 2;
 const TO_READ: u32 = 3;
 /** The same; its facts are the parent's, but there is no content to take over. */
 const CONTENT_LOST: u32 = 4;
+/** A file to be read, of one chunk at most, that the parent has not: 64 zeros stand for its id, unless it is empty. */
+const NEW_SMALL: u32 = 5;
 /** A directory: its node has the parent's subtree, or 64 zeros. */
-const DIRECTORY: u32 = 5;
+const DIRECTORY: u32 = 6;
 /** The same; but for the subtree the node is the parent's. */
-const SAME_DIRECTORY: u32 = 6;
+const SAME_DIRECTORY: u32 = 7;
+
+/** A smaller file is one chunk (src/chunker/scanner.ts). */
+const MIN_CHUNK: u64 = 512 * 1024;
 
 /** Results of run(). */
 const DONE: i32 = 0;
@@ -182,6 +187,9 @@ export function run(count: u32, before: usize, ids: usize, out: usize, flagBits:
           filesTakenOver++;
           bytesTakenOver += size;
         }
+      } else if (!found && load<u64>(row, ST_SIZE) < MIN_CHUNK) {
+        status = NEW_SMALL;
+        if (load<u64>(row, ST_SIZE)) out = placeForId(out);
       }
     } else if (kind == TYPE_DIR) {
       status = DIRECTORY;
@@ -261,14 +269,24 @@ function writeNode(entry: u32, row: usize, name: usize, kind: usize, out: usize)
     return out + 2;
   }
   out = put(out, NO_CONTENT);
-  if (kind == TYPE_DIR) {
-    out = put(out, SUBTREE);
-    for (let i: usize = 0; i < 64; i += 8) store<u64>(out + i, 0x3030303030303030);
-    store<u8>(out, 0x22, 64);
-    out += 65;
-  }
+  if (kind == TYPE_DIR) out = zeros(put(out, SUBTREE));
   store<u8>(out, 0x7d);
   return out + 1;
+}
+
+/** Writes 64 zeros, which stand for an id, and the quote after them. */
+function zeros(out: usize): usize {
+  for (let i: usize = 0; i < 64; i += 8) store<u64>(out + i, 0x3030303030303030);
+  store<u8>(out, 0x22, 64);
+  return out + 65;
+}
+
+/** Makes a place for one id in the content, `[]`, of the node that ends at `out`; returns its new end. */
+function placeForId(out: usize): usize {
+  store<u8>(out - 2, 0x22);
+  out = zeros(out - 1);
+  store<u16>(out, 0x7d5d);
+  return out + 2;
 }
 
 /** Writes the opening of a node and its name, without the quote after it. */

@@ -18,6 +18,7 @@ export { posix } from './posix/index.ts';
 export { makeFolders } from './posix/make-folders.ts';
 export type { Directory, NewFiles, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix/posix.ts';
 export { type WholeFiles, wholeFiles } from './posix/whole-files.ts';
+export { FileColumns, type FileLimits, type FileRows } from './trees/file-columns.ts';
 export {
   FolderScan,
   isFramed,

@@ -1,51 +1,45 @@
 /**
  * Files whose content must be read, on their way to the pool: small ones in batches, large ones in parts, a bounded
- * number at a time. Nobody waits for a single file: each says what to do when it is done.
+ * number at a time. Nobody waits for a single file: whoever asked for it is told when it is done.
  */
-import { IDENTITY_WORDS, type Stat, writeIdentity } from '@hostark/kernels';
-import { type BlobId, blobId, ID_BYTES } from '@hostark/repository';
 import {
-  FILE_CHANGED,
-  FILE_FAILED,
-  FILE_SAVED,
-  FILE_STOPPED,
-  FILE_VANISHED,
-  type FilesResult,
-  PART_UNKNOWN,
-  type StoredCounts,
-} from '../pool/jobs.ts';
+  FileColumns,
+  type FileRows,
+  type FolderScan,
+  IDENTITY_WORDS,
+  type Stat,
+  writeIdentity,
+} from '@hostark/kernels';
+import { type FilesResult, PART_UNKNOWN, type StoredCounts } from '../pool/jobs.ts';
 import type { Pool } from '../pool/pool.ts';
 import { type Location, pathOf } from '../walk/paths.ts';
+import { type FileOutcome, joinParts, outcomeOf } from './file-outcome.ts';
 
 /** A batch goes when it has one of these. Few enough that all workers end at about the same time. */
-const BATCH_FILES = 128;
-const BATCH_BYTES = 4 * 1024 * 1024;
+const BATCH = { files: 128, bytes: 4 * 1024 * 1024 };
 /** An idle worker is not kept waiting for more than this. */
-const LEAST_BATCH_FILES = 16;
-/** Files queued before the walk waits: bounds the nodes in memory. */
+const EARLY_BATCH = { ...BATCH, files: 16 };
+/** Files queued before the walk waits, which it may notice up to a slice later: bounds the text that waits for ids. */
 const MAX_PENDING = 1024;
 /** A part of a large file; finding its start costs a few MiB of scanning. */
 const PART_BYTES = 64 * 1024 * 1024;
 
-const SLASH = 0x2f;
-
-export type FileOutcome =
-  | {
-      readonly kind: 'saved';
-      /** Size or times changed while it was read. */
-      readonly changed: boolean;
-      readonly content: readonly BlobId[];
-      readonly size: number;
-      /** The open file's stat if it was not what lstat had seen. */
-      readonly fresh: Stat | null;
-    }
-  | { readonly kind: 'failed'; readonly during: string; readonly message: string }
-  | { readonly kind: 'vanished' }
-  | { readonly kind: 'stopped' };
-
+/** A file by itself. */
 export interface PendingFile extends Location {
   readonly stat: Stat;
   readonly done: (outcome: FileOutcome) => void;
+}
+
+/** Who asked for several files of a batch. */
+export interface FilesOwner {
+  /** What became of the files from number `from` to `to` (exclusive), which were sent as `rows`, is known. */
+  filesDone(result: FilesResult, rows: FileRows, from: number, to: number): void;
+}
+
+/** The files of a batch from number `from` to the next share are someone's. */
+interface Share {
+  readonly owner: FilesOwner;
+  readonly from: number;
 }
 
 export class FileQueue {
@@ -53,8 +47,8 @@ export class FileQueue {
   readonly #stored: (counts: StoredCounts) => void;
   readonly #failed: (error: unknown) => void;
   readonly #splits: boolean;
-  #batch: PendingFile[] = [];
-  #batchBytes = 0;
+  readonly #batch = new FileColumns(BATCH.files);
+  #shares: Share[] = [];
   #pending = 0;
   #waiting: (() => void)[] = [];
 
@@ -73,10 +67,21 @@ export class FileQueue {
       void this.#readInParts(file, Math.floor(size / PART_BYTES));
       return;
     }
-    this.#batch.push(file);
-    this.#batchBytes += size;
-    const full = this.#batch.length >= BATCH_FILES || this.#batchBytes >= BATCH_BYTES;
-    if (full || (this.#pool.hasIdle && this.#batch.length >= LEAST_BATCH_FILES)) this.#sendBatch();
+    this.#shares.push({ owner: new OneFile(file), from: this.#batch.count });
+    this.#batch.add(file.directory, file.base, file.stat);
+    if (this.#isFull()) this.#sendBatch();
+  }
+
+  /** Adds the small new files of the slice that was written last. */
+  addNewSmallFiles(scan: FolderScan, owner: FilesOwner): void {
+    for (let entry = 0; ; this.#sendBatch()) {
+      const from = this.#batch.count;
+      entry = scan.newSmallFiles(entry, this.#batch, this.#limits());
+      const added = this.#batch.count - from;
+      this.#pending += added;
+      if (added > 0) this.#shares.push({ owner, from });
+      if (!this.#isFull()) return;
+    }
   }
 
   /** Null if more files may come at once, else what to wait for. */
@@ -91,31 +96,31 @@ export class FileQueue {
     this.#sendBatch();
   }
 
-  #sendBatch(): void {
-    if (this.#batch.length === 0) return;
-    const files = this.#batch;
-    this.#batch = [];
-    this.#batchBytes = 0;
-    void this.#readBatch(files);
+  #limits(): typeof BATCH {
+    return this.#pool.hasIdle ? EARLY_BATCH : BATCH;
   }
 
-  async #readBatch(files: readonly PendingFile[]): Promise<void> {
-    const pathEnds = new Uint32Array(files.length);
-    const identities = new Int32Array(files.length * IDENTITY_WORDS);
-    let length = 0;
-    for (let i = 0; i < files.length; i++) {
-      const { directory, base, stat } = files[i]!;
-      length += directory.length + 1 + base.length;
-      pathEnds[i] = length++;
-      writeIdentity(stat, identities, i * IDENTITY_WORDS);
-    }
-    const paths = new Uint8Array(length);
-    for (let i = 0; i < files.length; i++) putPath(files[i]!, paths, pathEnds[i]!);
+  #isFull(): boolean {
+    return this.#batch.reaches(this.#limits());
+  }
+
+  #sendBatch(): void {
+    if (this.#batch.count === 0) return;
+    const shares = this.#shares;
+    this.#shares = [];
+    void this.#readBatch(this.#batch.take(), shares);
+  }
+
+  async #readBatch(rows: FileRows, shares: readonly Share[]): Promise<void> {
+    const { paths, pathEnds, identities } = rows;
     try {
       const result = await this.#pool.run({ kind: 'files', paths, pathEnds, identities });
       this.#stored(result.stored);
-      for (let i = 0; i < files.length; i++) files[i]!.done(outcomeOf(result, i));
-      this.#settle(files.length);
+      for (let i = 0; i < shares.length; i++) {
+        const { owner, from } = shares[i]!;
+        owner.filesDone(result, rows, from, i + 1 < shares.length ? shares[i + 1]!.from : pathEnds.length);
+      }
+      this.#settle(pathEnds.length);
     } catch (error) {
       this.#failed(error);
     }
@@ -153,60 +158,14 @@ export class FileQueue {
   }
 }
 
-/** Writes the path so that it ends at `end`. The root makes `//name`, which means the same. */
-function putPath({ directory, base }: Location, paths: Uint8Array, end: number): void {
-  const baseAt = end - base.length;
-  paths.set(base, baseAt);
-  paths[baseAt - 1] = SLASH;
-  paths.set(directory, baseAt - 1 - directory.length);
-}
+class OneFile implements FilesOwner {
+  readonly #file: PendingFile;
 
-function outcomeOf(result: FilesResult, file: number): FileOutcome {
-  const status = result.status[file]!;
-  if (status === FILE_VANISHED) return { kind: 'vanished' };
-  if (status === FILE_STOPPED) return { kind: 'stopped' };
-  if (status === FILE_FAILED) {
-    const failure = result.failures.find((row) => row.file === file);
-    return { kind: 'failed', during: failure?.during ?? 'read', message: failure?.message ?? 'unknown error' };
+  constructor(file: PendingFile) {
+    this.#file = file;
   }
-  if (status !== FILE_SAVED && status !== FILE_CHANGED) throw new Error(`a worker answered with status ${status}`);
-  const content: BlobId[] = [];
-  const end = result.chunkEnds[file]!;
-  const ids = Buffer.from(result.ids.buffer, result.ids.byteOffset, result.ids.length);
-  for (let chunk = file === 0 ? 0 : result.chunkEnds[file - 1]!; chunk < end; chunk++) {
-    content.push(blobId(ids.toString('hex', chunk * ID_BYTES, (chunk + 1) * ID_BYTES)));
+
+  filesDone(result: FilesResult, _rows: FileRows, from: number): void {
+    this.#file.done(outcomeOf(result, from));
   }
-  const fresh = result.fresh.find((row) => row.file === file)?.stat ?? null;
-  return { kind: 'saved', changed: status === FILE_CHANGED, content, size: result.sizes[file]!, fresh };
-}
-
-/**
- * The whole from its parts, in order. One part that is not saved speaks for the file. Parts that found different files
- * make one that changed, with the oldest facts: with newer ones the next run would take a mixture for the file itself.
- */
-function joinParts(parts: readonly FileOutcome[]): FileOutcome {
-  const content: BlobId[] = [];
-  let size = 0;
-  let changed = false;
-  let fresh: Stat | null | undefined;
-  for (const part of parts) {
-    if (part.kind !== 'saved') return part;
-    for (const id of part.content) content.push(id);
-    size += part.size;
-    changed ||= part.changed || (fresh !== undefined && !sameFacts(fresh, part.fresh));
-    fresh = fresh === undefined ? part.fresh : olderFacts(fresh, part.fresh);
-  }
-  return { kind: 'saved', changed, content, size, fresh: fresh ?? null };
-}
-
-/** Null stands for what lstat saw, which was before all else. */
-function olderFacts(a: Stat | null, b: Stat | null): Stat | null {
-  if (a === null || b === null) return null;
-  return a.ctimeNs <= b.ctimeNs ? a : b;
-}
-
-function sameFacts(a: Stat | null, b: Stat | null): boolean {
-  if (a === null || b === null) return a === b;
-  const sameTimes = a.mtimeNs === b.mtimeNs && a.ctimeNs === b.ctimeNs;
-  return sameTimes && a.size === b.size && a.ino === b.ino && a.dev === b.dev;
 }

@@ -17,7 +17,7 @@ type Place = TreeNode | null | undefined;
 
 const ROOT = Buffer.from('/');
 
-/** Receives the bytes of a finished tree and returns its id, or null if the backup has ended. */
+/** Receives the bytes of a finished tree, lent for the call, and returns its id, or null if the backup has ended. */
 export type SaveTree = (tree: Uint8Array) => BlobId | null;
 
 /** What knows its path in the snapshot. */

@@ -1,6 +1,7 @@
 /**
  * Directories through the tree kernel, a slice of entries at a time: what is unchanged costs no object and no thought here.
- * Files to be read and directories below are taken up in order of their names, as the plain way has it.
+ * Small new files of a slice come first, straight from the kernel's memory; other files to be read and directories below
+ * are taken up in order of their names, as the plain way has it.
  */
 import {
   ENTRY,
@@ -15,12 +16,13 @@ import {
 } from '@hostark/kernels';
 import { type BlobId, sameNode } from '@hostark/repository';
 import type { FolderRules } from '../walk/exclusion.ts';
-import { nodeOf } from '../walk/node.ts';
+import { type MutableNode, nodeOf } from '../walk/node.ts';
 import { joinPath } from '../walk/paths.ts';
-import type { FileOutcome } from './file-queue.ts';
+import type { FileOutcome } from './file-outcome.ts';
 import type { FolderPlace } from './folder.ts';
-import { contentText, nodeOfText, scanHooks, textOfNode, ZERO_TREE } from './node-text.ts';
+import { nodeOfText, scanHooks, ZERO_TREE } from './node-text.ts';
 import type { PreviousTree } from './parent-trees.ts';
+import { SliceFiles } from './slice-files.ts';
 import type { Change } from './summary.ts';
 import { TextFolder } from './text-folder.ts';
 import type { WalkParts } from './walker.ts';
@@ -29,8 +31,6 @@ import type { WalkParts } from './walker.ts';
 const ENTRIES_A_TURN = 64;
 /** From the end of a directory's node, its comma included, back to the first digit of its tree. */
 const TREE_FROM_END = 67;
-/** From the end of a file's node back to the bracket that closes its content. */
-const CONTENT_FROM_END = 3;
 
 /** What the walk does for its directories. */
 export interface WalkSteps {
@@ -203,52 +203,67 @@ export class SliceWalk {
   /** Adds the slice that was written to its folder and takes up what is left to do for its entries. */
   async #takeUp(folder: TextFolder, tree: PreviousTree | null, path: Uint8Array, rules: FolderRules): Promise<void> {
     const { exclusion, reporter, summary } = this.#parts;
-    const { files, bytes } = this.#scan.takenOver;
-    summary.reusedFiles(files, bytes);
-    const { entries, todos } = this.#gather();
+    const { takenOver } = this.#scan;
+    summary.reusedFiles(takenOver.files, takenOver.bytes);
+    const { entries, newFiles, todos } = this.#gather();
     if (reporter.verbose) this.#tellUnchanged(folder);
-    const added = { folder, path, number: folder.add(this.#scan.text(), entries, todos.length) };
+    const number = folder.add(this.#scan.text(), entries, newFiles + todos.length);
+    const files = new SliceFiles(this.#parts, folder, number, path);
+    if (newFiles > 0) this.#parts.queue.addNewSmallFiles(this.#scan, files);
     // The kernel and the parent's trees may be at other directories from here on.
-    if (todos.length > 0) tree?.keep();
+    if (newFiles + todos.length > 0) tree?.keep();
+    const added = { folder, path, number };
     let handled = 0;
     for (const todo of todos) {
       if (todo.status === ENTRY.directory || todo.status === ENTRY.sameDirectory) {
         const below = exclusion.below(rules, todo.name, todo.stat);
         await this.#directory(todo, added, below);
-      } else this.#file(todo, added);
+      } else this.#file(todo, files, path);
       if (++handled % ENTRIES_A_TURN === 0) await this.#steps.takeTurns();
     }
   }
 
-  #gather(): { readonly entries: number; readonly todos: readonly Todo[] } {
+  /** Small new files go without an object each, unless somebody wants to know of each. */
+  #gather(): { readonly entries: number; readonly newFiles: number; readonly todos: readonly Todo[] } {
     const scan = this.#scan;
+    const { verbose } = this.#parts.reporter;
     const statuses = scan.statuses();
     const todos: Todo[] = [];
     let stats: ((entry: number) => Stat) | null = null;
     let entries = 0;
+    let newFiles = 0;
     for (let i = 0; i < statuses.length; i++) {
       const status = statuses[i]!;
       if (status !== ENTRY.leftOut) entries++;
       if (status <= ENTRY.takenOver) continue;
+      if (status === ENTRY.newSmall && !verbose) {
+        newFiles++;
+        continue;
+      }
       stats ??= scan.stats();
-      const from = scan.nodeAt(i);
-      const to = scan.nodeAt(i + 1);
-      const isDirectory = status >= ENTRY.directory;
-      const before = scan.before(i);
-      const text = scan.text();
-      todos.push({
-        name: scan.name(i),
-        status,
-        stat: stats(i),
-        xattrs: scan.xattrs(i),
-        from,
-        to,
-        node: status === ENTRY.directory && before !== null ? Buffer.from(text.subarray(from, to - 1)) : null,
-        before,
-        subtree: isDirectory ? text.toString('latin1', to - TREE_FROM_END, to - TREE_FROM_END + ZERO_TREE.length) : '',
-      });
+      todos.push(this.#todo(i, status, stats(i)));
     }
-    return { entries, todos };
+    return { entries, newFiles, todos };
+  }
+
+  #todo(entry: number, status: number, stat: Stat): Todo {
+    const scan = this.#scan;
+    const from = scan.nodeAt(entry);
+    const to = scan.nodeAt(entry + 1);
+    const before = scan.before(entry);
+    const text = scan.text();
+    const treeAt = to - TREE_FROM_END;
+    return {
+      name: scan.name(entry),
+      status,
+      stat,
+      xattrs: scan.xattrs(entry),
+      from,
+      to,
+      node: status === ENTRY.directory && before !== null ? Buffer.from(text.subarray(from, to - 1)) : null,
+      before,
+      subtree: status >= ENTRY.directory ? text.toString('latin1', treeAt, treeAt + ZERO_TREE.length) : '',
+    };
   }
 
   #tellUnchanged(folder: TextFolder): void {
@@ -275,42 +290,17 @@ export class SliceWalk {
     if (!(await this.#steps.descend(joinPath(path, name), place, known, rules))) folder.drop(number, from, to);
   }
 
-  #file(todo: Todo, added: Added): void {
-    const { name, status, stat } = todo;
+  #file(todo: Todo, files: SliceFiles, path: Uint8Array): void {
+    const { name, status, stat, from, to, before } = todo;
     if (status === ENTRY.contentLost) {
       const problem = 'parts of the file are not in the repository index; storing it again';
-      this.#parts.reporter.error(joinPath(added.path, name), 'parent', problem);
+      this.#parts.reporter.error(joinPath(path, name), 'parent', problem);
     }
-    const done = (outcome: FileOutcome): void => this.#fileDone(todo, added, outcome);
-    this.#parts.queue.add({ directory: added.path, base: name, stat, done });
-  }
-
-  #fileDone(todo: Todo, { folder, number, path }: Added, outcome: FileOutcome): void {
-    const { nodes, reporter, summary } = this.#parts;
-    const { name, stat, from, to, before } = todo;
-    if (outcome.kind !== 'saved') {
-      if (outcome.kind === 'vanished') {
-        reporter.error(joinPath(path, name), 'open', 'vanished before it could be read');
-      }
-      if (outcome.kind === 'failed') reporter.error(joinPath(path, name), outcome.during, outcome.message);
-      folder.drop(number, from, to);
-      return;
-    }
-    if (outcome.changed) reporter.error(joinPath(path, name), 'read', 'changed while it was read; saved as read');
-    const asSeen = outcome.fresh === null && outcome.size === Number(stat.size);
-    let change: Change = 'new';
-    if (before === null) summary.changedFile(change, outcome.size);
-    if (before !== null || !asSeen) {
-      const node = nodeOf(name, outcome.fresh ?? stat, todo.xattrs, undefined, nodes);
-      node.size = BigInt(outcome.size);
-      node.content = outcome.content;
-      if (before !== null) change = summary.file(node, nodeOfText(before));
-      if (!asSeen) folder.fill(number, from, to - 1, textOfNode(node));
-    }
-    reporter.item(() => folder.item(name), change, BigInt(outcome.size));
-    reporter.working({ directory: path, base: name });
-    reporter.tick();
-    if (asSeen) folder.fill(number, to - CONTENT_FROM_END, to - CONTENT_FROM_END, contentText(outcome.content));
+    const size = Number(stat.size);
+    const place = { from, to, holdsId: status === ENTRY.newSmall && size > 0 };
+    const seen = (): MutableNode => nodeOf(name, stat, todo.xattrs, undefined, this.#parts.nodes);
+    const done = (outcome: FileOutcome): void => files.fileDone(outcome, name, place, size, seen, before);
+    this.#parts.queue.add({ directory: path, base: name, stat, done });
   }
 }
 

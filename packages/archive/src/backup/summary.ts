@@ -44,6 +44,12 @@ export class SummaryCounter {
     return change;
   }
 
+  /** Counts several files that the parent has not, which have so many bytes together. */
+  newFiles(files: number, bytes: number): void {
+    this.#bytes += bytes;
+    this.#filesNew += files;
+  }
+
   /** Counts a file whose content was taken over from the parent: unmodified, whatever its metadata says (as in restic). */
   reusedFile(size: bigint): void {
     this.reusedFiles(1, Number(size));

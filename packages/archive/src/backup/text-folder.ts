@@ -3,7 +3,7 @@
  * files are read and directories below are stored. As long as the text is the parent's, only that is remembered.
  */
 import { TREE_HEAD, TREE_TAIL } from '@hostark/kernels';
-import type { BlobId } from '@hostark/repository';
+import { type BlobId, Scratch } from '@hostark/repository';
 import { joinPath } from '../walk/paths.ts';
 import type { FolderPlace, PathNode, SaveTree } from './folder.ts';
 import type { PreviousTree } from './parent-trees.ts';
@@ -30,6 +30,9 @@ interface Slice {
 const ROOT = Buffer.from('/');
 const NOTHING = Buffer.alloc(0);
 const COMMA = 0x2c;
+
+/** Trees are put together one at a time, in the same memory. */
+const scratch = new Scratch();
 
 export class TextFolder implements PathNode {
   readonly #place: FolderPlace;
@@ -74,6 +77,19 @@ export class TextFolder implements PathNode {
     this.#close(slice);
   }
 
+  /** Returns a slice's text, for places that are filled without moving anything; filled() must be told their number. */
+  textToFill(slice: number): Buffer {
+    const part = this.#slices[slice]!;
+    part.text ??= this.#beforeText(part);
+    this.#same = false;
+    return part.text;
+  }
+
+  /** So many places of a slice were filled in its text. */
+  filled(slice: number, places: number): void {
+    if (places > 0) this.#close(slice, places);
+  }
+
   /** Leaves out the node from `from` to `to`, its comma included. */
   drop(slice: number, from: number, to: number): void {
     this.#entries--;
@@ -82,12 +98,7 @@ export class TextFolder implements PathNode {
 
   /** Fills in the tree of a directory, where `known` stands now. */
   fillTree(slice: number, at: number, tree: BlobId, known: string): void {
-    if (tree !== known) {
-      const part = this.#slices[slice]!;
-      part.text ??= this.#beforeText(part);
-      part.text.write(tree, at, 'latin1');
-      this.#same = false;
-    }
+    if (tree !== known) this.textToFill(slice).write(tree, at, 'latin1');
     this.#close(slice);
   }
 
@@ -97,10 +108,10 @@ export class TextFolder implements PathNode {
     this.#finishIfDone();
   }
 
-  #close(slice: number): void {
+  #close(slice: number, places = 1): void {
     const part = this.#slices[slice]!;
-    part.open--;
-    this.#open--;
+    part.open -= places;
+    this.#open -= places;
     if (part.open === 0 && part.edits.length > 0) applyEdits(part, part.text ?? this.#beforeText(part));
     this.#finishIfDone();
   }
@@ -134,15 +145,21 @@ export class TextFolder implements PathNode {
     return bytes.length === end + TREE_TAIL.length && TREE_TAIL.compare(bytes, end) === 0;
   }
 
-  #assemble(): Buffer {
-    const texts = this.#slices.map((slice) => slice.text ?? this.#beforeText(slice));
-    const nodes = texts.reduce((sum, text) => sum + text.length, 0);
+  /** Returns the tree, lent until the next one is put together. */
+  #assemble(): Uint8Array {
+    let nodes = 0;
+    for (const { text, length } of this.#slices) nodes += text === null ? length : text.length;
     const length = TREE_HEAD.length + Math.max(0, nodes - 1) + TREE_TAIL.length;
     // The last comma is overwritten by the tail.
-    const tree = Buffer.allocUnsafeSlow(length);
-    let end = TREE_HEAD.copy(tree, 0);
-    for (const text of texts) end += text.copy(tree, end);
-    TREE_TAIL.copy(tree, length - TREE_TAIL.length);
+    const tree = scratch.exactly(length);
+    tree.set(TREE_HEAD);
+    let end = TREE_HEAD.length;
+    for (const slice of this.#slices) {
+      const text = slice.text ?? this.#beforeText(slice);
+      tree.set(text, end);
+      end += text.length;
+    }
+    tree.set(TREE_TAIL, length - TREE_TAIL.length);
     return tree;
   }
 }

@@ -2,8 +2,8 @@
  * Stores trees, on the calling thread: a tree's id is known at once, so that its parent need not wait; its bytes go into
  * the open tree pack, or wait for a slab. Trees and data never share a pack.
  */
-import type { Platform } from '@hostark/kernels';
-import { type BlobId, type BlobTable, blobIdFrom } from '@hostark/repository';
+import type { Memory, Platform } from '@hostark/kernels';
+import { type BlobId, type BlobTable, blobIdFrom, idBytes } from '@hostark/repository';
 import type { EngineSetup } from '../pool/jobs.ts';
 import { PackFiller } from '../pool/pack-filler.ts';
 import type { SlabExchange } from '../pool/slabs.ts';
@@ -23,6 +23,7 @@ export class TreeStore {
   readonly #packs: PackFiller;
   readonly #summary: SummaryCounter;
   readonly #waiting: WaitingTree[] = [];
+  #memory: Memory | null = null;
   #waitingBytes = 0;
   #storing: Promise<void> | null = null;
 
@@ -33,15 +34,18 @@ export class TreeStore {
     this.#summary = summary;
   }
 
-  /** Returns the tree's id, and stores it unless it is known. `tree` belongs to the store. */
+  /** Returns the tree's id, and stores it unless it is known. `tree` is free again afterwards. */
   save(tree: Uint8Array): BlobId {
-    const id = this.#platform.sha256(tree);
-    if (this.#blobs.claim('tree', id) === 'new' && (this.#storing !== null || !this.#put(id, tree))) {
-      this.#waiting.push({ id, tree });
+    const memory = this.#memoryOf(tree);
+    const raw = this.#platform.sha256At(memory, tree.byteOffset, tree.length);
+    // Before the next hash takes its place.
+    const id = blobIdFrom(raw);
+    if (this.#blobs.claim('tree', raw) === 'new' && (this.#storing !== null || !this.#put(raw, memory, tree))) {
+      this.#waiting.push({ id: idBytes(id), tree: new Uint8Array(tree) });
       this.#waitingBytes += tree.length;
       this.#storing ??= this.#storeWaiting();
     }
-    return blobIdFrom(id);
+    return id;
   }
 
   /** Null if more trees may come at once, else what to wait for. Rejects with what ends the backup. */
@@ -56,10 +60,16 @@ export class TreeStore {
     this.#summary.packsClosed(this.#packs.takeOverhead());
   }
 
-  #put(id: Uint8Array, tree: Uint8Array): boolean {
-    const packed = this.#packs.put(id, this.#platform.memory(tree), 0, tree.length);
-    if (packed >= 0) this.#summary.tree(tree.length, packed);
+  #put(id: Uint8Array, memory: Memory, { byteOffset, length }: Uint8Array): boolean {
+    const packed = this.#packs.put(id, memory, byteOffset, length);
+    if (packed >= 0) this.#summary.tree(length, packed);
     return packed >= 0;
+  }
+
+  /** Returns all of the memory that a tree lies in. Most trees lie in the same. */
+  #memoryOf({ buffer }: Uint8Array): Memory {
+    if (this.#memory?.bytes.buffer !== buffer) this.#memory = this.#platform.memory(new Uint8Array(buffer));
+    return this.#memory!;
   }
 
   #storeWaiting(): Promise<void> {
@@ -69,7 +79,7 @@ export class TreeStore {
         let stored = 0;
         while (stored < this.#waiting.length) {
           const { id, tree } = this.#waiting[stored]!;
-          if (!this.#put(id, tree)) break;
+          if (!this.#put(id, this.#platform.memory(tree), tree)) break;
           this.#waitingBytes -= tree.length;
           stored++;
         }

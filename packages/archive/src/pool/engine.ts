@@ -54,6 +54,8 @@ export class Engine {
   #scanner: ChunkScanner | null = null;
   #cutter: FileCutter | null = null;
   #arenaMemory: Memory | null = null;
+  /** What the file that was read last waits for. */
+  #waits: Promise<void> | null = null;
   /** Read, and not yet told to the others. */
   #bytesRead = 0;
 
@@ -76,18 +78,33 @@ export class Engine {
     const { pathEnds, identities } = job;
     const result = new ResultBuilder(pathEnds.length);
     const paths = this.#platform.memory(job.paths);
-    let from = 0;
     for (let file = 0; file < pathEnds.length; file++) {
-      const at = file * IDENTITY_WORDS;
-      const size = identitySize(identities, at);
-      if (this.#readWhole(paths, from, size, identities, at)) {
-        const waits = size > 0 ? this.#stored(size, result) : undefined;
-        if (waits !== undefined) await waits;
-        result.end(FILE_SAVED, size);
-      } else await this.#anyFile(job, file, from, result);
-      from = pathEnds[file]! + 1;
+      file = this.#wholeFrom(file, job, paths, result);
+      const waits = this.#waits;
+      this.#waits = null;
+      if (waits !== null) {
+        await waits;
+        result.end(FILE_SAVED, identitySize(identities, file * IDENTITY_WORDS));
+      } else if (file < pathEnds.length) await this.#anyFile(job, file, result);
     }
     return this.#finish(result);
+  }
+
+  /** Does files the short way, and returns the number of the first that is not done: it waits, or needs the long way. */
+  #wholeFrom(first: number, { pathEnds, identities }: FilesJob, paths: Memory, result: ResultBuilder): number {
+    let file = first;
+    for (; file < pathEnds.length; file++) {
+      const at = file * IDENTITY_WORDS;
+      const size = identitySize(identities, at);
+      if (!this.#readWhole(paths, pathStart(pathEnds, file), size, identities, at)) break;
+      const waits = size > 0 ? this.#stored(size, result) : undefined;
+      if (waits !== undefined) {
+        this.#waits = waits;
+        break;
+      }
+      result.end(FILE_SAVED, size);
+    }
+    return file;
   }
 
   /**
@@ -100,8 +117,8 @@ export class Engine {
     return this.#wholeFiles.read(paths, from, size, this.#arenaMemory!, identities, at);
   }
 
-  async #anyFile(job: FilesJob, file: number, from: number, result: ResultBuilder): Promise<void> {
-    const path = job.paths.subarray(from, job.pathEnds[file]!);
+  async #anyFile(job: FilesJob, file: number, result: ResultBuilder): Promise<void> {
+    const path = job.paths.subarray(pathStart(job.pathEnds, file), job.pathEnds[file]!);
     const identity = job.identities.subarray(file * IDENTITY_WORDS, (file + 1) * IDENTITY_WORDS);
     await this.#file(path, identity, result, (fd, stat) =>
       this.#cut(fd, { from: 0, end: null, fileSize: Number(stat.size) }, result),
@@ -192,6 +209,10 @@ export class Engine {
   #stopped(): boolean {
     return Atomics.load(this.#setup.stop, 0) !== 0;
   }
+}
+
+function pathStart(pathEnds: Uint32Array, file: number): number {
+  return file === 0 ? 0 : pathEnds[file - 1]! + 1;
 }
 
 function isStill(stat: Stat, identity: Int32Array): boolean {

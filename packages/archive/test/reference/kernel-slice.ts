@@ -2,7 +2,7 @@
  * One slice of a directory for the tree kernel, without a file system: rows of struct statx as a test likes them. Beside it
  * the slow, obvious way to the same tree: a node for each entry, and TreeWriter.
  */
-import { posix, type Stat, TREE_HEAD, TREE_TAIL, type Xattr } from '@hostark/kernels';
+import { MIN_CHUNK, posix, type Stat, TREE_HEAD, TREE_TAIL, type Xattr } from '@hostark/kernels';
 import { encodeTree, type TreeNode, type ZoneOffset } from '@hostark/repository';
 import { StatxView } from '../../../kernels/src/posix/statx.ts';
 import * as at from '../../../kernels/src/trees/layout.ts';
@@ -79,7 +79,7 @@ export class KernelSlice {
     return Buffer.concat([TREE_HEAD, nodes, TREE_TAIL]);
   }
 
-  /** The same, with nodes. `found` must be the entries given last. Throws SyntaxError for a parent that is no tree. */
+  /** The same, with nodes; zeros stand for the id of a small new file. `found` must be the entries given last. Throws SyntaxError for a parent that is no tree. */
   slowTree(found: readonly Found[], before: Uint8Array | null): Uint8Array {
     const rethrow = (error: unknown): never => {
       throw error;
@@ -94,6 +94,8 @@ export class KernelSlice {
       if (node.type === 'dir') node.subtree = (parent?.type === 'dir' ? parent.subtree : null) ?? ZERO_TREE;
       if (node.type === 'file' && parent !== null && isUnchanged(stat, parent, this.#rule)) {
         node.content = parent.content ?? [];
+      } else if (node.type === 'file' && parent === null && stat.size > 0n && stat.size < MIN_CHUNK) {
+        node.content = [ZERO_TREE];
       }
       nodes.push(node);
     });

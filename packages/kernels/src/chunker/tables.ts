@@ -20,11 +20,16 @@ export function makeTables(polynomial: bigint): Tables {
   const leaving = new BigUint64Array(256);
   const reduce = new BigUint64Array(256);
   const xToLeaving = modulo(1n << LEAVING_SHIFT, polynomial);
-  for (let b = 0; b < 256; b++) {
-    const byte = BigInt(b);
-    leaving[b] = timesByte(xToLeaving, byte, polynomial);
-    const overflow = byte << BigInt(DEGREE);
-    reduce[b] = modulo(overflow, polynomial) | overflow;
+  for (let bit = 0; bit < 8; bit++) {
+    const byte = 1 << bit;
+    const overflow = 1n << BigInt(DEGREE + bit);
+    leaving[byte] = modulo(xToLeaving << BigInt(bit), polynomial);
+    reduce[byte] = modulo(overflow, polynomial) | overflow;
+    // Both are linear: what two bytes add up to is what their entries add up to.
+    for (let rest = 1; rest < byte; rest++) {
+      leaving[byte | rest] = leaving[byte]! ^ leaving[rest]!;
+      reduce[byte | rest] = reduce[byte]! ^ reduce[rest]!;
+    }
   }
   return { leaving, reduce };
 }

@@ -34,7 +34,7 @@ const MODULES: Record<WasmVariant, string> = {
 /** Returns null where this runtime or processor cannot run the variant. */
 export function wasmScanner(variant: WasmVariant, polynomial: bigint, arenaBytes: number): ChunkScanner | null {
   const scan = instantiate(MODULES[variant]);
-  return scan && new WasmScanner(scan, polynomial, arenaBytes);
+  return scan && new WasmScanner(scan, variant, polynomial, arenaBytes);
 }
 
 class WasmScanner implements ChunkScanner {
@@ -42,14 +42,16 @@ class WasmScanner implements ChunkScanner {
   readonly #scan: ScanExports;
   readonly #found: Uint32Array;
 
-  constructor(scan: ScanExports, polynomial: bigint, arenaBytes: number) {
+  constructor(scan: ScanExports, variant: WasmVariant, polynomial: bigint, arenaBytes: number) {
     const pages = Math.ceil((ARENA + arenaBytes) / PAGE);
     const missing = pages - scan.memory.buffer.byteLength / PAGE;
     if (missing > 0) scan.memory.grow(missing);
     const { buffer } = scan.memory;
     const { leaving, reduce } = makeTables(polynomial);
-    new BigUint64Array(buffer, TABLES, 512).set([...leaving, ...reduce]);
-    new Uint8Array(buffer, NIBBLE_TABLES).set(makeNibbleTables(polynomial));
+    const tables = new BigUint64Array(buffer, TABLES, leaving.length + reduce.length);
+    tables.set(leaving);
+    tables.set(reduce, leaving.length);
+    if (variant !== 'scalar') new Uint8Array(buffer, NIBBLE_TABLES).set(makeNibbleTables(polynomial));
     this.arena = new Uint8Array(buffer, ARENA, arenaBytes);
     this.#found = new Uint32Array(buffer, FOUND, FOUND_ENTRIES);
     this.#scan = scan;

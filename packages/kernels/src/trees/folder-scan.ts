@@ -9,6 +9,7 @@ import { type Libc, libc, type StableMemory } from '../posix/libc.ts';
 import { NativeXattrs } from '../posix/native-xattrs.ts';
 import type { Stat, Xattr } from '../posix/posix.ts';
 import { LSTAT_FLAGS, STATX_MASK, StatxView } from '../posix/statx.ts';
+import type { FileColumns, FileLimits } from './file-columns.ts';
 import * as at from './layout.ts';
 import { NeedsRoom, type TreeHooks, TreeKernel } from './tree-kernel.ts';
 
@@ -302,6 +303,21 @@ export class FolderScan {
     return Buffer.from(bytes.subarray(from, from + length));
   }
 
+  /** Copies small new files of the slice, from `entry` on, until there are `most`; returns the entry after the last one. */
+  newSmallFiles(entry: number, into: FileColumns, most: FileLimits): number {
+    const { bytes, words } = this.#kernel;
+    const count = this.#count;
+    let i = entry;
+    for (; i < count && !into.reaches(most); i++) {
+      if (bytes[at.STATUS + i] !== at.ENTRY.newSmall) continue;
+      const pathAt = words[(at.NAME_AT >> 2) + i]! - this.#prefix;
+      const pathEnd = i + 1 < count ? words[(at.NAME_AT >> 2) + i + 1]! - this.#prefix : this.#namesEnd;
+      const row = (at.ROWS + i * ROW_BYTES) >> 2;
+      into.addRow(bytes, pathAt, pathEnd - 1, words, row, this.nodeAt(i), this.nodeAt(i + 1));
+    }
+    return i;
+  }
+
   /** Files that the last run took over, and their bytes. */
   get takenOver(): { readonly files: number; readonly bytes: number } {
     return { files: this.#kernel.takenOver(), bytes: this.#kernel.takenOverBytes() };
@@ -357,15 +373,19 @@ export class FolderScan {
     this.#kernel.words.fill(0, lengths, lengths + this.#count);
     if (this.#targets.size === 0 && this.#found.size === 0) return from;
     let end = from;
-    for (const entry of new Set([...this.#targets.keys(), ...this.#found.keys()])) {
-      const text = this.#hooks.encodeExtras(this.#targets.get(entry), this.xattrs(entry));
-      this.#reach(end + text.length + at.MARGIN);
-      this.#kernel.bytes.set(text, end);
-      this.#kernel.words[(at.EXTRA_AT >> 2) + entry] = end;
-      this.#kernel.words[lengths + entry] = text.length;
-      end += text.length;
-    }
+    for (const entry of this.#targets.keys()) end = this.#placeExtra(entry, end);
+    for (const entry of this.#found.keys()) if (!this.#targets.has(entry)) end = this.#placeExtra(entry, end);
     return end;
+  }
+
+  #placeExtra(entry: number, from: number): number {
+    const text = this.#hooks.encodeExtras(this.#targets.get(entry), this.xattrs(entry));
+    this.#reach(from + text.length + at.MARGIN);
+    const { bytes, words } = this.#kernel;
+    bytes.set(text, from);
+    words[(at.EXTRA_AT >> 2) + entry] = from;
+    words[(at.EXTRA_LENGTH >> 2) + entry] = text.length;
+    return from + text.length;
   }
 
   /** Decides where the parent's text, the ids and the nodes go; returns the room for nodes. */

@@ -46,10 +46,12 @@ export const ENTRY = {
   toRead: 3,
   /** The same; its facts are the parent's, but there is no content to take over. */
   contentLost: 4,
+  /** A file to be read, of one chunk at most, that the parent has not: 64 zeros stand for its id, unless it is empty. */
+  newSmall: 5,
   /** A directory: its node has the parent's subtree, or 64 zeros. */
-  directory: 5,
+  directory: 6,
   /** The same; but for the subtree the node is the parent's. */
-  sameDirectory: 6,
+  sameDirectory: 7,
 } as const;
 
 export const FLAG_ATIME = 1;

@@ -2,7 +2,7 @@
 import { ByteWriter } from '../encoding/byte-writer.ts';
 import { utf8 } from '../encoding/bytes.ts';
 import { ID_BYTES } from '../ids.ts';
-import { readHeader } from '../pack/header.ts';
+import { HeaderCursor } from '../pack/header.ts';
 
 /** One pack as the index needs it. */
 export interface IndexedPack {
@@ -34,24 +34,27 @@ export function encodeIndex(packs: Iterable<IndexedPack>): Uint8Array {
     out.bytes(PACK);
     out.hex(sha256, 0, ID_BYTES);
     out.bytes(BLOBS);
-    let firstBlob = true;
-    readHeader(header, (kind, idAt, offset, length, uncompressedLength) => {
+    const entry = new HeaderCursor(header);
+    for (let firstBlob = true; entry.next(); firstBlob = false) {
       if (!firstBlob) out.byte(0x2c);
-      firstBlob = false;
-      out.bytes(BLOB);
-      out.hex(header, idAt, ID_BYTES);
-      out.bytes(kind === 'data' ? DATA : TREE);
-      out.decimal(offset);
-      out.bytes(LENGTH);
-      out.decimal(length);
-      if (uncompressedLength !== 0) {
-        out.bytes(UNCOMPRESSED);
-        out.decimal(uncompressedLength);
-      }
-      out.byte(0x7d);
-    });
+      encodeEntry(out, header, entry);
+    }
     out.bytes(END_PACK);
   }
   out.bytes(TAIL);
   return out.take();
+}
+
+function encodeEntry(out: ByteWriter, header: Uint8Array, entry: HeaderCursor): void {
+  out.bytes(BLOB);
+  out.hex(header, entry.idAt, ID_BYTES);
+  out.bytes(entry.kind === 'data' ? DATA : TREE);
+  out.decimal(entry.offset);
+  out.bytes(LENGTH);
+  out.decimal(entry.length);
+  if (entry.uncompressedLength !== 0) {
+    out.bytes(UNCOMPRESSED);
+    out.decimal(entry.uncompressedLength);
+  }
+  out.byte(0x7d);
 }

@@ -3,7 +3,7 @@
  * An index file names only packs that are stored durably, so add() comes after the pack's save resolved.
  */
 import type { IndexId } from '../ids.ts';
-import { readHeader } from '../pack/header.ts';
+import { HeaderCursor } from '../pack/header.ts';
 import { encodeIndex, type IndexedPack } from './encode.ts';
 
 /** restic's bounds (`internal/repository/index/index.go`): memory and interoperation are tuned to them. */
@@ -61,7 +61,8 @@ export class IndexWriter {
     if (this.#failure !== null) throw this.#failure.error;
     if (this.#packs.length === 0) this.#since = this.#now();
     this.#packs.push(pack);
-    readHeader(pack.header, () => this.#blobs++);
+    const entry = new HeaderCursor(pack.header);
+    while (entry.next()) this.#blobs++;
     if (this.#blobs >= this.#maxBlobs || this.#now() - this.#since >= this.#maxAgeMs) await this.flush();
   }
 

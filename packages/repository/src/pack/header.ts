@@ -50,6 +50,49 @@ export function writeEntry(
   return size;
 }
 
+/** The entries of an opened header, one after the other; its fields are those of the entry that it is at. */
+export class HeaderCursor {
+  kind: BlobKind = 'data';
+  /** Where the raw id starts in the header. */
+  idAt = 0;
+  offset = 0;
+  length = 0;
+  uncompressedLength = 0;
+  readonly #header: Uint8Array;
+  #next = 0;
+
+  constructor(header: Uint8Array) {
+    this.#header = header;
+  }
+
+  /** Where the blob ends; at the end of the header, the last one. */
+  get end(): number {
+    return this.offset + this.length;
+  }
+
+  /** Moves on to the next entry, at first to the first one; false if there is none. Throws SyntaxError. */
+  next(): boolean {
+    const header = this.#header;
+    const at = this.#next;
+    if (at >= header.length) {
+      if (at === 0) throw new SyntaxError('pack header: expected entries, got none');
+      return false;
+    }
+    const type = header[at]!;
+    if (type > 3) throw new SyntaxError(`pack header: expected a type from 0 to 3 at byte ${at}, got ${type}`);
+    const size = type > 1 ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES;
+    if (at + size > header.length)
+      throw new SyntaxError(`pack header: expected ${size} bytes at byte ${at}, got fewer`);
+    this.offset += this.length;
+    this.kind = type % 2 === 1 ? 'tree' : 'data';
+    this.length = getUint32(header, at + 1);
+    this.uncompressedLength = type > 1 ? getUint32(header, at + 5) : 0;
+    this.idAt = at + size - ID_BYTES;
+    this.#next = at + size;
+    return true;
+  }
+}
+
 /** Receives one entry: the raw id starts at `idAt` of the header. */
 export type EntryVisitor = (
   kind: BlobKind,
@@ -61,21 +104,16 @@ export type EntryVisitor = (
 
 /** Calls `visit` for every entry of an opened header. Returns the end of the last blob. Throws SyntaxError. */
 export function readHeader(header: Uint8Array, visit: EntryVisitor): number {
-  if (header.length === 0) throw new SyntaxError('pack header: expected entries, got none');
-  let offset = 0;
-  for (let at = 0; at < header.length; ) {
-    const type = header[at]!;
-    if (type > 3) throw new SyntaxError(`pack header: expected a type from 0 to 3 at byte ${at}, got ${type}`);
-    const size = type > 1 ? COMPRESSED_ENTRY_BYTES : PLAIN_ENTRY_BYTES;
-    if (at + size > header.length)
-      throw new SyntaxError(`pack header: expected ${size} bytes at byte ${at}, got fewer`);
-    const length = getUint32(header, at + 1);
-    const uncompressedLength = type > 1 ? getUint32(header, at + 5) : 0;
-    visit(type % 2 === 1 ? 'tree' : 'data', at + size - ID_BYTES, offset, length, uncompressedLength);
-    offset += length;
-    at += size;
-  }
-  return offset;
+  const entry = new HeaderCursor(header);
+  while (entry.next()) visit(entry.kind, entry.idAt, entry.offset, entry.length, entry.uncompressedLength);
+  return entry.end;
+}
+
+/** Returns the end of the last blob of an opened header. Throws SyntaxError. */
+export function blobsEnd(header: Uint8Array): number {
+  const entry = new HeaderCursor(header);
+  while (entry.next());
+  return entry.end;
 }
 
 /** Returns the entries of an opened header. Throws SyntaxError. */

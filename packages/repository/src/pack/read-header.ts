@@ -4,7 +4,7 @@ import type { Backend } from '../backend.ts';
 import { damaged } from '../damage.ts';
 import type { PackId } from '../ids.ts';
 import { openBytes } from '../unpacked.ts';
-import { getUint32, MAX_HEADER_BYTES, MIN_PACK_BYTES, PLAIN_ENTRY_BYTES, readHeader } from './header.ts';
+import { blobsEnd, getUint32, MAX_HEADER_BYTES, MIN_PACK_BYTES, PLAIN_ENTRY_BYTES } from './header.ts';
 
 /** Read with the first request: room for 15 entries, as restic does. */
 const EAGER_BYTES = 15 * 41 + 32 + 4;
@@ -57,7 +57,7 @@ function openHeader(sealer: Sealer, id: PackId, sealed: Uint8Array, size: number
   if (header === null) throw damaged('data', id, 'the MAC of its header is wrong');
   let end: number;
   try {
-    end = readHeader(header, () => {});
+    end = blobsEnd(header);
   } catch (cause) {
     throw damaged('data', id, (cause as Error).message, cause);
   }

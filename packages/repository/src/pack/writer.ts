@@ -9,7 +9,7 @@ import { HostarkError } from '@hostark/protocol';
 import type { BlobKind } from '../blobs/kind.ts';
 import { sameBytes } from '../encoding/bytes.ts';
 import { ID_BYTES, type PackId, packIdFrom } from '../ids.ts';
-import { entryBytes, MAX_HEADER_BYTES, PACK_OVERHEAD, putUint32, readHeader, writeEntry } from './header.ts';
+import { blobsEnd, entryBytes, MAX_HEADER_BYTES, PACK_OVERHEAD, putUint32, writeEntry } from './header.ts';
 
 /** The initialisation vector before each sealed blob (restic design document, "Keys, Encryption and MAC"). */
 const IV_BYTES = 16;
@@ -205,7 +205,7 @@ export class PackWriter {
   #readBack(header: Uint8Array, sealed: Uint8Array): void {
     const opened = new Uint8Array(header.length);
     const intact = this.#sealer.open(sealed, opened) && sameBytes(opened, header);
-    if (!intact || readHeader(opened, () => {}) !== this.length) {
+    if (!intact || blobsEnd(opened) !== this.length) {
       throw new HostarkError('internal', 'a pack header read back differs from what was written', {
         hint: 'this is broken memory or a mistake of Hostark: nothing was stored; test the memory of this machine',
       });
