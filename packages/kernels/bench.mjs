@@ -93,6 +93,20 @@ for (const [size, show] of [
       () =>
         sha256(plain),
   );
+  both(
+    `SHA-256, two of ${name}, each`,
+    runs,
+    (ns) => show(ns / 2),
+    (platform) => {
+      const [first, second] = [platform.sha256Stream(), platform.sha256Stream()];
+      const [memory, other] = [platform.memory(plain), platform.memory(new Uint8Array(plain))];
+      return () => {
+        platform.sha256Both(first, memory, 0, size, second, other, 0, size);
+        first.digest();
+        second.digest();
+      };
+    },
+  );
   both(`seal, ${name}`, runs, show, (platform) => {
     const sealer = platform.sealer(key);
     return () => sealer.seal(plain, sealed);

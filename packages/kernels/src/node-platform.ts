@@ -1,6 +1,7 @@
 /** The Platform of Node: native kernels where they load, `node:crypto` and plain TypeScript elsewhere, same bytes. */
 
 import { randomBytes } from 'node:crypto';
+import { LaneSha256 } from './crypto/lane-sha256.ts';
 import { type Libcrypto, libcrypto } from './crypto/libcrypto.ts';
 import { NativeSealer } from './crypto/native-sealer.ts';
 import { NativeSha256 } from './crypto/native-sha256.ts';
@@ -8,6 +9,7 @@ import { PortableSealer } from './crypto/portable-sealer.ts';
 import { PortableSha256, portableSha256 } from './crypto/portable-sha256.ts';
 import { deriveKey, opensslKey } from './crypto/scrypt.ts';
 import type { Sealer, SealingKey } from './crypto/sealer.ts';
+import { Sha256Lanes } from './crypto/sha256-lanes.ts';
 import { expectInside, type Memory, memoryOf, viewIn } from './memory.ts';
 import type { Platform, Sha256 } from './platform.ts';
 import { chooseZstd } from './zstd/zstd.ts';
@@ -27,13 +29,15 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   const newSealer = nativeSealers(library);
   const newSha256 = nativeHashes(library);
   const oneShot = newSha256?.();
+  const lanes = sha256Lanes(library);
   const zstd = chooseZstd(native);
   return {
-    name: `node (sha256: ${said(newSha256)}, sealing: ${said(newSealer)}, zstd: ${zstd.name})`,
+    name: `node (sha256: ${said(newSha256)}${lanes === null ? '' : ' in two lanes'}, sealing: ${said(newSealer)}, zstd: ${zstd.name})`,
     memory: memoryOf,
     sha256: oneShot === undefined ? portableSha256 : (data) => hashOnce(oneShot, data),
     sha256At: oneShot === undefined ? hashView : (memory, at, length) => hashRange(oneShot, memory, at, length),
-    sha256Stream: newSha256 ?? (() => new PortableSha256()),
+    sha256Stream: lanes !== null ? () => lanes.make() : (newSha256 ?? (() => new PortableSha256())),
+    sha256Both: lanes !== null ? inLockstep(lanes) : apart,
     randomBytes: (n) => randomBytes(n),
     sealer: newSealer ?? ((key) => new PortableSealer(key)),
     zstdCompress: (data, level, into) => zstd.compress(data, level, into),
@@ -73,6 +77,41 @@ function nativeHashes(library: Libcrypto | null): (() => NativeSha256) | null {
     agrees(() => hashOnce(make(), PROBE), expected) &&
     agrees(() => hashRange(make(), memory, 0, PROBE.length), expected);
   return good ? make : null;
+}
+
+type Both = Platform['sha256Both'];
+
+function inLockstep(lanes: Sha256Lanes): Both {
+  return (first, firstMemory, firstAt, firstLength, second, secondMemory, secondAt, secondLength) => {
+    const known = first instanceof LaneSha256 && second instanceof LaneSha256;
+    if (known) lanes.both(first, firstMemory, firstAt, firstLength, second, secondMemory, secondAt, secondLength);
+    else apart(first, firstMemory, firstAt, firstLength, second, secondMemory, secondAt, secondLength);
+  };
+}
+
+const apart: Both = (first, firstMemory, firstAt, firstLength, second, secondMemory, secondAt, secondLength) => {
+  first.updateAt(firstMemory, firstAt, firstLength);
+  second.updateAt(secondMemory, secondAt, secondLength);
+};
+
+/** Unlike the rest, these are no part of libcrypto's interface: they must agree for all that they are used for. */
+function sha256Lanes(library: Libcrypto | null): Sha256Lanes | null {
+  if (library === null || library.sha256Blocks === null) return null;
+  const lanes = new Sha256Lanes(library, library.sha256Blocks);
+  const memory = memoryOf(Uint8Array.from({ length: 600 }, (_, i) => i * 7 + (i >> 3)));
+  const expected = [memory.bytes.subarray(0, 470), memory.bytes.subarray(1, 250)].map(portableSha256);
+  const hashed = () => {
+    const [long, short] = [lanes.make(), lanes.make()];
+    lanes.both(long, memory, 0, 70, short, memory, 1, 9);
+    lanes.both(short, memory, 10, 240, long, memory, 70, 400);
+    return Buffer.concat([long.digest(), short.digest()]);
+  };
+  const once = () => {
+    const hash = lanes.make();
+    hash.update(memory.bytes.subarray(0, 470));
+    return hash.digest();
+  };
+  return agrees(hashed, Buffer.concat(expected)) && agrees(once, expected[0]!) ? lanes : null;
 }
 
 function nativeSealers(library: Libcrypto | null): ((key: SealingKey) => Sealer) | null {

@@ -152,6 +152,28 @@ describe.each([
     expect(Buffer.compare(memory.bytes, before)).toBe(0);
   });
 
+  test('opens through a window of any size what open() opens, and calls nobody for what it refuses', () => {
+    const size = fc.oneof(fc.integer({ min: 0, max: 600 }), fc.constantFrom(65_535, 65_536, 65_537, 200_001));
+    const room = fc.oneof(fc.integer({ min: 1, max: 100 }), fc.constantFrom(4096, 65_537, 300_000));
+    fc.assert(
+      fc.property(size, room, fc.nat(), (bytes, windowBytes, changed) => {
+        const plain = platform.randomBytes(bytes);
+        const box = sealed(sealer, plain);
+        const before = new Uint8Array(box);
+        const window = new Uint8Array(Math.max(windowBytes, bytes >> 8));
+        const parts: Uint8Array[] = [];
+        expect(sealer.openThrough(box, window, (length) => parts.push(window.slice(0, length)))).toBe(true);
+        expect(Buffer.compare(Buffer.concat(parts), plain)).toBe(0);
+        expect(Buffer.compare(box, before)).toBe(0);
+        box[changed % box.length]! ^= 1;
+        expect(sealer.openThrough(box, window, () => expect.unreachable())).toBe(false);
+      }),
+      { seed: SEED, numRuns: 100 },
+    );
+    expect(sealer.openThrough(new Uint8Array(31), new Uint8Array(8), () => expect.unreachable())).toBe(false);
+    expect(() => sealer.openThrough(new Uint8Array(40), new Uint8Array(0), () => {})).toThrow(RangeError);
+  });
+
   test('refuses to seal by address outside of either memory', () => {
     const memory = platform.memory(new Uint8Array(100));
     for (const [at, size, outAt] of [

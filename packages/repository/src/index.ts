@@ -13,7 +13,8 @@ export {
   checkRepository,
 } from './check/check.ts';
 export { type BlobRef, FINDING_SEVERITY, type Finding, type FindingKind } from './check/finding.ts';
-export { type PackBytes, PackCheck, type PackVerdict } from './check/pack-check.ts';
+export type { PackBytes } from './check/hashed-pack.ts';
+export { PackCheck, type PackVerdict } from './check/pack-check.ts';
 export { PackOrder, type SharedPackOrder } from './check/pack-order.ts';
 export {
   type PackVerifier,

@@ -14,13 +14,11 @@ export interface ChunkIds {
 }
 
 export class ChunkStore {
-  readonly #platform: Platform;
   readonly #blobs: BlobTable;
   readonly #packs: PackFiller;
   #counts: StoredCounts = { dataBlobs: 0, dataAdded: 0, dataAddedPacked: 0 };
 
   constructor(setup: EngineSetup, platform: Platform, slabs: SlabExchange) {
-    this.#platform = platform;
     this.#blobs = BlobTable.attach(setup.blobs);
     this.#packs = new PackFiller(setup, platform, 'data', slabs);
   }
@@ -30,7 +28,7 @@ export class ChunkStore {
    * only if it must wait; until then the chunk stays where it is.
    */
   store(plain: Memory, at: number, length: number, ids: ChunkIds): Promise<void> | undefined {
-    const id = this.#platform.sha256At(plain, at, length);
+    const id = this.#packs.idOf(plain, at, length);
     ids.chunk(id);
     if (this.#blobs.claim('data', id) === 'known') return undefined;
     const packed = this.#packs.put(id, plain, at, length);

@@ -2,7 +2,7 @@
  * Fills packs of one kind in slabs: compress where it pays, seal in place, hand full packs over. zstd writes a frame to
  * the very bytes where it is then sealed, so that nothing is copied. Holds at most one slab; one per engine and kind.
  */
-import { type Memory, type Platform, SEAL_OVERHEAD } from '@hostark/kernels';
+import { type Memory, type Platform, SEAL_OVERHEAD, type Sha256 } from '@hostark/kernels';
 import { type BlobKind, COMPRESSION_LEVELS, PackWriter } from '@hostark/repository';
 import { CompressionProbe } from './compressible.ts';
 import type { EngineSetup } from './jobs.ts';
@@ -13,6 +13,8 @@ const ENTRY_BYTES = 37;
 const COMPRESSED_ENTRY_BYTES = 41;
 /** The header's seal and length. restic counts them for packs that are closed because they are full. */
 const PACK_OVERHEAD = 36;
+/** Below this, two hashes in lockstep cost as much as two apart. */
+const LEAST_BESIDE = 2048;
 /** What #compress() says of a blob that is stored as it is, and of a tree whose frame has no room. */
 const AS_IT_IS = -1;
 const NO_ROOM = -2;
@@ -28,6 +30,7 @@ export class PackFiller {
   readonly #kind: BlobKind;
   readonly #slabs: SlabExchange;
   readonly #probe: CompressionProbe;
+  readonly #sha: Sha256;
   readonly #packSizeBytes: number;
   /** Infinite where a pack lies in one slab. */
   readonly #pieceBytes: number;
@@ -48,6 +51,7 @@ export class PackFiller {
     this.#kind = kind;
     this.#slabs = slabs;
     this.#probe = new CompressionProbe(platform);
+    this.#sha = platform.sha256Stream();
     this.#packSizeBytes = setup.packSizeBytes;
     this.#pieceBytes = (slabs.piece && setup.pieceBytes) ?? Number.POSITIVE_INFINITY;
     const { repositoryVersion, compression } = setup;
@@ -58,10 +62,21 @@ export class PackFiller {
   }
 
   /**
+   * Returns the id of a blob that may be put next, good until the next call. Hashes it in lockstep with what the open pack's
+   * own hash has not taken yet: that is why a full pack stays here until the next blob comes.
+   */
+  idOf(plain: Memory, at: number, length: number): Uint8Array {
+    if (this.#slab === null || length < LEAST_BESIDE) return this.#platform.sha256At(plain, at, length);
+    this.#writer!.hashBeside(this.#sha, plain, at, length);
+    return this.#sha.digest();
+  }
+
+  /**
    * Stores a blob, `length` bytes from `at` on, and returns the bytes that it takes in the pack, with its header entry; -1
    * if there is no room: then turn() comes before the same call again. `plain` is free again once it is stored.
    */
   put(id: Uint8Array, plain: Memory, at: number, length: number): number {
+    this.#handOver();
     if (this.#slab === null) return -1;
     const writer = this.#writer!;
     if (this.#held !== null) return this.#putHeld(this.#held, id, plain, at, length);
@@ -69,7 +84,7 @@ export class PackFiller {
     if (frame < 0) {
       if (frame === NO_ROOM || !writer.fits(length, 0)) return -1;
       writer.addAt(this.#kind, id, plain, at, length, 0);
-      return this.#stored(writer, length + SEAL_OVERHEAD + ENTRY_BYTES);
+      return length + SEAL_OVERHEAD + ENTRY_BYTES;
     }
     if (!writer.fits(frame, length)) {
       // It lies where the header of this pack is about to be written.
@@ -79,7 +94,7 @@ export class PackFiller {
       return -1;
     }
     writer.addAt(this.#kind, id, writer.buffer, writer.place, frame, length);
-    return this.#stored(writer, frame + SEAL_OVERHEAD + COMPRESSED_ENTRY_BYTES);
+    return frame + SEAL_OVERHEAD + COMPRESSED_ENTRY_BYTES;
   }
 
   /**
@@ -108,7 +123,7 @@ export class PackFiller {
     if (!this.#open || this.#writer!.blobCount === 0) return;
     // All of it but its header has left.
     if (this.#slab === null) await this.turn(0);
-    this.#close(false);
+    this.#close(this.#isFull());
   }
 
   /** Returns the bytes of headers of full packs since the last call. */
@@ -118,10 +133,15 @@ export class PackFiller {
     return overhead;
   }
 
-  #stored(writer: PackWriter, bytes: number): number {
-    if (writer.length >= this.#packSizeBytes) this.#close(true);
-    else if (writer.filled >= this.#pieceBytes) this.#givePiece();
-    return bytes;
+  /** Hands over a pack that is full, or a piece of it. */
+  #handOver(): void {
+    if (this.#slab === null) return;
+    if (this.#isFull()) this.#close(true);
+    else if (this.#writer!.filled >= this.#pieceBytes) this.#givePiece();
+  }
+
+  #isFull(): boolean {
+    return this.#writer!.length >= this.#packSizeBytes;
   }
 
   /** For a blob that found no room. */
@@ -160,7 +180,7 @@ export class PackFiller {
     if (Buffer.compare(held.id, id) !== 0) return this.put(id, plain, at, length);
     if (!writer.fits(frame.bytes.length, length)) return -1;
     writer.addAt(this.#kind, id, frame, 0, frame.bytes.length, length);
-    return this.#stored(writer, frame.bytes.length + SEAL_OVERHEAD + COMPRESSED_ENTRY_BYTES);
+    return frame.bytes.length + SEAL_OVERHEAD + COMPRESSED_ENTRY_BYTES;
   }
 
   /** Writes a frame of the blob to the place where it will be sealed, and returns its length; AS_IT_IS if that is better. */

@@ -13,6 +13,7 @@ export interface Libcrypto {
   /** Memory that never moves, for keys, nonces and tags. */
   stable(size: number): { readonly bytes: Buffer; readonly address: Address };
   readonly digest: Digests | null;
+  readonly sha256Blocks: Sha256Blocks | null;
   readonly cipher: Ciphers | null;
   readonly mac: Macs | null;
 }
@@ -26,6 +27,15 @@ export interface Digests {
   update(context: Address, data: Uint8Array, size: number): number;
   updateAt(context: Address, data: Address, size: number): number;
   final(context: Address, hash: Address, size: Address): number;
+}
+
+/** The inside of SHA-256: no part of libcrypto's interface, but exported by Node's own binary on x86-64. */
+export interface Sha256Blocks {
+  /** Advances eight words, in the processor's byte order, by whole blocks. */
+  oneLane(words: Uint32Array, data: Uint8Array, blocks: number): void;
+  oneLaneAt(words: Address, data: Address, blocks: number): void;
+  /** Advances 4 * `fours` lanes in lockstep: word w of lane l is words[8 * w + l]; an input is an address and a count of blocks. */
+  lanes(words: Address, inputs: Address, fours: number): void;
 }
 
 export interface Ciphers {
@@ -69,6 +79,7 @@ function bind(): Libcrypto | null {
         return { bytes, address: Number(ffi.address(bytes)) };
       },
       digest: attempt(() => bindDigests(library)),
+      sha256Blocks: attempt(() => bindSha256Blocks(library)),
       cipher: attempt(() => bindCiphers(library)),
       mac: attempt(() => bindMacs(library)),
     };
@@ -89,6 +100,23 @@ function bindDigests(library: Library): Digests {
     update: library.func('int EVP_DigestUpdate(uintptr_t context, void *data, size_t size)'),
     updateAt: library.func('int EVP_DigestUpdate(uintptr_t context, uintptr_t data, size_t size)'),
     final: library.func('int EVP_DigestFinal_ex(uintptr_t context, uintptr_t hash, uintptr_t size)'),
+  };
+}
+
+/** What OPENSSL_info() calls the processor's abilities, as libcrypto uses them. */
+const CPU_SETTINGS = 1008;
+/** SHA extensions: bit 29 of the second number. */
+const SHA_UNIT = 1 << 29;
+
+/** Without a SHA unit the lanes are slower than one message after another: then there are none. */
+function bindSha256Blocks(library: Library): Sha256Blocks {
+  const settings = String(library.func('const char *OPENSSL_info(int type)')(CPU_SETTINGS));
+  const second = /^OPENSSL_ia32cap=0x[0-9a-f]+:0x[0-9a-f]*?([0-9a-f]{1,8})\b/.exec(settings)?.[1];
+  if (second === undefined || (Number.parseInt(second, 16) & SHA_UNIT) === 0) throw new Error('no SHA unit');
+  return {
+    oneLane: library.func('void sha256_block_data_order(void *words, void *data, size_t blocks)'),
+    oneLaneAt: library.func('void sha256_block_data_order(uintptr_t words, uintptr_t data, size_t blocks)'),
+    lanes: library.func('void sha256_multi_block(uintptr_t words, uintptr_t inputs, int fours)'),
   };
 }
 

@@ -11,6 +11,7 @@ import {
   expectSealingKey,
   expectSealLengths,
   expectSealRanges,
+  expectWindow,
   IV_BYTES,
   MAC_BYTES,
   SEAL_OVERHEAD,
@@ -102,12 +103,32 @@ export class NativeSealer implements Sealer {
   open(sealed: Uint8Array, out: Uint8Array): boolean {
     if (sealed.length < SEAL_OVERHEAD) return false;
     expectSealLengths(out, sealed);
+    const body = this.#provenBody(sealed);
+    if (body === null) return false;
+    this.#applyCtr(body, out);
+    return true;
+  }
+
+  openThrough(sealed: Uint8Array, window: Uint8Array, take: (length: number) => void): boolean {
+    if (sealed.length < SEAL_OVERHEAD) return false;
+    expectWindow(window);
+    const body = this.#provenBody(sealed);
+    if (body === null) return false;
+    if (body.length > 0) this.#startCtr();
+    for (let at = 0; at < body.length; at += window.length) {
+      const part = body.subarray(at, at + window.length);
+      this.#ctrPiece(part, window);
+      take(part.length);
+    }
+    return true;
+  }
+
+  /** Returns what lies between IV and MAC, with the IV in scratch, or null if the MAC is wrong. */
+  #provenBody(sealed: Uint8Array): Uint8Array | null {
     this.#scratch.set(sealed.subarray(0, IV_BYTES), NONCE);
     const body = sealed.subarray(IV_BYTES, -MAC_BYTES);
     this.#computeTag(body);
-    if (!this.#tagIs(sealed.subarray(-MAC_BYTES))) return false;
-    this.#applyCtr(body, out);
-    return true;
+    return this.#tagIs(sealed.subarray(-MAC_BYTES)) ? body : null;
   }
 
   #cipherContext(algorithm: number, key: number): number {
@@ -121,10 +142,14 @@ export class NativeSealer implements Sealer {
   /** CTR under the nonce in scratch; encrypts and decrypts alike. `to` may be `from`. */
   #applyCtr(from: Uint8Array, to: Uint8Array): void {
     if (from.length === 0) return;
-    expectOne(this.#cipher.init(this.#ctr, 0, 0, 0, this.#at + NONCE), 'EVP_EncryptInit_ex');
+    this.#startCtr();
     for (let at = 0; at < from.length; at += PIECE) {
       this.#ctrPiece(from.subarray(at, at + PIECE), to.subarray(at, at + PIECE));
     }
+  }
+
+  #startCtr(): void {
+    expectOne(this.#cipher.init(this.#ctr, 0, 0, 0, this.#at + NONCE), 'EVP_EncryptInit_ex');
   }
 
   #ctrPiece(from: Uint8Array, to: Uint8Array): void {

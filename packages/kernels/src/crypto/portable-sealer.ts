@@ -11,6 +11,7 @@ import {
   expectSealingKey,
   expectSealLengths,
   expectSealRanges,
+  expectWindow,
   IV_BYTES,
   MAC_BYTES,
   SEAL_OVERHEAD,
@@ -53,10 +54,32 @@ export class PortableSealer implements Sealer {
     if (sealed.length < SEAL_OVERHEAD) return false;
     expectSealLengths(out, sealed);
     const nonce = new Uint8Array(sealed.subarray(0, IV_BYTES));
-    const body = sealed.subarray(IV_BYTES, -MAC_BYTES);
-    if (!timingSafeEqual(this.#tag(nonce, body), sealed.subarray(-MAC_BYTES))) return false;
+    const body = this.#provenBody(sealed, nonce);
+    if (body === null) return false;
     this.#applyCtr(nonce, body, out);
     return true;
+  }
+
+  openThrough(sealed: Uint8Array, window: Uint8Array, take: (length: number) => void): boolean {
+    if (sealed.length < SEAL_OVERHEAD) return false;
+    expectWindow(window);
+    const nonce = new Uint8Array(sealed.subarray(0, IV_BYTES));
+    const body = this.#provenBody(sealed, nonce);
+    if (body === null) return false;
+    const cipher = createCipheriv('aes-256-ctr', this.#encrypt, nonce);
+    const step = Math.min(PIECE, window.length);
+    for (let at = 0; at < body.length; at += step) {
+      const part = cipher.update(body.subarray(at, at + step));
+      window.set(part);
+      take(part.length);
+    }
+    return true;
+  }
+
+  /** Returns what lies between IV and MAC, or null if the MAC is wrong. */
+  #provenBody(sealed: Uint8Array, nonce: Uint8Array): Uint8Array | null {
+    const body = sealed.subarray(IV_BYTES, -MAC_BYTES);
+    return timingSafeEqual(this.#tag(nonce, body), sealed.subarray(-MAC_BYTES)) ? body : null;
   }
 
   /** CTR encrypts and decrypts alike. `to` may be `from`. */

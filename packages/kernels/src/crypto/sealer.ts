@@ -39,6 +39,11 @@ export interface Sealer {
    * In place when `out` is `sealed.subarray(16, -16)`; no other overlap is allowed.
    */
   open(sealed: Uint8Array, out: Uint8Array): boolean;
+  /**
+   * The same through a `window`, which may be shorter than the plaintext and does not overlap `sealed`: calls `take` for each
+   * stretch in turn, when its bytes are the first `length` of the window. Returns false without a call when open() would.
+   */
+  openThrough(sealed: Uint8Array, window: Uint8Array, take: (length: number) => void): boolean;
 }
 
 /** Throws RangeError unless the three parts have their lengths and none is all zero (the format forbids such keys). */
@@ -61,6 +66,15 @@ export function expectSealRanges(memory: Memory, at: number, length: number, out
   expectInside(memory, at, length);
   expectInside(out, outAt, length + SEAL_OVERHEAD);
 }
+
+/** Throws RangeError for a window of openThrough() that is too small or too large to work with. */
+export function expectWindow(window: Uint8Array): void {
+  if (window.length >= 1 && window.length <= MAX_WINDOW) return;
+  throw new RangeError(`window: expected 1 to ${MAX_WINDOW} bytes, got ${window.length}`);
+}
+
+/** libcrypto counts in a C int. */
+const MAX_WINDOW: number = 1 << 30;
 
 function expectKeyPart(part: Uint8Array, length: number, name: string): void {
   if (part.length !== length) throw new RangeError(`${name}: expected ${length} bytes, got ${part.length}`);

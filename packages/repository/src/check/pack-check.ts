@@ -2,24 +2,14 @@
  * Verifies one pack: name against content, header against index, every blob opened and hashed. Reads it in pieces that stay
  * in the processor's cache, each byte once. Needs no repository, so that worker threads can run it.
  */
-import type { Platform, Sealer, Sha256 } from '@hostark/kernels';
+import type { Platform, Sealer } from '@hostark/kernels';
 import type { BlobTable } from '../blobs/table.ts';
-import { blobIdFrom, ID_BYTES, type PackId, sameId, toHex } from '../ids.ts';
+import { blobIdFrom, ID_BYTES, type PackId, sameId } from '../ids.ts';
 import { readHeader } from '../pack/header.ts';
-import { openBlob } from '../pack/open-blob.ts';
 import { headerOfBytes } from '../pack/read-header.ts';
-import { Scratch } from '../scratch.ts';
+import { BlobCheck } from './blob-check.ts';
+import { HashedPack, type PackBytes, READ_BYTES } from './hashed-pack.ts';
 import type { OrderedBlob, PackOrder } from './pack-order.ts';
-
-/** Neighbours are read together up to this size: a fraction of the cache of one core. */
-const READ_BYTES: number = 512 * 1024;
-
-/** The bytes of a pack, wherever they are. */
-export interface PackBytes {
-  readonly length: number;
-  /** Fills `out` with the bytes from `offset` on, which are there. What it throws is thrown by PackCheck.run(). */
-  read(offset: number, out: Uint8Array): void;
-}
 
 /** What came out for one pack. Can be sent to another thread. */
 export interface PackVerdict {
@@ -41,12 +31,13 @@ export interface PackCheckTools {
 export class PackCheck {
   readonly #tools: PackCheckTools;
   readonly #stream: HashedPack;
-  readonly #plain = new Scratch();
+  readonly #blobs: BlobCheck;
   readonly #id = new Uint8Array(ID_BYTES);
 
   constructor(tools: PackCheckTools) {
     this.#tools = tools;
-    this.#stream = new HashedPack(tools.platform.sha256Stream());
+    this.#stream = new HashedPack(tools.platform);
+    this.#blobs = new BlobCheck(tools.platform, tools.sealer, this.#stream);
   }
 
   /** Verifies a pack by its number in the table. Throws only what `bytes` throws. */
@@ -78,15 +69,14 @@ export class PackCheck {
 
   /** Returns what is wrong with a blob, or null. */
   #open(blob: OrderedBlob, sealed: Uint8Array | undefined): string | null {
-    const { platform, sealer, blobs } = this.#tools;
+    const { blobs } = this.#tools;
     const id = this.#id;
     blobs.idOf(blob.entry, id);
     if (sealed === undefined) {
       return `${blobs.kindOf(blob.entry)} blob ${blobIdFrom(id)} lies beyond the end of the file`;
     }
     try {
-      const { uncompressedLength } = blob;
-      openBlob(platform, sealer, sealed, uncompressedLength, id, 0, this.#plain.atLeast(uncompressedLength));
+      this.#blobs.verify(sealed, blob.uncompressedLength, id);
       return null;
     } catch (error) {
       return (error as Error).message;
@@ -134,52 +124,4 @@ function endOfRead(blobs: readonly OrderedBlob[], first: number, size: number): 
     end = offset + length;
   }
   return next;
-}
-
-/** Hashes a pack on the way, while ranges of it are read in ascending order. */
-class HashedPack {
-  readonly #sha: Sha256;
-  readonly #buffer = new Scratch();
-  #bytes: PackBytes = { length: 0, read() {} };
-  /** Bytes hashed so far. */
-  #hashed = 0;
-
-  constructor(sha: Sha256) {
-    this.#sha = sha;
-  }
-
-  begin(bytes: PackBytes): void {
-    // What an earlier pack left behind when reading it failed.
-    if (this.#hashed > 0) this.#sha.digest();
-    this.#bytes = bytes;
-    this.#hashed = 0;
-  }
-
-  /** Returns a range, in memory that may be overwritten and is used again by the next call. */
-  range(offset: number, end: number): Uint8Array {
-    this.#hashUpTo(offset);
-    const part = this.#buffer.exactly(end - offset);
-    this.#bytes.read(offset, part);
-    if (end > this.#hashed) {
-      this.#sha.update(part.subarray(this.#hashed - offset));
-      this.#hashed = end;
-    }
-    return part;
-  }
-
-  /** Returns the SHA-256 of the whole pack in hex. */
-  digest(): string {
-    this.#hashUpTo(this.#bytes.length);
-    this.#hashed = 0;
-    return toHex(this.#sha.digest());
-  }
-
-  #hashUpTo(end: number): void {
-    while (this.#hashed < end) {
-      const part = this.#buffer.exactly(Math.min(READ_BYTES, end - this.#hashed));
-      this.#bytes.read(this.#hashed, part);
-      this.#sha.update(part);
-      this.#hashed += part.length;
-    }
-  }
 }

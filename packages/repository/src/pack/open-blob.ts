@@ -21,13 +21,14 @@ export function openBlob(
   const stored = sealed.subarray(16, sealed.length - 16);
   if (!sealer.open(sealed, stored)) throw damagedBlob(id, idAt, 'its MAC is wrong');
   const compressed = uncompressedLength !== 0;
-  const plain = compressed ? decompress(platform, stored, uncompressedLength, id, idAt, scratch) : stored;
+  const plain = compressed ? decompressBlob(platform, stored, uncompressedLength, id, idAt, scratch) : stored;
   const digest = platform.sha256(plain);
   if (!sameId(digest, 0, id, idAt)) throw damagedBlob(id, idAt, `its content has the SHA-256 ${toHex(digest)}`);
   return plain;
 }
 
-function decompress(
+/** Returns what a stored frame decompresses to, in `scratch` where it is large enough. Throws HostarkError 'object-damaged'. */
+export function decompressBlob(
   platform: Platform,
   stored: Uint8Array,
   length: number,
@@ -45,7 +46,8 @@ function decompress(
   return plain;
 }
 
-function damagedBlob(id: Uint8Array, at: number, problem: string, cause?: unknown): HostarkError {
+/** Returns the error that says what is wrong with a blob. */
+export function damagedBlob(id: Uint8Array, at: number, problem: string, cause?: unknown): HostarkError {
   const name = toHex(id, at, ID_BYTES);
   return new HostarkError('object-damaged', `blob ${name} is damaged: ${problem}`, {
     context: { blob: name },

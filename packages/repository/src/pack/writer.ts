@@ -26,8 +26,12 @@ export interface FinishedPack {
   readonly blobCount: number;
 }
 
-/** Sealed bytes are hashed in steps of this size: few calls, and still in the cache. */
+/** Small sealed blobs are hashed in steps of this size: few calls, and still in the cache. */
 const HASH_STEP = 128 * 1024;
+/** Larger ones are left to hashBeside(), up to this size: by then they are out of the cache. */
+const MAX_OWED: number = 4 * 1024 * 1024;
+/** SHA-256 goes by blocks of this size. */
+const BLOCK_BYTES = 64;
 
 /** The buffer of a drained pack: nothing fits. */
 const NOTHING: Memory = { bytes: new Uint8Array(0), address: 0 };
@@ -127,11 +131,24 @@ export class PackWriter {
     this.#growHeader(entryBytes(uncompressedLength));
     this.#headerLength += writeEntry(this.#header, this.#headerLength, kind, sealedLength, uncompressedLength, id);
     this.#filled += sealedLength;
-    if (this.#filled - this.#hashed >= HASH_STEP) this.#hash(this.#filled);
+    if (this.#filled - this.#hashed >= (sealedLength < HASH_STEP ? HASH_STEP : MAX_OWED)) this.#hash(this.#filled);
     this.#count++;
     this.#kind = kind;
     this.#broken = false;
     return sealedLength;
+  }
+
+  /**
+   * Adds `length` bytes from `at` on to another hash and, in lockstep, what is sealed and not hashed yet to the pack's own:
+   * two hashes for little more than one. For the id of the next blob; costs nothing where there is nothing to hash.
+   */
+  hashBeside(other: Sha256, memory: Memory, at: number, length: number): void {
+    const from = this.#hashed;
+    const end = Math.min(this.#filled, from + length);
+    // Up to the end of a block of the pack, where its hash has nothing to put aside.
+    const own = Math.max(0, end - ((this.#drained + end) % BLOCK_BYTES) - from);
+    this.#platform.sha256Both(this.#sha, this.#buffer, from, own, other, memory, at, length);
+    this.#hashed += own;
   }
 
   /**

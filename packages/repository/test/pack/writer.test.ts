@@ -91,7 +91,12 @@ test('a writer makes one pack after another, each named by its own content alone
 });
 
 test('a pack with a sealer that does not open what it sealed is refused', () => {
-  const broken = { seal: sealer.seal.bind(sealer), sealAt: sealer.sealAt.bind(sealer), open: () => false };
+  const broken = {
+    seal: sealer.seal.bind(sealer),
+    sealAt: sealer.sealAt.bind(sealer),
+    open: () => false,
+    openThrough: () => false,
+  };
   const writer = new PackWriter(platform, broken, new Uint8Array(10_000));
   fill(writer, PLAINS.slice(0, 1));
   expect(() => writer.finish()).toThrow(/read back differs/);

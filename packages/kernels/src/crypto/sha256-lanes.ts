@@ -1,0 +1,80 @@
+/**
+ * SHA-256 in two lanes: the block functions inside libcrypto, reached by name. A message is one chain of dependent steps, which
+ * leaves the processor's SHA unit idle half of the time; two messages in lockstep take a quarter less than one after another.
+ */
+
+import { expectInside, type Memory } from '../memory.ts';
+import { BLOCK_BYTES, LaneSha256 } from './lane-sha256.ts';
+import type { Libcrypto, Sha256Blocks } from './libcrypto.ts';
+
+/** sha256_multi_block() wants room for eight lanes, of which the two that share the unit are used. */
+const LANES = 8;
+/** Eight words of eight lanes, then address and count of blocks of each lane (16 bytes). */
+const INPUTS: number = 4 * 8 * LANES;
+const SHARED_BYTES: number = INPUTS + 16 * LANES;
+/** Says "four lanes", the fewest. */
+const FOUR_LANES = 1;
+
+/** Makes hashes of which any two can go in lockstep. One maker serves one thread. */
+export class Sha256Lanes {
+  readonly #library: Libcrypto;
+  readonly #blocks: Sha256Blocks;
+  readonly #words: Uint32Array;
+  readonly #address: number;
+
+  constructor(library: Libcrypto, blocks: Sha256Blocks) {
+    this.#library = library;
+    this.#blocks = blocks;
+    const { bytes, address } = library.stable(SHARED_BYTES);
+    bytes.fill(0);
+    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, SHARED_BYTES / 4);
+    this.#address = address;
+  }
+
+  make(): LaneSha256 {
+    return new LaneSha256(this.#library, this.#blocks);
+  }
+
+  /** As Platform.sha256Both, for hashes of this maker. */
+  both(
+    first: LaneSha256,
+    firstMemory: Memory,
+    firstAt: number,
+    firstLength: number,
+    second: LaneSha256,
+    secondMemory: Memory,
+    secondAt: number,
+    secondLength: number,
+  ): void {
+    expectInside(firstMemory, firstAt, firstLength);
+    expectInside(secondMemory, secondAt, secondLength);
+    const fromFirst = first.completeBlock(firstMemory, firstAt, firstLength);
+    const fromSecond = second.completeBlock(secondMemory, secondAt, secondLength);
+    const common = Math.min(firstLength - fromFirst, secondLength - fromSecond);
+    const blocks = Math.floor(common / BLOCK_BYTES);
+    if (blocks > 0) {
+      const words = this.#words;
+      for (let word = 0; word < 8; word++) {
+        words[word * LANES] = first.words[word]!;
+        words[word * LANES + 1] = second.words[word]!;
+      }
+      this.#input(0, firstMemory.address + firstAt + fromFirst, blocks);
+      this.#input(1, secondMemory.address + secondAt + fromSecond, blocks);
+      this.#blocks.lanes(this.#address, this.#address + INPUTS, FOUR_LANES);
+      for (let word = 0; word < 8; word++) {
+        first.words[word] = words[word * LANES]!;
+        second.words[word] = words[word * LANES + 1]!;
+      }
+    }
+    first.rest(firstMemory, firstAt, fromFirst, blocks, firstLength);
+    second.rest(secondMemory, secondAt, fromSecond, blocks, secondLength);
+  }
+
+  /** Written as halves: a view of 64-bit numbers would take bigints. Where the function exists, the lower half comes first. */
+  #input(lane: number, address: number, blocks: number): void {
+    const at = INPUTS / 4 + 4 * lane;
+    this.#words[at] = address;
+    this.#words[at + 1] = address / 2 ** 32;
+    this.#words[at + 2] = blocks;
+  }
+}
