@@ -110,6 +110,11 @@ export interface BackendTraits {
   readonly spools?: () => (() => Spool) | null;
 }
 
+/** Returns what may be known of a place by who must see all that goes there: what it promises, and no way past. */
+export function withoutShortcuts({ isCoherent }: BackendTraits = {}): BackendTraits {
+  return isCoherent === undefined ? {} : { isCoherent };
+}
+
 /** One object in the making. Errors are those of Backend; after one there is only discard(). One call at a time. */
 export interface Spool {
   /** Adds bytes, which are borrowed until it settles. */

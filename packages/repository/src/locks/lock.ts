@@ -3,8 +3,8 @@
  * a new file before the old one goes; give up the work when no refresh succeeded for 22.5 minutes, since others may take
  * the lock for stale after 30. Wall clock, so that a standby is noticed.
  * There is no conditional create here: correctness relies on write, wait, list with a strongly consistent list. The wait
- * is for stores that show a lock a little later. Where a list shows all that was saved before (`isCoherent`) it has
- * nothing to wait for: of two who write and then look, whoever writes later sees the other, waiting or not.
+ * is for stores that show a lock a little later. Where a list shows all that was saved before (`isCoherent`: this machine's
+ * own disks, S3) it has nothing to wait for: of two who write and then look, whoever writes later sees the other, waiting or not.
  */
 import { HostarkError, isHostarkError } from '@hostark/protocol';
 import { type Clock, systemClock } from '../backends/clock.ts';

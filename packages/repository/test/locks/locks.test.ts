@@ -59,13 +59,13 @@ async function take(repo: LockRepository, clock: FakeClock, options: Partial<Loc
   return lock;
 }
 
-/** A repository over `shared`, coherent, each of whose requests happens at a moment that `steps` chooses. */
-function stepwise(shared: MemoryBackend, steps: fc.Scheduler): LockRepository {
+/** A repository over `shared`, coherent or not known to be, each of whose requests happens at a moment that `steps` chooses. */
+function stepwise(shared: MemoryBackend, steps: fc.Scheduler, isCoherent = true): LockRepository {
   const turn = (): Promise<void> => steps.schedule(Promise.resolve());
   const whole = repository(shared);
   return {
     backend: {
-      traits: { isCoherent: () => true },
+      traits: { isCoherent: () => isCoherent },
       async *list(type) {
         await turn();
         yield* shared.list(type);
@@ -158,6 +158,64 @@ describe('taking a lock', () => {
     const kinds = fc.array(fc.boolean(), { minLength: 2, maxLength: 3 });
     await fc.assert(fc.asyncProperty(fc.scheduler(), kinds, race), { seed: 7, numRuns: 500 });
     expect(both).toBeGreaterThan(0);
+  });
+
+  test('nor where some wait as stock restic does, and some do not', async () => {
+    let waited = 0;
+    const race = async (steps: fc.Scheduler, kinds: readonly (readonly [boolean, boolean])[]): Promise<void> => {
+      const shared = memoryBackend();
+      // A wait ends when the scheduler says so: after any steps of the others.
+      const sleep = async (ms: number): Promise<void> => {
+        waited += ms === 200 ? 1 : 0;
+        await (ms === 200 ? steps.schedule(Promise.resolve()) : new Promise(() => {}));
+      };
+      const takers = kinds.map(([exclusive, waits], i) =>
+        acquireLock(stepwise(shared, steps, !waits), {
+          exclusive,
+          ...me,
+          pid: i + 1,
+          clock: { now: () => 0, sleep },
+        }).catch((error) => {
+          expect(error).toMatchObject({ code: 'locked' });
+          return null;
+        }),
+      );
+      const locks = await steps.waitFor(Promise.all(takers));
+      const winners = kinds.filter((_, i) => locks[i] !== null).map(([exclusive]) => exclusive);
+      expect(winners.length > 1 && winners.includes(true), `held: ${winners}`).toBe(false);
+    };
+    const kinds = fc.array(fc.tuple(fc.boolean(), fc.boolean()), { minLength: 2, maxLength: 3 });
+    await fc.assert(fc.asyncProperty(fc.scheduler(), kinds, race), { seed: 8, numRuns: 500 });
+    expect(waited).toBeGreaterThan(0);
+  });
+
+  test('where a list shows a lock a little later, the wait keeps two from holding it exclusively', async () => {
+    const clock = fakeClock();
+    const shared = memoryBackend();
+    const savedMs = new Map<string, number>();
+    const late = (): LockRepository => {
+      const whole = repository(shared);
+      return {
+        backend: {
+          async *list(type) {
+            for await (const entry of shared.list(type)) if (clock.now() - savedMs.get(entry.name)! >= 150) yield entry;
+          },
+          remove: (handle) => shared.remove(handle),
+        },
+        loadUnpacked: (type, id) => whole.loadUnpacked(type, id),
+        async saveUnpacked(type, plain) {
+          const name = await whole.saveUnpacked(type, plain);
+          savedMs.set(name, clock.now());
+          return name;
+        },
+      };
+    };
+    const tries = [1, 2].map((pid) => acquireLock(late(), { ...me, pid, exclusive: true, clock }));
+    const outcomes = Promise.allSettled(tries);
+    await clock.advance(250);
+    const locks = (await outcomes).filter((outcome) => outcome.status === 'fulfilled');
+    for (const { value } of locks) held.push(value);
+    expect(locks.length).toBeLessThanOrEqual(1);
   });
 
   test('is told once the lock file is written, before it is certain; never while others hold one', async () => {
