@@ -111,7 +111,7 @@ class Caching implements CachingBackend {
       return;
     }
     // Read first: what is saved and cached while we list is not in the list and must stay.
-    const cached = await cache.names(type).catch((error) => this.#tell(error, [] as string[]));
+    const cached = this.#names(cache, type);
     const alive = new Set<string>();
     for await (const entry of this.#inner.list(type)) {
       alive.add(entry.name);
@@ -141,6 +141,14 @@ class Caching implements CachingBackend {
       this.#tell(error, null),
     );
     return this.#opening;
+  }
+
+  #names(cache: CacheDirectory, type: FileType): readonly string[] {
+    try {
+      return cache.names(type);
+    } catch (error) {
+      return this.#tell(error, []);
+    }
   }
 
   async #readPart(cache: CacheDirectory, handle: Handle, range: ByteRange): Promise<Uint8Array | null> {

@@ -4,12 +4,12 @@
  * Files are the sealed originals. Nothing is synced: what a crash damages is found by its hash and fetched again.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { promises as fs } from 'node:fs';
+import { promises as fs, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolders } from '@hostark/kernels';
 import type { Body, FileType, Handle } from '../backend.ts';
 import { bodyParts } from '../backends/body.ts';
-import { checkHandle, isObjectName, shardNames } from '../backends/layout.ts';
+import { checkHandle, isObjectName } from '../backends/layout.ts';
 import { errnoOf } from '../backends/local-errors.ts';
 
 /** https://bford.info/cachedir/: backup programs leave such folders out. */
@@ -18,6 +18,9 @@ const CACHE_TAG = 'Signature: 8a477f597d28d172789f06886806bc55\n';
 const CACHE_VERSION = '1';
 /** No sealed object is shorter than its IV and MAC: shorter files are broken off. */
 const SHORTEST_OBJECT = 33;
+
+/** A folder of objects whose names begin like its own. */
+const SHARD_NAME = /^[0-9a-f]{2}$/;
 
 export class CacheDirectory {
   readonly #root: string;
@@ -92,12 +95,13 @@ export class CacheDirectory {
     await fs.unlink(this.#path(handle)).catch(absent);
   }
 
-  /** Returns the names of all cached objects of a type. */
-  async names(type: FileType): Promise<string[]> {
+  /** Returns the names of all cached objects of a type. Synchronous: 5 µs a folder, where a trip to the thread pool takes 100. */
+  names(type: FileType): string[] {
     const names: string[] = [];
-    for (const shard of shardNames()) {
-      const found = await fs.readdir(join(this.#root, type, shard)).catch(absent);
-      for (const name of found ?? []) if (isObjectName(name) && name.startsWith(shard)) names.push(name);
+    for (const shard of namesIn(join(this.#root, type))) {
+      if (!SHARD_NAME.test(shard)) continue;
+      for (const name of namesIn(join(this.#root, type, shard)))
+        if (isObjectName(name) && name.startsWith(shard)) names.push(name);
     }
     return names;
   }
@@ -105,6 +109,14 @@ export class CacheDirectory {
   #path(handle: Handle): string {
     checkHandle(handle);
     return join(this.#root, handle.type, handle.name.slice(0, 2), handle.name);
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    return absent(error) ?? [];
   }
 }
 
