@@ -17,6 +17,8 @@ export interface Usage {
   readonly mayGoUnlocked?: boolean;
   /** See withLock(). */
   readonly beginsEarly?: boolean;
+  /** What the work will list first, in this order: asked for while the key is derived. */
+  readonly lists?: OpenBackendOptions['lists'];
   readonly create?: boolean;
   readonly useCache?: boolean;
 }
@@ -61,7 +63,7 @@ export async function withRepository<T>(
 export async function openBackendOf(
   { io, out }: CommandContext,
   flags: GlobalFlags,
-  usage: Pick<Usage, 'create' | 'useCache'> & Pick<OpenBackendOptions, 'opens'>,
+  usage: Pick<Usage, 'create' | 'useCache' | 'lists'> & Pick<OpenBackendOptions, 'opens'>,
 ): Promise<CachingBackend> {
   const location = await repositoryLocation(flags, io);
   const options = backendOptions(flags.option ?? []);
@@ -73,6 +75,7 @@ export async function openBackendOf(
   return openBackend(location, {
     create: usage.create ?? false,
     ...(usage.opens === undefined ? {} : { opens: usage.opens }),
+    ...(usage.lists === undefined ? {} : { lists: usage.lists }),
     ...(connections === undefined
       ? {}
       : { connections: wholeNumber(connections, '-o connections', { min: 1, max: 256 }) }),

@@ -3,7 +3,7 @@
  * parallel requests, rate limits and a cache, in the order in which they must be stacked.
  */
 import { HostarkError } from '@hostark/protocol';
-import type { Backend } from '../backend.ts';
+import type { Backend, FileType } from '../backend.ts';
 import { type CachingBackend, caching } from '../cache/caching.ts';
 import { anticipating } from './anticipating.ts';
 import { limited } from './limited.ts';
@@ -18,6 +18,8 @@ export interface OpenBackendOptions {
   readonly create?: boolean;
   /** A repository is about to be opened here, and perhaps locked: what that reads is asked for at once, where it is far away. */
   readonly opens?: 'unlocked' | 'locked';
+  /** What will be listed once it is open, in this order. */
+  readonly lists?: readonly FileType[];
   /** Refuses every change with 'backend-denied'. */
   readonly readOnly?: boolean;
   /** Requests at the same time. @default 16 for S3, 2 for a folder */
@@ -63,7 +65,7 @@ export async function openBackend(location: string, options: OpenBackendOptions 
   backend = limited(backend);
   // Inside the retries: what fails before anybody asked is tried again when somebody does.
   if (place.kind === 's3' && options.opens !== undefined)
-    backend = anticipating(backend, { locks: options.opens === 'locked' });
+    backend = anticipating(backend, { locks: options.opens === 'locked', lists: options.lists ?? [] });
   // Outside the limit: who waits for the next try holds no connection.
   if (options.retry !== false) backend = retrying(backend, options.retry);
   if (place.kind === 'local' || options.cacheDirectory === undefined) return withoutCache(backend);

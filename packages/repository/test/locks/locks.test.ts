@@ -218,18 +218,30 @@ describe('taking a lock', () => {
     expect(locks.length).toBeLessThanOrEqual(1);
   });
 
-  test('is told once the lock file is written, before it is certain; never while others hold one', async () => {
+  test('who wants to begin early is told before the lock file is written; never while others hold one', async () => {
     const repo = repository();
     const clock = fakeClock();
     const seen: number[] = [];
-    const onWritten = (): void => void lockNames(repo).then((names) => seen.push(names.length));
-    const pending = acquireLock(repo, { exclusive: true, ...me, clock, onWritten });
+    const onUnopposed = (): void => void lockNames(repo).then((names) => seen.push(names.length));
+    const pending = acquireLock(repo, { exclusive: true, ...me, clock, onUnopposed });
     await settle();
-    expect(seen).toEqual([1]);
+    expect(seen).toEqual([0]);
     await clock.advance(250);
     held.push(await pending);
-    await expect(take(repo, clock, { onWritten })).rejects.toMatchObject({ code: 'locked' });
-    expect(seen).toEqual([1]);
+    await expect(take(repo, clock, { onUnopposed })).rejects.toMatchObject({ code: 'locked' });
+    expect(seen).toEqual([0]);
+  });
+
+  test('answers that were asked for early are forgotten when it is certain, not before', async () => {
+    const repo = repository();
+    const clock = fakeClock();
+    const forgotten: number[] = [];
+    const forgetEarlyAnswers = (): void => void forgotten.push(clock.waits.length);
+    Object.assign(repo.backend, { traits: { forgetEarlyAnswers } });
+    await take(repo, clock, { exclusive: true });
+    expect(forgotten).toEqual([clock.waits.indexOf(200) + 1]);
+    await expect(take(repo, clock)).rejects.toMatchObject({ code: 'locked' });
+    expect(forgotten).toHaveLength(1);
   });
 
   test('many may share a repository, and each leaves nothing behind', async () => {
