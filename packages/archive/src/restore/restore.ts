@@ -8,6 +8,7 @@
  * Guarantees: content is verified before it gets a name; nothing is written outside the target; what cannot be restored is
  * reported and everything else is restored. Memory is bounded by constants, but for the largest single folder.
  */
+import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { makeFolders, type Posix, posix, type Stat } from '@hostark/kernels';
@@ -16,6 +17,7 @@ import { type BlobId, type Repository, TreeReader } from '@hostark/repository';
 import { threadsWithin } from '../pool/cpu-limit.ts';
 import { compileFilter } from '../select/filter.ts';
 import { isAbsolute, pathBytes, printablePath } from '../walk/paths.ts';
+import { SegmentsAhead } from './ahead.ts';
 import { REMOTE, segmentsAtOnce } from './content.ts';
 import type { RestoreContext } from './context.ts';
 import { type Crew, startCrew } from './crew.ts';
@@ -69,12 +71,18 @@ export async function restore(
     root.settle(prepareTarget(system, path, dryRun) !== null);
   });
   mayWrite.catch(() => {}); // awaited before the first write
+  const isLocal = repository.backend.traits?.localDirectory !== undefined;
+  const atOnce = segmentsAtOnce({ crew, repository });
+  const memory = new SegmentMemory(REMOTE.segmentBytes);
+  const isKnown = !isLocal && !dryRun && isVacant(path);
+  const ahead = isKnown ? new SegmentsAhead(repository, memory, { limits: REMOTE, atOnce, signal }) : null;
   const context: RestoreContext = {
     repository,
     system,
     crew,
-    slots: new Slots(segmentsAtOnce({ crew, repository })),
-    memory: new SegmentMemory(REMOTE.segmentBytes),
+    slots: new Slots(atOnce),
+    memory,
+    ahead,
     actor,
     tally,
     dryRun,
@@ -90,12 +98,12 @@ export async function restore(
     loadTree: (id) => reader.loadBytes(id, signal),
   };
   try {
-    const isLocal = repository.backend.traits?.localDirectory !== undefined;
     await new RestoreWalk(context, isLocal ? LOCAL_WINDOW : REMOTE_WINDOW).run(tree, root, filter.root);
   } catch (error) {
     throwIfInterrupted(signal);
     throw error;
   } finally {
+    await ahead?.close();
     await crew.close();
   }
   return tally.finish({ dryRun, verify });
@@ -111,6 +119,15 @@ function checkCombination(options: RestoreOptions, target: Uint8Array, takesAll:
     throw new HostarkError('usage', 'refusing to delete everything below / that the snapshot does not have', {
       hint: 'say what to restore with --include or --exclude',
     });
+  }
+}
+
+/** Whether nothing is at `path`, or a folder with nothing in it. */
+function isVacant(path: Uint8Array): boolean {
+  try {
+    return readdirSync(Buffer.from(path)).length === 0;
+  } catch (error) {
+    return (error as { code?: unknown }).code === 'ENOENT';
   }
 }
 
