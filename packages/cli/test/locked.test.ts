@@ -35,6 +35,34 @@ test('work that begins early reads before the lock is certain and changes nothin
   expect(await namesOf(repository.backend, 'locks')).toEqual([]);
 });
 
+test('lists that the work will want are asked for at once, in order, and by the work no more', async () => {
+  const repository = await newRepository();
+  const asked: string[] = [];
+  const backend = Object.assign(Object.create(repository.backend) as Backend, {
+    async *list(type: Parameters<Backend['list']>[0]) {
+      asked.push(type);
+      yield* repository.backend.list(type);
+    },
+  });
+  for (const method of ['load', 'save', 'remove', 'size', 'exists'] as const)
+    Object.assign(backend, { [method]: repository.backend[method].bind(repository.backend) });
+  const lists = ['snapshots', 'index'] as const;
+  await withLock(
+    repository.through(backend),
+    { exclusive: false, beginsEarly: true, lists, signal },
+    async (opened) => {
+      await opened.confirmed;
+      expect(asked.filter((type) => type !== 'locks')).toEqual(['snapshots', 'index', 'index']);
+      asked.length = 0;
+      await opened.repository.snapshots().ids();
+      await opened.repository.loadIndex();
+      expect(asked).toEqual([]);
+      await opened.repository.loadIndex();
+      expect(asked).toEqual(['index']);
+    },
+  );
+});
+
 test('what was read early is read again when index files went meanwhile', async () => {
   const repository = await newRepository();
   const seen: string[][] = [];

@@ -1,6 +1,6 @@
 /** Work under a lock, which is released whatever happens; if it wishes, it begins while the lock is still being taken. */
 import { type HostarkError, isHostarkError } from '@hostark/protocol';
-import { acquireLock, type HeldBackBackend, heldBack, type Repository } from '@hostark/repository';
+import { acquireLock, type FileType, type HeldBackBackend, heldBack, type Repository } from '@hostark/repository';
 import { Attempts } from './attempts.ts';
 import { lockHolder } from './maker.ts';
 
@@ -21,6 +21,8 @@ export interface LockedOptions {
    * must tell nothing and change nothing elsewhere.
    */
   readonly beginsEarly?: boolean;
+  /** What work that begins early lists first, in this order: listed at once. */
+  readonly lists?: readonly FileType[];
   readonly signal: AbortSignal;
   readonly onWait?: (conflict: HostarkError, delayMs: number) => void;
 }
@@ -31,10 +33,10 @@ export async function withLock<T>(
   options: LockedOptions,
   work: (opened: OpenedRepository) => Promise<T>,
 ): Promise<T> {
-  const { exclusive, retryMs = 0, beginsEarly = false, signal } = options;
+  const { exclusive, retryMs = 0, beginsEarly = false, lists = [], signal } = options;
   let early: HeldBackBackend | null = null;
   const attempts = new Attempts((stop, confirmed) => {
-    if (beginsEarly) early = heldBack(repository.backend, confirmed);
+    if (beginsEarly) early = heldBack(repository.backend, confirmed, lists);
     return work({
       repository: early === null ? repository : repository.through(early),
       signal: AbortSignal.any([signal, stop]),

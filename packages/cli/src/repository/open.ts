@@ -32,7 +32,9 @@ export async function withRepository<T>(
 ): Promise<T> {
   const { io } = context;
   const locks = usage.lock !== 'none' && !(usage.mayGoUnlocked && flags.lock === false);
-  const backend = await openBackendOf(context, flags, { ...usage, opens: locks ? 'locked' : 'unlocked' });
+  // Lists from before a lock are for work that looks at them again when it is certain.
+  const lists = locks && usage.beginsEarly !== true ? [] : (usage.lists ?? []);
+  const backend = await openBackendOf(context, flags, { ...usage, lists, opens: locks ? 'locked' : 'unlocked' });
   try {
     const password = await readPassword(flags, io);
     const keyHint = flags.keyHint ?? environment(io, 'KEY_HINT');
@@ -51,7 +53,7 @@ export async function withRepository<T>(
     const { beginsEarly = false } = usage;
     return await withLock(
       repository,
-      { exclusive: usage.lock === 'exclusive', retryMs, beginsEarly, signal, onWait },
+      { exclusive: usage.lock === 'exclusive', retryMs, beginsEarly, lists, signal, onWait },
       work,
     );
   } finally {

@@ -51,7 +51,8 @@ class Caching implements CachingBackend {
   /** Fetches under way, so that ten readers of one pack fetch it once. */
   readonly #fetches = new Map<string, Promise<Uint8Array>>();
   #repositoryId: string | null;
-  #opening: Promise<CacheDirectory | null> | null = null;
+  /** Undefined until it is needed; null when it cannot be used. */
+  #opened: CacheDirectory | null | undefined;
 
   constructor(inner: Backend, options: CacheOptions) {
     this.#inner = inner;
@@ -74,12 +75,12 @@ class Caching implements CachingBackend {
 
   async save(handle: Handle, body: Body, options: SaveOptions = {}): Promise<void> {
     await this.#inner.save(handle, body, options);
-    const cache = isCached(handle, options) ? await this.#directory() : null;
+    const cache = isCached(handle, options) ? this.#directory() : null;
     if (cache !== null) await this.#store(cache, handle, body);
   }
 
   async load(handle: Handle, range?: ByteRange, options: LoadOptions = {}): Promise<Uint8Array> {
-    const cache = isCached(handle, options) ? await this.#directory() : null;
+    const cache = isCached(handle, options) ? this.#directory() : null;
     if (cache === null) return this.#inner.load(handle, range, options);
     if (range !== undefined) checkRange(range);
     options.signal?.throwIfAborted();
@@ -99,13 +100,13 @@ class Caching implements CachingBackend {
   }
 
   async size(handle: Handle): Promise<number> {
-    const cache = LISTED.has(handle.type) ? await this.#directory() : null;
+    const cache = LISTED.has(handle.type) ? this.#directory() : null;
     const whole = cache === null ? null : await this.#readWhole(cache, handle);
     return whole?.length ?? this.#inner.size(handle);
   }
 
   async *list(type: FileType): AsyncGenerator<{ name: string; size: number }> {
-    const cache = LISTED.has(type) ? await this.#directory() : null;
+    const cache = LISTED.has(type) ? this.#directory() : null;
     if (cache === null) {
       yield* this.#inner.list(type);
       return;
@@ -122,7 +123,7 @@ class Caching implements CachingBackend {
 
   async remove(handle: Handle): Promise<void> {
     await this.#inner.remove(handle);
-    const cache = LISTED.has(handle.type) ? await this.#directory() : null;
+    const cache = LISTED.has(handle.type) ? this.#directory() : null;
     if (cache !== null) await this.#forget(cache, handle);
   }
 
@@ -135,12 +136,17 @@ class Caching implements CachingBackend {
   }
 
   /** Opened when first needed; null when there is no cache to use. */
-  #directory(): Promise<CacheDirectory | null> {
-    if (this.#repositoryId === null) return Promise.resolve(null);
-    this.#opening ??= CacheDirectory.open(this.#options.directory, this.#repositoryId).catch((error) =>
-      this.#tell(error, null),
-    );
-    return this.#opening;
+  #directory(): CacheDirectory | null {
+    if (this.#repositoryId !== null && this.#opened === undefined) this.#opened = this.#open(this.#repositoryId);
+    return this.#opened ?? null;
+  }
+
+  #open(repositoryId: string): CacheDirectory | null {
+    try {
+      return CacheDirectory.open(this.#options.directory, repositoryId);
+    } catch (error) {
+      return this.#tell(error, null);
+    }
   }
 
   #names(cache: CacheDirectory, type: FileType): readonly string[] {

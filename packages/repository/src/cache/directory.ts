@@ -4,7 +4,7 @@
  * Files are the sealed originals. Nothing is synced: what a crash damages is found by its hash and fetched again.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { promises as fs, readdirSync } from 'node:fs';
+import { existsSync, promises as fs, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolders } from '@hostark/kernels';
 import type { Body, FileType, Handle } from '../backend.ts';
@@ -30,18 +30,18 @@ export class CacheDirectory {
   }
 
   /** Makes the folder if needed and marks it as used now. Throws errno errors, or Error for a newer layout. */
-  static async open(base: string, repositoryId: string): Promise<CacheDirectory> {
+  static open(base: string, repositoryId: string): CacheDirectory {
     if (!isObjectName(repositoryId))
       throw new TypeError(`repository id: expected 64 hex digits, got ${JSON.stringify(repositoryId)}`);
     const root = join(base, repositoryId);
     makeFolders(root, 0o700);
-    await writeIfMissing(join(base, 'CACHEDIR.TAG'), CACHE_TAG);
-    await writeIfMissing(join(root, 'version'), CACHE_VERSION);
-    const version = (await fs.readFile(join(root, 'version'), 'utf8')).trim();
+    writeIfMissing(join(base, 'CACHEDIR.TAG'), CACHE_TAG);
+    writeIfMissing(join(root, 'version'), CACHE_VERSION);
+    const version = readFileSync(join(root, 'version'), 'utf8').trim();
     if (version !== CACHE_VERSION)
       throw new Error(`cache ${root}: expected layout version ${CACHE_VERSION}, got ${JSON.stringify(version)}`);
     const now = new Date();
-    await fs.utimes(root, now, now);
+    utimesSync(root, now, now);
     return new CacheDirectory(root);
   }
 
@@ -125,8 +125,11 @@ function absent(error: unknown): null {
   throw error;
 }
 
-async function writeIfMissing(path: string, content: string): Promise<void> {
-  await fs.writeFile(path, content, { flag: 'wx', mode: 0o600 }).catch((error) => {
+function writeIfMissing(path: string, content: string): void {
+  if (existsSync(path)) return;
+  try {
+    writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
-  });
+  }
 }
