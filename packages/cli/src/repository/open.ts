@@ -41,6 +41,7 @@ export async function withRepository<T>(
     const repository = await openRepository(backend, {
       password,
       platform: nodePlatform(),
+      keys: backend.keys,
       ...(keyHint === undefined ? {} : { keyHint }),
     });
     keepYoungGenerationSmall();

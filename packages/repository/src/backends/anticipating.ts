@@ -1,6 +1,6 @@
 /**
- * Asks for what opening a repository will want, before it does: the config and the list of keys at once, then the key, if
- * there is just one, and the list of locks; and, while a key is derived, for the lists that the command will read.
+ * Asks for what opening a repository will want, before it does: the config, and the key if it is known; else the list of keys,
+ * then the key, if there is just one; and the list of locks; and, while a key is derived, for the lists that the command will read.
  *
  * The first look at the locks is so older by what deriving a key takes. It only spares a lock that would be refused anyway:
  * what decides is the look after the lock was written, and that is asked for when it is due. Lists of what the lock protects
@@ -23,6 +23,8 @@ import { printHandle } from './layout.ts';
 export interface AnticipatingOptions {
   /** Whether a lock will be taken. */
   readonly locks: boolean;
+  /** The name of the key that will open it, if that is known: then no list of keys is needed. */
+  readonly key?: string | undefined;
   /** What will be listed, in this order: each is asked for when the one before has answered, since order matters to readers. */
   readonly lists?: readonly FileType[];
   readonly clock?: Clock;
@@ -54,18 +56,16 @@ class Anticipating implements Backend {
   readonly #lists = new Map<FileType, Asked<Entries>>();
   readonly traits: BackendTraits;
 
-  constructor(inner: Backend, { locks, lists = [], clock = systemClock }: AnticipatingOptions) {
+  constructor(inner: Backend, { locks, key, lists = [], clock = systemClock }: AnticipatingOptions) {
     this.#inner = inner;
     this.#clock = clock;
     this.traits = { ...inner.traits, forgetEarlyAnswers: () => this.#forgetAll() };
     this.#askObject({ type: 'config', name: '' });
-    this.#askList('keys').then(
-      ([key, ...others]) => {
-        if (key !== undefined && others.length === 0) this.#askObject({ type: 'keys', name: key.name });
-        if (locks) this.#askList('locks');
-      },
-      () => {}, // told to whoever asks
-    );
+    if (key === undefined) this.#askForKey(locks);
+    else {
+      this.#askObject({ type: 'keys', name: key });
+      if (locks) this.#askList('locks');
+    }
     this.#askInOrder(lists).catch(() => {});
   }
 
@@ -110,6 +110,17 @@ class Anticipating implements Backend {
 
   close(): Promise<void> {
     return this.#inner.close();
+  }
+
+  /** The only one there is, and the locks after it: by then there are connections to use again. */
+  #askForKey(locks: boolean): void {
+    this.#askList('keys').then(
+      ([key, ...others]) => {
+        if (key !== undefined && others.length === 0) this.#askObject({ type: 'keys', name: key.name });
+        if (locks) this.#askList('locks');
+      },
+      () => {}, // told to whoever asks
+    );
   }
 
   async #askInOrder(types: readonly FileType[]): Promise<void> {

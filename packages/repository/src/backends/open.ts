@@ -5,6 +5,7 @@
 import { HostarkError } from '@hostark/protocol';
 import type { Backend, FileType } from '../backend.ts';
 import { type CachingBackend, caching } from '../cache/caching.ts';
+import { keyMemory } from '../cache/key-memory.ts';
 import { anticipating } from './anticipating.ts';
 import { limited } from './limited.ts';
 import { initLocalDirectory, localBackend } from './local.ts';
@@ -63,14 +64,17 @@ export async function openBackend(location: string, options: OpenBackendOptions 
   const { rates } = options;
   if (rates?.uploadBps !== undefined || rates?.downloadBps !== undefined) backend = rateLimited(backend, rates);
   backend = limited(backend);
+  const { cacheDirectory, opens, lists = [] } = options;
+  const isCached = place.kind === 's3' && cacheDirectory !== undefined;
+  const keys = isCached ? keyMemory(cacheDirectory, place.printed) : null;
   // Inside the retries: what fails before anybody asked is tried again when somebody does.
-  if (place.kind === 's3' && options.opens !== undefined)
-    backend = anticipating(backend, { locks: options.opens === 'locked', lists: options.lists ?? [] });
+  if (place.kind === 's3' && opens !== undefined)
+    backend = anticipating(backend, { locks: opens === 'locked', lists, key: keys?.recall()?.id });
   // Outside the limit: who waits for the next try holds no connection.
   if (options.retry !== false) backend = retrying(backend, options.retry);
-  if (place.kind === 'local' || options.cacheDirectory === undefined) return withoutCache(backend);
+  if (keys === null || cacheDirectory === undefined) return withoutCache(backend);
   const onProblem = options.onCacheProblem;
-  return caching(backend, { directory: options.cacheDirectory, ...(onProblem === undefined ? {} : { onProblem }) });
+  return caching(backend, { directory: cacheDirectory, keys, ...(onProblem === undefined ? {} : { onProblem }) });
 }
 
 async function openLocal(path: string, options: OpenBackendOptions): Promise<Backend> {

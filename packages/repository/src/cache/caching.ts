@@ -18,6 +18,7 @@ import type {
 import { checkRange } from '../backends/body.ts';
 import { printHandle } from '../backends/layout.ts';
 import { objectTruncated } from '../backends/object-errors.ts';
+import type { KeyMemory } from '../keys/known-key.ts';
 import { CacheDirectory } from './directory.ts';
 
 export interface CacheOptions {
@@ -25,6 +26,7 @@ export interface CacheOptions {
   readonly directory: string;
   /** Known only when the config is read: give it here or later to useRepository(). */
   readonly repositoryId?: string;
+  readonly keys?: KeyMemory;
   /** Told when the cache cannot be used or written. */
   readonly onProblem?: (error: unknown) => void;
 }
@@ -33,6 +35,8 @@ export interface CacheOptions {
 export interface CachingBackend extends Backend {
   /** Begins caching for this repository (64 hex digits). Call it once, after the config is read. */
   useRepository(id: string): void;
+  /** Remembers the key of this place; absent where nothing is kept. */
+  readonly keys?: KeyMemory;
 }
 
 /** Returns `inner` with a cache. Until the repository's id is known everything passes through. */
@@ -46,6 +50,7 @@ class Caching implements CachingBackend {
   readonly #inner: Backend;
   readonly #options: CacheOptions;
   readonly traits?: BackendTraits;
+  readonly keys?: KeyMemory;
   /** Objects whose cached copy was checked, or made, by this process. */
   readonly #verified = new Set<string>();
   /** Fetches under way, so that ten readers of one pack fetch it once. */
@@ -58,6 +63,7 @@ class Caching implements CachingBackend {
     this.#inner = inner;
     this.#options = options;
     if (inner.traits !== undefined) this.traits = inner.traits;
+    if (options.keys !== undefined) this.keys = options.keys;
     this.#repositoryId = options.repositoryId ?? null;
   }
 

@@ -41,6 +41,17 @@ test('config, keys, the only key and the locks are asked for at once, and not ag
   expect(asked()).toEqual([2, 2]);
 });
 
+test('a key that is known is asked for with everything else, and no list of keys', async () => {
+  const below = await place();
+  const backend = anticipating(below, { locks: true, key: key.name });
+  const asked = () => [below.counts.load.requests, below.counts.list.requests];
+  expect(asked()).toEqual([2, 1]);
+  expectBytes(await backend.load(config), content);
+  expectBytes(await backend.load(key), content);
+  expect(await names(backend, 'locks')).toEqual([lock.name]);
+  expect(asked()).toEqual([2, 1]);
+});
+
 test('the second time everything is asked for anew', async () => {
   const below = await place();
   const backend = anticipating(below, { locks: true });
