@@ -20,7 +20,7 @@ import { isAbsolute, pathBytes, printablePath } from '../walk/paths.ts';
 import { SegmentsAhead } from './ahead.ts';
 import { REMOTE, segmentsAtOnce } from './content.ts';
 import type { RestoreContext } from './context.ts';
-import { type Crew, startCrew } from './crew.ts';
+import { type Crew, JOBS_PER_THREAD, PACKS_PER_THREAD, startCrew } from './crew.ts';
 import { Slots } from './limited.ts';
 import type { RestoreOptions, RestoreResult } from './options.ts';
 import { SegmentMemory } from './segment-memory.ts';
@@ -64,14 +64,15 @@ export async function restore(
   throwIfInterrupted(signal);
   const actor = currentActor();
   const setup = { key: repository.key, actor, blobs: repository.blobs.share() };
-  const crew: Crew = startCrew(setup, options.workers ?? defaultThreads());
+  const isLocal = repository.backend.traits?.localDirectory !== undefined;
+  const depth = isLocal ? JOBS_PER_THREAD : PACKS_PER_THREAD;
+  const crew: Crew = startCrew(setup, options.workers ?? defaultThreads(), depth);
   const root = TargetFolder.root(path);
   const mayWrite = (options.mayWrite ?? Promise.resolve()).then(() => {
     tally.begin();
     root.settle(prepareTarget(system, path, dryRun) !== null);
   });
   mayWrite.catch(() => {}); // awaited before the first write
-  const isLocal = repository.backend.traits?.localDirectory !== undefined;
   const atOnce = segmentsAtOnce({ crew, repository });
   const memory = new SegmentMemory(REMOTE.segmentBytes);
   const isKnown = !isLocal && !dryRun && isVacant(path);
