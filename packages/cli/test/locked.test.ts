@@ -35,6 +35,34 @@ test('work that begins early reads before the lock is certain and changes nothin
   expect(await namesOf(repository.backend, 'locks')).toEqual([]);
 });
 
+test('lists that the work will want are asked for at once, in order, and by the work no more', async () => {
+  const repository = await newRepository();
+  const asked: string[] = [];
+  const backend = Object.assign(Object.create(repository.backend) as Backend, {
+    async *list(type: Parameters<Backend['list']>[0]) {
+      asked.push(type);
+      yield* repository.backend.list(type);
+    },
+  });
+  for (const method of ['load', 'save', 'remove', 'size', 'exists'] as const)
+    Object.assign(backend, { [method]: repository.backend[method].bind(repository.backend) });
+  const lists = ['snapshots', 'index'] as const;
+  await withLock(
+    repository.through(backend),
+    { exclusive: false, beginsEarly: true, lists, signal },
+    async (opened) => {
+      await opened.confirmed;
+      expect(asked.filter((type) => type !== 'locks')).toEqual(['snapshots', 'index', 'index']);
+      asked.length = 0;
+      await opened.repository.snapshots().ids();
+      await opened.repository.loadIndex();
+      expect(asked).toEqual([]);
+      await opened.repository.loadIndex();
+      expect(asked).toEqual(['index']);
+    },
+  );
+});
+
 test('what was read early is read again when index files went meanwhile', async () => {
   const repository = await newRepository();
   const seen: string[][] = [];
@@ -77,6 +105,44 @@ test('what was read early counts by what was read, also when index files went be
     await opened.confirmed;
   });
   expect(seen).toEqual([[old], await namesOf(repository.backend, 'index')]);
+});
+
+test('what was read early is read again when it was gone before anybody could read it', async () => {
+  const repository = await newRepository();
+  const [old] = await namesOf(repository.backend, 'index');
+  let listed = false;
+  const backend = Object.assign(Object.create(repository.backend) as Backend, {
+    async *list(type: Parameters<Backend['list']>[0]) {
+      yield* repository.backend.list(type);
+      if (type !== 'index' || listed) return;
+      // The prune goes on between our list and our look at what it named.
+      listed = true;
+      await repository.saveUnpacked('index', new TextEncoder().encode('{"packs":[],"supersedes":[]}'));
+      await repository.backend.remove({ type: 'index', name: old! });
+    },
+  });
+  for (const method of ['load', 'save', 'remove', 'size', 'exists'] as const)
+    Object.assign(backend, { [method]: repository.backend[method].bind(repository.backend) });
+  const loaded: string[][] = [];
+  await withLock(repository.through(backend), { exclusive: false, beginsEarly: true, signal }, async (opened) => {
+    await opened.repository.loadIndex();
+    loaded.push([...opened.repository.loadedIndexes]);
+    await opened.confirmed;
+  });
+  expect(loaded).toEqual([await namesOf(repository.backend, 'index')]);
+});
+
+test('an object that is missing once the lock is certain is missing', async () => {
+  const repository = await newRepository();
+  const missing = { type: 'index', name: '0'.repeat(64) } as const;
+  let begun = 0;
+  const reading = withLock(repository, { exclusive: false, beginsEarly: true, signal }, async (opened) => {
+    begun++;
+    await opened.repository.backend.load(missing);
+  });
+  await expect(reading).rejects.toMatchObject({ code: 'object-missing' });
+  expect(begun).toBe(2);
+  expect(await namesOf(repository.backend, 'locks')).toEqual([]);
 });
 
 test('who works alone reads again what others have added meanwhile', async () => {

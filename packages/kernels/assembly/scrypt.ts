@@ -133,27 +133,56 @@ function chosen(state: usize, size: usize, n: u32): u32 {
   return load<u32>(state + size - BLOCK) & (n - 1);
 }
 
+/** Where the lanes are between two calls of `walk`. */
+let a: usize = 0;
+let aSpare: usize = 0;
+let b: usize = 0;
+let bSpare: usize = 0;
+let aLeft: u32 = 0;
+let bLeft: u32 = 0;
+let aReady: bool = false;
+let bReady: bool = false;
+/** Nobody needs it, but without a use there would be no loads in fetch(). */
+export let touched: u32 = 0;
+
 /**
- * Mixes two lanes of `size` = 128 r bytes at `state`, in place. `scratch`: 5 * size bytes, the last `size` of them zero.
- * `table`: size * n bytes. `n` is even, a power of two.
+ * Mixing two lanes of `size` = 128 r bytes at `state`, in place, is begin(), fill() for all of 0 up to n / 2, then walk() until
+ * it returns 0; in as many calls as one likes. `scratch`: 5 * size bytes, the last `size` of them zero. `table`: size * n
+ * bytes. `n` is even, a power of two. One pair of lanes at a time.
  */
-export function mix(state: usize, scratch: usize, table: usize, size: usize, n: u32): void {
+export function begin(state: usize, scratch: usize, size: usize, n: u32): void {
+  // The filling takes an even number of steps: both states are where they were.
+  a = state;
+  aSpare = scratch;
+  b = state + size;
+  bSpare = scratch + size;
+  aLeft = n;
+  bLeft = n;
+  aReady = false;
+  bReady = false;
+}
+
+/** Fills the entries `from` up to `to` of the table's halves, one half for each lane, with every second state. */
+export function fill(state: usize, scratch: usize, table: usize, size: usize, n: u32, from: u32, to: u32): void {
   const zeros = scratch + 4 * size;
-  fill(state, scratch, table, zeros, size, n);
-  // The filling took an even number of steps: both states are where they were.
-  let a = state;
-  let aSpare = scratch;
-  let b = state + size;
-  let bSpare = scratch + size;
+  for (let i = from; i < to; i++) {
+    const kept = table + size * <usize>i;
+    const bKept = kept + size * <usize>(n >> 1);
+    memory.copy(kept, state, size);
+    memory.copy(bKept, state + size, size);
+    blockMixes(kept, zeros, scratch, bKept, zeros, scratch + size, size);
+    blockMixes(scratch, zeros, state, scratch + size, zeros, state + size, size);
+  }
+}
+
+/** Goes on through the table, `passes` steps at most of both lanes. Returns 0 when both are through. */
+export function walk(scratch: usize, table: usize, size: usize, n: u32, passes: u32): u32 {
+  const zeros = scratch + 4 * size;
   const aMade = scratch + 2 * size;
   const bMade = scratch + 3 * size;
   const bTable = table + size * <usize>(n >> 1);
-  let aLeft = n;
-  let bLeft = n;
-  let aReady = false;
-  let bReady = false;
   let fetched: u32 = 0;
-  while (aLeft | bLeft) {
+  for (; passes && aLeft | bLeft; passes--) {
     const aIndex = chosen(a, size, n);
     const bIndex = chosen(b, size, n);
     const aMakes = aIndex & 1 && !aReady;
@@ -186,8 +215,8 @@ export function mix(state: usize, scratch: usize, table: usize, size: usize, n: 
       bLeft--;
     }
   }
-  // Nobody needs it, but without a use there would be no loads.
-  store<u32>(scratch, fetched);
+  touched = fetched;
+  return aLeft | bLeft;
 }
 
 /** Asks for all cache lines of a kept entry at once, instead of for each when its turn comes: 5 % of the time. */
@@ -197,16 +226,4 @@ function fetch(entry: usize, size: usize): u32 {
   let loaded: u32 = 0;
   for (let at = entry; at < entry + size; at += BLOCK) loaded |= load<u32>(at);
   return loaded;
-}
-
-/** Fills the table's halves, one for each lane, with every second state. */
-function fill(state: usize, scratch: usize, table: usize, zeros: usize, size: usize, n: u32): void {
-  for (let i: u32 = 0; i < n >> 1; i++) {
-    const kept = table + size * <usize>i;
-    const bKept = kept + size * <usize>(n >> 1);
-    memory.copy(kept, state, size);
-    memory.copy(bKept, state + size, size);
-    blockMixes(kept, zeros, scratch, bKept, zeros, scratch + size, size);
-    blockMixes(scratch, zeros, state, scratch + size, zeros, state + size, size);
-  }
 }

@@ -102,6 +102,20 @@ describe.each([
     expect(key).toHaveLength(64);
   });
 
+  test('others have many turns while a key is derived: answers that come meanwhile are not left lying', async () => {
+    let derived = false;
+    let turns = 0;
+    const deriving = platform.scrypt(Buffer.from('password'), new Uint8Array(64), 32_768, 8, 2, 64).then(() => {
+      derived = true;
+    });
+    while (!derived) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turns++;
+    }
+    await deriving;
+    expect(turns).toBeGreaterThan(15);
+  });
+
   test('rejects scrypt parameters that are not valid', async () => {
     await expect(platform.scrypt(Buffer.from('p'), new Uint8Array(64), 1000, 8, 1, 64)).rejects.toThrow(RangeError);
   });

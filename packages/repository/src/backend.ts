@@ -103,11 +103,18 @@ export interface BackendTraits {
    * of two who write their locks and then look, the second sees the first. Absent: nobody knows.
    */
   readonly isCoherent?: () => boolean;
+  /** Drops answers that were asked for before anybody wanted them: whatever is asked from now on is answered anew. */
+  readonly forgetEarlyAnswers?: () => void;
   /**
    * Returns how objects are stored whose bytes come before their name, by who has not the memory to hold them until then;
    * null where only save() will do.
    */
   readonly spools?: () => (() => Spool) | null;
+}
+
+/** Returns what may be known of a place by who must see all that goes there: what it promises, and no way past. */
+export function withoutShortcuts({ localDirectory, spools, ...rest }: BackendTraits = {}): BackendTraits {
+  return rest;
 }
 
 /** One object in the making. Errors are those of Backend; after one there is only discard(). One call at a time. */

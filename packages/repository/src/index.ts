@@ -74,6 +74,7 @@ export {
 export { type InitOptions, initRepository } from './init.ts';
 export { addKey, type KeyRing, type ListedKey, listKeys, type NewKeyOptions, removeKey } from './keys/add-key.ts';
 export type { KeyFile, ScryptCost } from './keys/key-file.ts';
+export type { KeyMemory, KnownKey } from './keys/known-key.ts';
 export { MAX_KEYS } from './keys/open-key.ts';
 export { KEY_COST, type Password } from './keys/password.ts';
 export { type OpenOptions, openRepository } from './open.ts';

@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import { HostarkError, isHostarkError } from '@hostark/protocol';
 import { type BlobPlace, blobIdFrom, loadBlob, objectPath, plainLength } from '@hostark/repository';
+import { loadExtent } from './ahead.ts';
 import type { RestoreContext } from './context.ts';
 import { type Crew, JOBS_PER_THREAD } from './crew.ts';
 import type { SegmentOutcome } from './execute.ts';
@@ -207,19 +208,15 @@ class Writing {
     }
   }
 
-  /** Returns the segment's bytes, or null if the pack is missing, too short or refused: its blobs are then sought elsewhere. */
-  async #load({ pack, offset, length }: Segment): Promise<SegmentSource | null> {
-    const { repository, signal, memory } = this.#context;
-    const handle = { type: 'data', name: repository.blobs.packId(pack) } as const;
+  /** Returns where the segment's bytes are, or null if the pack is missing or too short: its blobs are then sought elsewhere. */
+  async #load(segment: Segment): Promise<SegmentSource | null> {
+    const { repository, signal, memory, ahead } = this.#context;
+    const { pack, offset, length } = segment;
+    const name = repository.blobs.packId(pack);
     if (this.#directory !== null)
-      return { kind: 'file', path: join(this.#directory, objectPath(handle)), offset, length };
-    try {
-      const options = { into: memory.take(length), ...(signal === undefined ? {} : { signal }) };
-      return { kind: 'bytes', bytes: await repository.backend.load(handle, { offset, length }, options) };
-    } catch (error) {
-      if (isHostarkError(error, 'object-missing') || isHostarkError(error, 'object-truncated')) return null;
-      throw error;
-    }
+      return { kind: 'file', path: join(this.#directory, objectPath({ type: 'data', name })), offset, length };
+    const bytes = await (ahead?.take(segment) ?? loadExtent(repository, memory, segment, signal));
+    return bytes === null ? null : { kind: 'bytes', bytes };
   }
 
   /** Takes over what a thread reports of its files. */

@@ -3,6 +3,7 @@ import type { Posix } from '@hostark/kernels';
 import type { BlobId, Repository } from '@hostark/repository';
 import type { ApplyOptions } from '../metadata/apply.ts';
 import type { NameLookup } from '../metadata/metadata.ts';
+import type { SegmentsAhead } from './ahead.ts';
 import type { Crew } from './crew.ts';
 import type { Slots } from './limited.ts';
 import type { Overwrite } from './options.ts';
@@ -17,6 +18,8 @@ export interface RestoreContext {
   /** For segments that are loaded and written, of all batches together: bounds their memory. */
   readonly slots: Slots;
   readonly memory: SegmentMemory;
+  /** What is loaded before the target may be touched; null where that would not be known. */
+  readonly ahead: SegmentsAhead | null;
   readonly actor: Actor;
   readonly tally: Tally;
   readonly overwrite: Overwrite;

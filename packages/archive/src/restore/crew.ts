@@ -20,9 +20,9 @@ export interface Crew {
   close(): Promise<void>;
 }
 
-/** Starts `threads` workers; 0 runs everything here. */
-export function startCrew(setup: CrewSetup, threads: number): Crew {
-  return threads === 0 ? new InlineCrew(setup) : new WorkerCrew(setup, threads);
+/** Starts `threads` workers, each with a queue of `depth` jobs, the one under way included; 0 runs everything here. */
+export function startCrew(setup: CrewSetup, threads: number, depth: number = JOBS_PER_THREAD): Crew {
+  return threads === 0 ? new InlineCrew(setup) : new WorkerCrew(setup, threads, depth);
 }
 
 class InlineCrew implements Crew {
@@ -52,24 +52,28 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
-/** One job under way and one waiting keep a thread busy while the answer travels. */
+/** Short jobs: one under way, and enough that wait to keep a thread busy while answers travel. */
 export const JOBS_PER_THREAD = 5;
+/** Jobs of a whole pack each: one under way, one waiting. The calling thread takes what is more, instead of looking on. */
+export const PACKS_PER_THREAD = 2;
 
 class WorkerCrew implements Crew {
   readonly threads: number;
   readonly #workers: readonly Thread[];
   readonly #here: InlineCrew;
+  readonly #depth: number;
 
-  constructor(setup: CrewSetup, threads: number) {
+  constructor(setup: CrewSetup, threads: number, depth: number) {
     this.threads = threads;
     this.#workers = Array.from({ length: threads }, () => new Thread(setup));
     this.#here = new InlineCrew(setup);
+    this.#depth = depth;
   }
 
   run(job: RestoreJob): Promise<RestoreOutcome> {
     let least = this.#workers[0]!;
     for (const worker of this.#workers) if (worker.busy < least.busy) least = worker;
-    return least.busy < JOBS_PER_THREAD ? least.run(job) : this.runHere(job);
+    return least.busy < this.#depth ? least.run(job) : this.runHere(job);
   }
 
   runHere(job: RestoreJob): Promise<RestoreOutcome> {

@@ -8,6 +8,7 @@
  * Guarantees: content is verified before it gets a name; nothing is written outside the target; what cannot be restored is
  * reported and everything else is restored. Memory is bounded by constants, but for the largest single folder.
  */
+import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { makeFolders, type Posix, posix, type Stat } from '@hostark/kernels';
@@ -17,9 +18,10 @@ import { threadsWithin } from '../pool/cpu-limit.ts';
 import { compileFilter } from '../select/filter.ts';
 import { startAhead } from '../threads/start.ts';
 import { isAbsolute, pathBytes, printablePath } from '../walk/paths.ts';
+import { SegmentsAhead } from './ahead.ts';
 import { REMOTE, segmentsAtOnce } from './content.ts';
 import type { RestoreContext } from './context.ts';
-import { type Crew, startCrew } from './crew.ts';
+import { type Crew, JOBS_PER_THREAD, PACKS_PER_THREAD, startCrew } from './crew.ts';
 import { Slots } from './limited.ts';
 import type { RestoreOptions, RestoreResult } from './options.ts';
 import { SegmentMemory } from './segment-memory.ts';
@@ -68,19 +70,26 @@ export async function restore(
   throwIfInterrupted(signal);
   const actor = currentActor();
   const setup = { key: repository.key, actor, blobs: repository.blobs.share() };
-  const crew: Crew = startCrew(setup, options.workers ?? defaultThreads());
+  const isLocal = repository.backend.traits?.localDirectory !== undefined;
+  const depth = isLocal ? JOBS_PER_THREAD : PACKS_PER_THREAD;
+  const crew: Crew = startCrew(setup, options.workers ?? defaultThreads(), depth);
   const root = TargetFolder.root(path);
   const mayWrite = (options.mayWrite ?? Promise.resolve()).then(() => {
     tally.begin();
     root.settle(prepareTarget(system, path, dryRun) !== null);
   });
   mayWrite.catch(() => {}); // awaited before the first write
+  const atOnce = segmentsAtOnce({ crew, repository });
+  const memory = new SegmentMemory(REMOTE.segmentBytes);
+  const isKnown = !isLocal && !dryRun && isVacant(path);
+  const ahead = isKnown ? new SegmentsAhead(repository, memory, { limits: REMOTE, atOnce, signal }) : null;
   const context: RestoreContext = {
     repository,
     system,
     crew,
-    slots: new Slots(segmentsAtOnce({ crew, repository })),
-    memory: new SegmentMemory(REMOTE.segmentBytes),
+    slots: new Slots(atOnce),
+    memory,
+    ahead,
     actor,
     tally,
     dryRun,
@@ -96,12 +105,12 @@ export async function restore(
     loadTree: (id) => reader.loadBytes(id, signal),
   };
   try {
-    const isLocal = repository.backend.traits?.localDirectory !== undefined;
     await new RestoreWalk(context, isLocal ? LOCAL_WINDOW : REMOTE_WINDOW).run(tree, root, filter.root);
   } catch (error) {
     throwIfInterrupted(signal);
     throw error;
   } finally {
+    await ahead?.close();
     await crew.close();
   }
   return tally.finish({ dryRun, verify });
@@ -117,6 +126,15 @@ function checkCombination(options: RestoreOptions, target: Uint8Array, takesAll:
     throw new HostarkError('usage', 'refusing to delete everything below / that the snapshot does not have', {
       hint: 'say what to restore with --include or --exclude',
     });
+  }
+}
+
+/** Whether nothing is at `path`, or a folder with nothing in it. */
+function isVacant(path: Uint8Array): boolean {
+  try {
+    return readdirSync(Buffer.from(path)).length === 0;
+  } catch (error) {
+    return (error as { code?: unknown }).code === 'ENOENT';
   }
 }
 

@@ -22,6 +22,7 @@ export interface Sequence {
 
 /** Restores everything in a window. Items that fail are reported; what is thrown ends the restore. */
 export async function runWindow(context: RestoreContext, window: Window, sequence: Sequence): Promise<void> {
+  context.ahead?.begin(window);
   await context.mayWrite;
   makeItems(context, window, sequence.links);
   await compareExisting(context, rowsWith(window, PLAN.compare));

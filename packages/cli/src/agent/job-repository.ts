@@ -20,6 +20,7 @@ export async function withJobRepository<T>(
   }
   const { location, region } = job.repository;
   const backend = await openBackend(location, {
+    opens: job.dryRun ? 'unlocked' : 'locked',
     cacheDirectory: cacheDirectory(context.io),
     ...(job.rates === undefined ? {} : { rates: job.rates }),
     s3: region === undefined ? {} : { region },

@@ -18,6 +18,7 @@ import { type Maker, maker } from '../repository/maker.ts';
 import { withRepository } from '../repository/open.ts';
 import { type ExcludeFlags, excludePatterns } from '../repository/patterns.ts';
 import { compressionMode, environment, type GlobalFlags, wholeNumber } from '../repository/settings.ts';
+import { listsFor } from '../repository/snapshot-tree.ts';
 import { readTargets, type TargetFlags } from '../repository/targets.ts';
 import { parseTime } from '../repository/time.ts';
 import { formatBytes, formatSeconds, plural } from '../terminal/format.ts';
@@ -58,13 +59,12 @@ export const backup: CommandCode<BackupFlags> = async (context, flags, args) => 
   const excludes = compileSelector(patterns); // refuses bad patterns before anything is touched
   const targets = streaming ? [] : await readTargets(flags, args, context);
   // A stream can be read but once.
-  const usage = { lock: flags.dryRun ? 'none' : 'shared', beginsEarly: !streaming } as const;
+  const lists = listsFor(...(flags.force || streaming ? [] : [flags.parent ?? 'latest']));
+  const usage = { lock: flags.dryRun ? 'none' : 'shared', beginsEarly: !streaming, lists } as const;
   return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     growReluctantly();
     inlineReluctantly();
     const parent = await parentSnapshot(repository, flags);
-    // Order matters: a parent found before the index is loaded has all its blobs in it (prune removes snapshots first).
-    await repository.loadIndex({ signal });
     const common = {
       ...identity(context, flags),
       ...storage(context, flags),

@@ -5,7 +5,7 @@ import type { Repository, ResolvedSnapshot, SnapshotFilter } from '@hostark/repo
 import type { CommandContext } from '../context.ts';
 import { type FilterFlags, snapshotFilter } from '../repository/filter.ts';
 import { withRepository } from '../repository/open.ts';
-import { openSnapshot } from '../repository/snapshot-tree.ts';
+import { listsFor, openSnapshot } from '../repository/snapshot-tree.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
 import { LineWriter } from '../terminal/line-writer.ts';
 import type { CommandCode } from '../tree/command.ts';
@@ -16,7 +16,8 @@ interface DiffFlags extends FilterFlags {
 
 export const diff: CommandCode<DiffFlags> = async (context, flags, [before, after]) => {
   const { out, io } = context;
-  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
+  const lists = listsFor(before!, after!);
+  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true, lists } as const;
   return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     const [a, b] = await openBoth(repository, [before!, after!], snapshotFilter(flags), signal);
     const lines = new LineWriter(io.stdout);

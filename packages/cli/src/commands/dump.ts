@@ -5,7 +5,7 @@ import { type ArchiveFormat, type DumpSink, dump as write } from '@hostark/archi
 import { HostarkError } from '@hostark/protocol';
 import { type FilterFlags, snapshotFilter } from '../repository/filter.ts';
 import { withRepository } from '../repository/open.ts';
-import { openSnapshot } from '../repository/snapshot-tree.ts';
+import { listsFor, openSnapshot } from '../repository/snapshot-tree.ts';
 import { requireReader } from '../terminal/reader.ts';
 import type { CommandCode } from '../tree/command.ts';
 
@@ -16,7 +16,7 @@ interface DumpFlags extends FilterFlags {
 
 export const dump: CommandCode<DumpFlags> = async (context, flags, [spec, path]) => {
   const { io } = context;
-  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
+  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true, lists: listsFor(spec!) } as const;
   return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     const { tree } = await openSnapshot(repository, spec!, snapshotFilter(flags), signal);
     await confirmed;

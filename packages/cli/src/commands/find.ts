@@ -16,6 +16,7 @@ import type { Repository, SnapshotFilter, StoredSnapshot } from '@hostark/reposi
 import type { CommandContext } from '../context.ts';
 import { type FilterFlags, snapshotFilter } from '../repository/filter.ts';
 import { withRepository } from '../repository/open.ts';
+import { listsFor } from '../repository/snapshot-tree.ts';
 import { parseTime } from '../repository/time.ts';
 import { plural } from '../terminal/format.ts';
 import { LineWriter } from '../terminal/line-writer.ts';
@@ -39,7 +40,8 @@ export interface FindFlags extends FilterFlags {
 export const find: CommandCode<FindFlags> = async (context, flags, words) => {
   const { out, io } = context;
   const ask = questionOf(flags, words);
-  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
+  const lists = listsFor(...(flags.snapshot ?? ['latest']));
+  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true, lists } as const;
   return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     const snapshots = await chooseSnapshots(repository, flags);
     await repository.loadIndex({ signal });

@@ -5,7 +5,7 @@ import { afterwards } from '../repository/attempts.ts';
 import { type FilterFlags, snapshotFilter } from '../repository/filter.ts';
 import { withRepository } from '../repository/open.ts';
 import { snapshotJson } from '../repository/snapshot-json.ts';
-import { openSnapshot } from '../repository/snapshot-tree.ts';
+import { listsFor, openSnapshot } from '../repository/snapshot-tree.ts';
 import { formatBytes } from '../terminal/format.ts';
 import { LineWriter } from '../terminal/line-writer.ts';
 import { stringifyExact } from '../terminal/output.ts';
@@ -19,7 +19,7 @@ interface LsFlags extends FilterFlags {
 
 export const ls: CommandCode<LsFlags> = async (context, flags, [spec, ...paths]) => {
   const { out, io } = context;
-  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
+  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true, lists: listsFor(spec!) } as const;
   return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     const { snapshot, tree } = await openSnapshot(repository, spec!, snapshotFilter(flags), signal);
     const lines = new LineWriter(io.stdout);

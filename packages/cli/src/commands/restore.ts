@@ -4,7 +4,7 @@ import { HostarkError } from '@hostark/protocol';
 import { type FilterFlags, snapshotFilter } from '../repository/filter.ts';
 import { withRepository } from '../repository/open.ts';
 import { type ExcludeFlags, excludePatterns, type IncludeFlags, includePatterns } from '../repository/patterns.ts';
-import { openSnapshot } from '../repository/snapshot-tree.ts';
+import { listsFor, openSnapshot } from '../repository/snapshot-tree.ts';
 import { formatBytes, formatSeconds, plural } from '../terminal/format.ts';
 import { inlineReluctantly } from '../terminal/memory.ts';
 import type { CommandCode } from '../tree/command.ts';
@@ -26,7 +26,7 @@ export const restore: CommandCode<RestoreFlags> = async (context, flags, [spec])
   if (selects && patterns.exclude.length + patterns.iexclude.length > 0) {
     throw new HostarkError('usage', 'expected either include or exclude patterns, got both');
   }
-  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
+  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true, lists: listsFor(spec!) } as const;
   const ahead = startRestoreThreads();
   const restored = withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     inlineReluctantly();

@@ -16,7 +16,7 @@ interface SnapshotsFlags extends FilterFlags {
 export const snapshots: CommandCode<SnapshotsFlags> = async (context, flags, ids) => {
   const { out } = context;
   const latest = flags.latest === undefined ? null : wholeNumber(flags.latest, '--latest', { min: 1, max: 1e6 });
-  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true } as const;
+  const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true, lists: ['snapshots'] } as const;
   return withRepository(context, flags, usage, async ({ repository, confirmed }) => {
     const store = repository.snapshots();
     const filter = snapshotFilter(flags);

@@ -24,6 +24,7 @@ export function afterwards<T>(confirmed: Promise<void>, tell: (event: T) => void
 export type EarlyWork<T> = (signal: AbortSignal, confirmed: Promise<void>) => Promise<T>;
 
 interface Attempt<T> {
+  failure: unknown;
   readonly stop: AbortController;
   readonly confirm: () => void;
   readonly result: Promise<T>;
@@ -36,6 +37,11 @@ export class Attempts<T> {
 
   constructor(work: EarlyWork<T>) {
     this.#work = work;
+  }
+
+  /** Why the last attempt has failed already; undefined if it has not. */
+  get failure(): unknown {
+    return this.#last?.failure;
   }
 
   /** Begins, in place of what began before. */
@@ -78,8 +84,12 @@ export class Attempts<T> {
     });
     confirmed.catch(() => {}); // the work may have ended before it asks
     const result = this.#work(stop.signal, confirmed);
-    result.catch(() => {}); // settle() tells it, or nobody wants to know
-    this.#last = { stop, confirm, result };
-    return this.#last;
+    const attempt: Attempt<T> = { stop, confirm, result, failure: undefined };
+    // settle() tells it, or nobody wants to know.
+    result.catch((error: unknown) => {
+      attempt.failure = error;
+    });
+    this.#last = attempt;
+    return attempt;
   }
 }

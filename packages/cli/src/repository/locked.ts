@@ -1,6 +1,6 @@
-/** Work under a lock, which is released whatever happens; if it wishes, it begins while the lock is still being settled. */
+/** Work under a lock, which is released whatever happens; if it wishes, it begins while the lock is still being taken. */
 import { type HostarkError, isHostarkError } from '@hostark/protocol';
-import { acquireLock, type HeldBackBackend, heldBack, type Repository } from '@hostark/repository';
+import { acquireLock, type FileType, type HeldBackBackend, heldBack, type Repository } from '@hostark/repository';
 import { Attempts } from './attempts.ts';
 import { lockHolder } from './maker.ts';
 
@@ -17,10 +17,12 @@ export interface LockedOptions {
   /** Tries this long for a lock that others hold; default 0. */
   readonly retryMs?: number;
   /**
-   * The work begins while the lock settles, on a repository of its own whose changes wait for `confirmed`. Before that it
+   * The work begins while the lock is written and settles, on a repository of its own whose changes wait for `confirmed`. Before that it
    * must tell nothing and change nothing elsewhere.
    */
   readonly beginsEarly?: boolean;
+  /** What work that begins early lists first, in this order: listed at once. */
+  readonly lists?: readonly FileType[];
   readonly signal: AbortSignal;
   readonly onWait?: (conflict: HostarkError, delayMs: number) => void;
 }
@@ -31,10 +33,10 @@ export async function withLock<T>(
   options: LockedOptions,
   work: (opened: OpenedRepository) => Promise<T>,
 ): Promise<T> {
-  const { exclusive, retryMs = 0, beginsEarly = false, signal } = options;
+  const { exclusive, retryMs = 0, beginsEarly = false, lists = [], signal } = options;
   let early: HeldBackBackend | null = null;
   const attempts = new Attempts((stop, confirmed) => {
-    if (beginsEarly) early = heldBack(repository.backend, confirmed);
+    if (beginsEarly) early = heldBack(repository.backend, confirmed, lists);
     return work({
       repository: early === null ? repository : repository.through(early),
       signal: AbortSignal.any([signal, stop]),
@@ -47,14 +49,15 @@ export async function withLock<T>(
     options.onWait?.(conflict, delayMs);
   };
   const holding = { ...lockHolder(), exclusive, retryMs, signal, onWait };
-  const lock = await acquireLock(repository, beginsEarly ? { ...holding, onWritten: beginEarly } : holding).catch(
+  const lock = await acquireLock(repository, beginsEarly ? { ...holding, onUnopposed: beginEarly } : holding).catch(
     async (error: unknown) => {
       await attempts.drop(error);
       throw error;
     },
   );
   try {
-    if (early !== null && (await isOutdated(early, repository, exclusive))) attempts.begin();
+    if (early !== null && (isMissing(attempts.failure) || (await isOutdated(early, repository, exclusive))))
+      attempts.begin();
     return await attempts.settle(lock.lost);
   } catch (error) {
     await attempts.drop(error);
@@ -66,8 +69,13 @@ export async function withLock<T>(
   }
 }
 
+/** What was listed may have gone before it was read, as long as our lock was not certain. */
+function isMissing(failure: unknown): boolean {
+  return isHostarkError(failure, 'object-missing');
+}
+
 /**
- * A prune that ended while our lock settled leaves no lock to be seen, but it has replaced index files: what was read of
+ * A prune that ended before our lock was certain leaves no lock to be seen, but it has replaced index files: what was read of
  * them is not to be trusted. Who works alone (`exclusive`) must have read all that others have added as well.
  */
 async function isOutdated(early: HeldBackBackend, { backend }: Repository, exclusive: boolean): Promise<boolean> {

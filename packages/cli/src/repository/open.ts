@@ -17,6 +17,8 @@ export interface Usage {
   readonly mayGoUnlocked?: boolean;
   /** See withLock(). */
   readonly beginsEarly?: boolean;
+  /** What the work will list first, in this order: asked for while the key is derived. */
+  readonly lists?: OpenBackendOptions['lists'];
   readonly create?: boolean;
   readonly useCache?: boolean;
 }
@@ -30,13 +32,16 @@ export async function withRepository<T>(
 ): Promise<T> {
   const { io } = context;
   const locks = usage.lock !== 'none' && !(usage.mayGoUnlocked && flags.lock === false);
-  const backend = await openBackendOf(context, flags, { ...usage, opens: locks ? 'locked' : 'unlocked' });
+  // Lists from before a lock are for work that looks at them again when it is certain.
+  const lists = locks && usage.beginsEarly !== true ? [] : (usage.lists ?? []);
+  const backend = await openBackendOf(context, flags, { ...usage, lists, opens: locks ? 'locked' : 'unlocked' });
   try {
     const password = await readPassword(flags, io);
     const keyHint = flags.keyHint ?? environment(io, 'KEY_HINT');
     const repository = await openRepository(backend, {
       password,
       platform: nodePlatform(),
+      keys: backend.keys,
       ...(keyHint === undefined ? {} : { keyHint }),
     });
     keepYoungGenerationSmall();
@@ -49,7 +54,7 @@ export async function withRepository<T>(
     const { beginsEarly = false } = usage;
     return await withLock(
       repository,
-      { exclusive: usage.lock === 'exclusive', retryMs, beginsEarly, signal, onWait },
+      { exclusive: usage.lock === 'exclusive', retryMs, beginsEarly, lists, signal, onWait },
       work,
     );
   } finally {
@@ -61,7 +66,7 @@ export async function withRepository<T>(
 export async function openBackendOf(
   { io, out }: CommandContext,
   flags: GlobalFlags,
-  usage: Pick<Usage, 'create' | 'useCache'> & Pick<OpenBackendOptions, 'opens'>,
+  usage: Pick<Usage, 'create' | 'useCache' | 'lists'> & Pick<OpenBackendOptions, 'opens'>,
 ): Promise<CachingBackend> {
   const location = await repositoryLocation(flags, io);
   const options = backendOptions(flags.option ?? []);
@@ -73,6 +78,7 @@ export async function openBackendOf(
   return openBackend(location, {
     create: usage.create ?? false,
     ...(usage.opens === undefined ? {} : { opens: usage.opens }),
+    ...(usage.lists === undefined ? {} : { lists: usage.lists }),
     ...(connections === undefined
       ? {}
       : { connections: wholeNumber(connections, '-o connections', { min: 1, max: 256 }) }),

@@ -3,7 +3,7 @@
  * happens. The agent on a host and the commands on this machine use the same one.
  */
 import { nodePlatform } from '@hostark/kernels';
-import { type Backend, counting, openRepository, type Repository } from '@hostark/repository';
+import { type Backend, type CachingBackend, counting, openRepository, type Repository } from '@hostark/repository';
 import { keepYoungGenerationSmall } from '../terminal/memory.ts';
 import { withLock } from './locked.ts';
 
@@ -26,13 +26,13 @@ export interface SessionOptions {
  * Closes the backend in any case. Throws what opening and locking throw, and 'lock-lost' for what failed because of it.
  */
 export async function withSession<T>(
-  backend: Backend & { useRepository?(id: string): void },
+  backend: Backend & Partial<Pick<CachingBackend, 'useRepository' | 'keys'>>,
   { password, lock: kind, signal }: SessionOptions,
   work: (repository: Repository, signal: AbortSignal) => Promise<T>,
 ): Promise<{ readonly value: T; readonly traffic: Traffic }> {
   const counted = counting(backend);
   try {
-    const repository = await openRepository(counted, { password, platform: nodePlatform() });
+    const repository = await openRepository(counted, { password, platform: nodePlatform(), keys: backend.keys });
     keepYoungGenerationSmall();
     backend.useRepository?.(repository.config.id);
     const value =

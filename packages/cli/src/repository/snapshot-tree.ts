@@ -1,5 +1,10 @@
 /** From a snapshot spec to a loaded index and a tree, in the order that a prune beside us cannot hurt. */
-import type { Repository, ResolvedSnapshot, SnapshotFilter } from '@hostark/repository';
+import { isObjectName, type Repository, type ResolvedSnapshot, type SnapshotFilter } from '@hostark/repository';
+
+/** Returns what openSnapshot() lists for these specs, in its order: full ids need no look at the snapshots. */
+export function listsFor(...specs: readonly string[]): readonly ('snapshots' | 'index')[] {
+  return specs.every((spec) => isObjectName(spec.split(':', 1)[0]!)) ? ['index'] : ['snapshots', 'index'];
+}
 
 /**
  * Finds the snapshot first, loads the index, then resolves a subfolder. Throws 'snapshot-not-found',

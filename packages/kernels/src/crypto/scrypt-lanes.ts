@@ -9,17 +9,31 @@ import { dropPages } from '../posix/pages.ts';
 
 interface Kernel {
   readonly memory: WasmMemory;
-  readonly mix: (state: number, scratch: number, table: number, size: number, n: number) => void;
+  readonly begin: (state: number, scratch: number, size: number, n: number) => void;
+  readonly fill: (
+    state: number,
+    scratch: number,
+    table: number,
+    size: number,
+    n: number,
+    from: number,
+    to: number,
+  ) => void;
+  /** Returns 0 at the end. */
+  readonly walk: (scratch: number, table: number, size: number, n: number, passes: number) => number;
 }
 
 const PAGE = 65_536;
 const BLOCK_WORDS = 16;
 /** The kernel's own data ends before. */
 const STATE = 1024;
+/** Block mixes of r = 8 to a step: some 4 ms. Long enough to cost nothing, short enough for answers that come meanwhile. */
+const MIXES_PER_STEP = 4096;
 
-/** Mixes lanes of `size` bytes, in place. `give` them back the memory when done. */
+/** Mixes lanes of 128 r bytes. */
 export interface LaneMixer {
-  mix(first: Uint8Array, second: Uint8Array | null): void;
+  /** In place, in steps: where it yields, others may have their turn. One pair at a time. */
+  mix(first: Uint8Array, second: Uint8Array | null): Generator<void, void>;
   /** Gives the memory back, and with it what it holds. Nothing can be mixed after that. */
   forget(): void;
 }
@@ -34,12 +48,18 @@ export function laneMixer(n: number, r: number): LaneMixer | null {
   const end = table + size * n;
   kernel.memory.grow(Math.ceil(Math.max(0, end - kernel.memory.buffer.byteLength) / PAGE));
   const words = new Uint32Array(kernel.memory.buffer, STATE, size / 2);
+  const step = 2 * Math.ceil((MIXES_PER_STEP * 4) / r);
   return {
     forget: () => dropPages(new Uint8Array(kernel.memory.buffer)),
-    mix(first, second) {
+    *mix(first, second) {
       toDiagonals(first, words.subarray(0, size / 4));
       if (second !== null) toDiagonals(second, words.subarray(size / 4));
-      kernel.mix(STATE, scratch, table, size, n);
+      kernel.begin(STATE, scratch, size, n);
+      for (let from = 0; from < n / 2; from += step / 2) {
+        kernel.fill(STATE, scratch, table, size, n, from, Math.min(n / 2, from + step / 2));
+        yield;
+      }
+      while (kernel.walk(scratch, table, size, n, step) !== 0) yield;
       fromDiagonals(words.subarray(0, size / 4), first);
       if (second !== null) fromDiagonals(words.subarray(size / 4), second);
     },

@@ -16,7 +16,7 @@ export type DeriveKey = (
   length: number,
 ) => Promise<Uint8Array>;
 
-/** On this thread, two lanes at a time; lets other work have its turn between them. */
+/** On this thread, two lanes at a time; every few milliseconds other work has its turn. */
 export const deriveKey: DeriveKey = async (password, salt, n, r, p, length) => {
   const laneBytes = 128 * r;
   const mixer = laneBytes * n > MAX_LANE_BYTES || !isUsual(n, r, p) ? null : laneMixer(n, r);
@@ -24,8 +24,8 @@ export const deriveKey: DeriveKey = async (password, salt, n, r, p, length) => {
   const lanes = pbkdf2Sync(password, salt, 1, p * laneBytes, 'sha256');
   const lane = (i: number): Uint8Array => lanes.subarray(i * laneBytes, (i + 1) * laneBytes);
   for (let i = 0; i < p; i += 2) {
-    mixer.mix(lane(i), i + 1 < p ? lane(i + 1) : null);
-    await new Promise((resolve) => setImmediate(resolve));
+    for (const _step of mixer.mix(lane(i), i + 1 < p ? lane(i + 1) : null))
+      await new Promise((resolve) => setImmediate(resolve));
   }
   mixer.forget();
   return pbkdf2Sync(password, lanes, 1, length, 'sha256');

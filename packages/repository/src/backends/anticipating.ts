@@ -1,16 +1,32 @@
 /**
- * Asks for what opening a repository will want, before it does: the config and the list of keys at once, then the key, if
- * there is just one, and the list of locks. From afar that saves two round trips. The first look at the locks is so older by
- * what deriving a key takes. It only spares a lock that would be refused anyway: what decides is the look after the lock was
- * written, and that is asked for when it is due.
+ * Asks for what opening a repository will want, before it does: the config, and the key if it is known; else the list of keys,
+ * then the key, if there is just one; and the list of locks; and, while a key is derived, for the lists that the command will read.
+ *
+ * The first look at the locks is so older by what deriving a key takes. It only spares a lock that would be refused anyway:
+ * what decides is the look after the lock was written, and that is asked for when it is due. Lists of what the lock protects
+ * are early reading, too: once a lock is certain, what was answered before is forgotten here, and who has used it already looks
+ * whether the index is still the same. Who takes no lock reads what was there a moment ago.
  */
-import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
+import type {
+  Backend,
+  BackendTraits,
+  Body,
+  ByteRange,
+  FileType,
+  Handle,
+  LoadOptions,
+  SaveOptions,
+} from '../backend.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { printHandle } from './layout.ts';
 
 export interface AnticipatingOptions {
   /** Whether a lock will be taken. */
   readonly locks: boolean;
+  /** The name of the key that will open it, if that is known: then no list of keys is needed. */
+  readonly key?: string | undefined;
+  /** What will be listed, in this order: each is asked for when the one before has answered, since order matters to readers. */
+  readonly lists?: readonly FileType[];
   readonly clock?: Clock;
 }
 
@@ -38,20 +54,19 @@ class Anticipating implements Backend {
   readonly #clock: Clock;
   readonly #objects = new Map<string, Asked<Uint8Array>>();
   readonly #lists = new Map<FileType, Asked<Entries>>();
-  readonly traits?: NonNullable<Backend['traits']>;
+  readonly traits: BackendTraits;
 
-  constructor(inner: Backend, { locks, clock = systemClock }: AnticipatingOptions) {
+  constructor(inner: Backend, { locks, key, lists = [], clock = systemClock }: AnticipatingOptions) {
     this.#inner = inner;
     this.#clock = clock;
-    if (inner.traits !== undefined) this.traits = inner.traits;
+    this.traits = { ...inner.traits, forgetEarlyAnswers: () => this.#forgetAll() };
     this.#askObject({ type: 'config', name: '' });
-    this.#askList('keys').then(
-      ([key, ...others]) => {
-        if (key !== undefined && others.length === 0) this.#askObject({ type: 'keys', name: key.name });
-        if (locks) this.#askList('locks');
-      },
-      () => {}, // told to whoever asks
-    );
+    if (key === undefined) this.#askForKey(locks);
+    else {
+      this.#askObject({ type: 'keys', name: key });
+      if (locks) this.#askList('locks');
+    }
+    this.#askInOrder(lists).catch(() => {});
   }
 
   get location(): string {
@@ -97,6 +112,21 @@ class Anticipating implements Backend {
     return this.#inner.close();
   }
 
+  /** The only one there is, and the locks after it: by then there are connections to use again. */
+  #askForKey(locks: boolean): void {
+    this.#askList('keys').then(
+      ([key, ...others]) => {
+        if (key !== undefined && others.length === 0) this.#askObject({ type: 'keys', name: key.name });
+        if (locks) this.#askList('locks');
+      },
+      () => {}, // told to whoever asks
+    );
+  }
+
+  async #askInOrder(types: readonly FileType[]): Promise<void> {
+    for (const type of types) await this.#askList(type);
+  }
+
   #askObject(handle: Handle): void {
     this.#note(this.#objects, printHandle(handle), this.#inner.load(handle));
   }
@@ -115,6 +145,11 @@ class Anticipating implements Backend {
     const asked = among.get(key);
     among.delete(key);
     return asked === undefined || this.#clock.now() - asked.atMs > FRESH_MS ? null : asked.answer;
+  }
+
+  #forgetAll(): void {
+    this.#objects.clear();
+    this.#lists.clear();
   }
 
   #forget(handle: Handle): void {

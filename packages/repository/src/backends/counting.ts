@@ -1,5 +1,15 @@
 /** Counts what passes: requests, failures and bytes by operation; for summaries, prices and tests. */
-import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
+import {
+  type Backend,
+  type BackendTraits,
+  type Body,
+  type ByteRange,
+  type FileType,
+  type Handle,
+  type LoadOptions,
+  type SaveOptions,
+  withoutShortcuts,
+} from '../backend.ts';
 import { bodyLength } from './body.ts';
 
 export const OPERATIONS = ['save', 'load', 'size', 'list', 'remove', 'exists'] as const;
@@ -19,7 +29,7 @@ export interface CountingBackend extends Backend {
   readonly counts: OperationCounts;
 }
 
-/** Returns `inner` with counters. It hides `traits`: a shortcut past it would not be counted. */
+/** Returns `inner` with counters. It hides shortcuts: what goes past it would not be counted. */
 export function counting(inner: Backend): CountingBackend {
   return new Counting(inner);
 }
@@ -27,9 +37,11 @@ export function counting(inner: Backend): CountingBackend {
 class Counting implements CountingBackend {
   readonly #inner: Backend;
   readonly counts: OperationCounts;
+  readonly traits: BackendTraits;
 
   constructor(inner: Backend) {
     this.#inner = inner;
+    this.traits = withoutShortcuts(inner.traits);
     const zero = (): OperationCount => ({ requests: 0, failures: 0, bytes: 0 });
     this.counts = { save: zero(), load: zero(), size: zero(), list: zero(), remove: zero(), exists: zero() };
   }

@@ -8,9 +8,12 @@ export interface HeldBackBackend extends Backend {
   listedIndexes(): Promise<ReadonlySet<string> | null>;
 }
 
-/** Returns `inner` whose saves and removals wait for `allowed`, and fail with its reason when it rejects. */
-export function heldBack(inner: Backend, allowed: Promise<void>): HeldBackBackend {
-  return new HeldBack(inner, allowed);
+/**
+ * Returns `inner` whose saves and removals wait for `allowed`, and fail with its reason when it rejects. What is in `lists` is
+ * listed at once, one after another, and given out the first time that somebody asks.
+ */
+export function heldBack(inner: Backend, allowed: Promise<void>, lists: readonly FileType[] = []): HeldBackBackend {
+  return new HeldBack(inner, allowed, lists);
 }
 
 type Listing = Promise<readonly { name: string; size: number }[]>;
@@ -18,11 +21,20 @@ type Listing = Promise<readonly { name: string; size: number }[]>;
 class HeldBack implements HeldBackBackend {
   readonly #inner: Backend;
   readonly #allowed: Promise<void>;
+  /** Of the index. */
   readonly #listings: Listing[] = [];
+  readonly #begun = new Map<FileType, Listing>();
 
-  constructor(inner: Backend, allowed: Promise<void>) {
+  constructor(inner: Backend, allowed: Promise<void>, lists: readonly FileType[]) {
     this.#inner = inner;
     this.#allowed = allowed;
+    let before: Promise<unknown> = Promise.resolve();
+    for (const type of lists) {
+      const listing = before.then(() => this.#listAll(type));
+      listing.catch(() => {}); // told to whoever asks
+      this.#begun.set(type, listing);
+      before = listing;
+    }
   }
 
   get location(): string {
@@ -72,11 +84,18 @@ class HeldBack implements HeldBackBackend {
   }
 
   async *list(type: FileType): AsyncGenerator<{ name: string; size: number }> {
-    if (type !== 'index') return yield* this.#inner.list(type);
-    // At once and whole: what is known of it must not depend on how far its reader has come.
+    const begun = this.#begun.get(type);
+    this.#begun.delete(type);
+    if (begun !== undefined) return yield* await begun;
+    // The index at once and whole: what is known of it must not depend on how far its reader has come.
+    if (type === 'index') yield* await this.#listAll(type);
+    else yield* this.#inner.list(type);
+  }
+
+  #listAll(type: FileType): Listing {
     const listing = collect(this.#inner.list(type));
-    this.#listings.push(listing);
-    yield* await listing;
+    if (type === 'index') this.#listings.push(listing);
+    return listing;
   }
 
   async listedIndexes(): Promise<ReadonlySet<string> | null> {

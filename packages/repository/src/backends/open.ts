@@ -3,8 +3,9 @@
  * parallel requests, rate limits and a cache, in the order in which they must be stacked.
  */
 import { HostarkError } from '@hostark/protocol';
-import type { Backend } from '../backend.ts';
+import type { Backend, FileType } from '../backend.ts';
 import { type CachingBackend, caching } from '../cache/caching.ts';
+import { keyMemory } from '../cache/key-memory.ts';
 import { anticipating } from './anticipating.ts';
 import { limited } from './limited.ts';
 import { initLocalDirectory, localBackend } from './local.ts';
@@ -18,6 +19,8 @@ export interface OpenBackendOptions {
   readonly create?: boolean;
   /** A repository is about to be opened here, and perhaps locked: what that reads is asked for at once, where it is far away. */
   readonly opens?: 'unlocked' | 'locked';
+  /** What will be listed once it is open, in this order. */
+  readonly lists?: readonly FileType[];
   /** Refuses every change with 'backend-denied'. */
   readonly readOnly?: boolean;
   /** Requests at the same time. @default 16 for S3, 2 for a folder */
@@ -61,14 +64,17 @@ export async function openBackend(location: string, options: OpenBackendOptions 
   const { rates } = options;
   if (rates?.uploadBps !== undefined || rates?.downloadBps !== undefined) backend = rateLimited(backend, rates);
   backend = limited(backend);
+  const { cacheDirectory, opens, lists = [] } = options;
+  const isCached = place.kind === 's3' && cacheDirectory !== undefined;
+  const keys = isCached ? keyMemory(cacheDirectory, place.printed) : null;
   // Inside the retries: what fails before anybody asked is tried again when somebody does.
-  if (place.kind === 's3' && options.opens !== undefined)
-    backend = anticipating(backend, { locks: options.opens === 'locked' });
+  if (place.kind === 's3' && opens !== undefined)
+    backend = anticipating(backend, { locks: opens === 'locked', lists, key: keys?.recall()?.id });
   // Outside the limit: who waits for the next try holds no connection.
   if (options.retry !== false) backend = retrying(backend, options.retry);
-  if (place.kind === 'local' || options.cacheDirectory === undefined) return withoutCache(backend);
+  if (keys === null || cacheDirectory === undefined) return withoutCache(backend);
   const onProblem = options.onCacheProblem;
-  return caching(backend, { directory: options.cacheDirectory, ...(onProblem === undefined ? {} : { onProblem }) });
+  return caching(backend, { directory: cacheDirectory, keys, ...(onProblem === undefined ? {} : { onProblem }) });
 }
 
 async function openLocal(path: string, options: OpenBackendOptions): Promise<Backend> {

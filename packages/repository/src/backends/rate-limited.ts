@@ -2,7 +2,17 @@
  * Holds uploads and downloads to a rate each, within bodies as well as between them: backends ask for leave for each piece.
  * Locks bypass it: they are small and must be on time.
  */
-import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../backend.ts';
+import {
+  type Backend,
+  type BackendTraits,
+  type Body,
+  type ByteRange,
+  type FileType,
+  type Handle,
+  type LoadOptions,
+  type SaveOptions,
+  withoutShortcuts,
+} from '../backend.ts';
 import { bodyLength } from './body.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { PacedTransfer, Pacer } from './pacer.ts';
@@ -24,19 +34,21 @@ const UNREAD_SECONDS = 0.25;
 /** At 8 KiB a second the 64 KiB that a socket hands over at once take 8 seconds. */
 const ONE_CONNECTION_BPS = 8 * 1024;
 
-/** Returns `inner` with its rates held. It hides `traits`: a shortcut past it would not be held. */
+/** Returns `inner` with its rates held. It hides shortcuts: what goes past it would not be held. */
 export function rateLimited(inner: Backend, limits: RateLimits): Backend {
   return new RateLimited(inner, limits);
 }
 
 class RateLimited implements Backend {
   readonly connections: number;
+  readonly traits: BackendTraits;
   readonly #inner: Backend;
   readonly #up: Pacer | null;
   readonly #down: Pacer | null;
 
   constructor(inner: Backend, { uploadBps, downloadBps, clock = steadyClock }: RateLimits) {
     this.#inner = inner;
+    this.traits = withoutShortcuts(inner.traits);
     this.#up = uploadBps === undefined ? null : new Pacer(uploadBps, clock);
     this.#down = downloadBps === undefined ? null : new Pacer(downloadBps, clock);
     this.connections = Math.min(inner.connections, connectionsFor(downloadBps ?? Number.POSITIVE_INFINITY));

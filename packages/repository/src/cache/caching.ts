@@ -18,6 +18,7 @@ import type {
 import { checkRange } from '../backends/body.ts';
 import { printHandle } from '../backends/layout.ts';
 import { objectTruncated } from '../backends/object-errors.ts';
+import type { KeyMemory } from '../keys/known-key.ts';
 import { CacheDirectory } from './directory.ts';
 
 export interface CacheOptions {
@@ -25,6 +26,7 @@ export interface CacheOptions {
   readonly directory: string;
   /** Known only when the config is read: give it here or later to useRepository(). */
   readonly repositoryId?: string;
+  readonly keys?: KeyMemory;
   /** Told when the cache cannot be used or written. */
   readonly onProblem?: (error: unknown) => void;
 }
@@ -33,6 +35,8 @@ export interface CacheOptions {
 export interface CachingBackend extends Backend {
   /** Begins caching for this repository (64 hex digits). Call it once, after the config is read. */
   useRepository(id: string): void;
+  /** Remembers the key of this place; absent where nothing is kept. */
+  readonly keys?: KeyMemory;
 }
 
 /** Returns `inner` with a cache. Until the repository's id is known everything passes through. */
@@ -46,17 +50,20 @@ class Caching implements CachingBackend {
   readonly #inner: Backend;
   readonly #options: CacheOptions;
   readonly traits?: BackendTraits;
+  readonly keys?: KeyMemory;
   /** Objects whose cached copy was checked, or made, by this process. */
   readonly #verified = new Set<string>();
   /** Fetches under way, so that ten readers of one pack fetch it once. */
   readonly #fetches = new Map<string, Promise<Uint8Array>>();
   #repositoryId: string | null;
-  #opening: Promise<CacheDirectory | null> | null = null;
+  /** Undefined until it is needed; null when it cannot be used. */
+  #opened: CacheDirectory | null | undefined;
 
   constructor(inner: Backend, options: CacheOptions) {
     this.#inner = inner;
     this.#options = options;
     if (inner.traits !== undefined) this.traits = inner.traits;
+    if (options.keys !== undefined) this.keys = options.keys;
     this.#repositoryId = options.repositoryId ?? null;
   }
 
@@ -74,12 +81,12 @@ class Caching implements CachingBackend {
 
   async save(handle: Handle, body: Body, options: SaveOptions = {}): Promise<void> {
     await this.#inner.save(handle, body, options);
-    const cache = isCached(handle, options) ? await this.#directory() : null;
+    const cache = isCached(handle, options) ? this.#directory() : null;
     if (cache !== null) await this.#store(cache, handle, body);
   }
 
   async load(handle: Handle, range?: ByteRange, options: LoadOptions = {}): Promise<Uint8Array> {
-    const cache = isCached(handle, options) ? await this.#directory() : null;
+    const cache = isCached(handle, options) ? this.#directory() : null;
     if (cache === null) return this.#inner.load(handle, range, options);
     if (range !== undefined) checkRange(range);
     options.signal?.throwIfAborted();
@@ -99,19 +106,19 @@ class Caching implements CachingBackend {
   }
 
   async size(handle: Handle): Promise<number> {
-    const cache = LISTED.has(handle.type) ? await this.#directory() : null;
+    const cache = LISTED.has(handle.type) ? this.#directory() : null;
     const whole = cache === null ? null : await this.#readWhole(cache, handle);
     return whole?.length ?? this.#inner.size(handle);
   }
 
   async *list(type: FileType): AsyncGenerator<{ name: string; size: number }> {
-    const cache = LISTED.has(type) ? await this.#directory() : null;
+    const cache = LISTED.has(type) ? this.#directory() : null;
     if (cache === null) {
       yield* this.#inner.list(type);
       return;
     }
     // Read first: what is saved and cached while we list is not in the list and must stay.
-    const cached = await cache.names(type).catch((error) => this.#tell(error, [] as string[]));
+    const cached = this.#names(cache, type);
     const alive = new Set<string>();
     for await (const entry of this.#inner.list(type)) {
       alive.add(entry.name);
@@ -122,7 +129,7 @@ class Caching implements CachingBackend {
 
   async remove(handle: Handle): Promise<void> {
     await this.#inner.remove(handle);
-    const cache = LISTED.has(handle.type) ? await this.#directory() : null;
+    const cache = LISTED.has(handle.type) ? this.#directory() : null;
     if (cache !== null) await this.#forget(cache, handle);
   }
 
@@ -135,12 +142,25 @@ class Caching implements CachingBackend {
   }
 
   /** Opened when first needed; null when there is no cache to use. */
-  #directory(): Promise<CacheDirectory | null> {
-    if (this.#repositoryId === null) return Promise.resolve(null);
-    this.#opening ??= CacheDirectory.open(this.#options.directory, this.#repositoryId).catch((error) =>
-      this.#tell(error, null),
-    );
-    return this.#opening;
+  #directory(): CacheDirectory | null {
+    if (this.#repositoryId !== null && this.#opened === undefined) this.#opened = this.#open(this.#repositoryId);
+    return this.#opened ?? null;
+  }
+
+  #open(repositoryId: string): CacheDirectory | null {
+    try {
+      return CacheDirectory.open(this.#options.directory, repositoryId);
+    } catch (error) {
+      return this.#tell(error, null);
+    }
+  }
+
+  #names(cache: CacheDirectory, type: FileType): readonly string[] {
+    try {
+      return cache.names(type);
+    } catch (error) {
+      return this.#tell(error, []);
+    }
   }
 
   async #readPart(cache: CacheDirectory, handle: Handle, range: ByteRange): Promise<Uint8Array | null> {

@@ -4,12 +4,12 @@
  * Files are the sealed originals. Nothing is synced: what a crash damages is found by its hash and fetched again.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { promises as fs } from 'node:fs';
+import { existsSync, promises as fs, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { makeFolders } from '@hostark/kernels';
 import type { Body, FileType, Handle } from '../backend.ts';
 import { bodyParts } from '../backends/body.ts';
-import { checkHandle, isObjectName, shardNames } from '../backends/layout.ts';
+import { checkHandle, isObjectName } from '../backends/layout.ts';
 import { errnoOf } from '../backends/local-errors.ts';
 
 /** https://bford.info/cachedir/: backup programs leave such folders out. */
@@ -19,6 +19,9 @@ const CACHE_VERSION = '1';
 /** No sealed object is shorter than its IV and MAC: shorter files are broken off. */
 const SHORTEST_OBJECT = 33;
 
+/** A folder of objects whose names begin like its own. */
+const SHARD_NAME = /^[0-9a-f]{2}$/;
+
 export class CacheDirectory {
   readonly #root: string;
 
@@ -27,18 +30,18 @@ export class CacheDirectory {
   }
 
   /** Makes the folder if needed and marks it as used now. Throws errno errors, or Error for a newer layout. */
-  static async open(base: string, repositoryId: string): Promise<CacheDirectory> {
+  static open(base: string, repositoryId: string): CacheDirectory {
     if (!isObjectName(repositoryId))
       throw new TypeError(`repository id: expected 64 hex digits, got ${JSON.stringify(repositoryId)}`);
     const root = join(base, repositoryId);
     makeFolders(root, 0o700);
-    await writeIfMissing(join(base, 'CACHEDIR.TAG'), CACHE_TAG);
-    await writeIfMissing(join(root, 'version'), CACHE_VERSION);
-    const version = (await fs.readFile(join(root, 'version'), 'utf8')).trim();
+    writeIfMissing(join(base, 'CACHEDIR.TAG'), CACHE_TAG);
+    writeIfMissing(join(root, 'version'), CACHE_VERSION);
+    const version = readFileSync(join(root, 'version'), 'utf8').trim();
     if (version !== CACHE_VERSION)
       throw new Error(`cache ${root}: expected layout version ${CACHE_VERSION}, got ${JSON.stringify(version)}`);
     const now = new Date();
-    await fs.utimes(root, now, now);
+    utimesSync(root, now, now);
     return new CacheDirectory(root);
   }
 
@@ -92,12 +95,13 @@ export class CacheDirectory {
     await fs.unlink(this.#path(handle)).catch(absent);
   }
 
-  /** Returns the names of all cached objects of a type. */
-  async names(type: FileType): Promise<string[]> {
+  /** Returns the names of all cached objects of a type. Synchronous: 5 µs a folder, where a trip to the thread pool takes 100. */
+  names(type: FileType): string[] {
     const names: string[] = [];
-    for (const shard of shardNames()) {
-      const found = await fs.readdir(join(this.#root, type, shard)).catch(absent);
-      for (const name of found ?? []) if (isObjectName(name) && name.startsWith(shard)) names.push(name);
+    for (const shard of namesIn(join(this.#root, type))) {
+      if (!SHARD_NAME.test(shard)) continue;
+      for (const name of namesIn(join(this.#root, type, shard)))
+        if (isObjectName(name) && name.startsWith(shard)) names.push(name);
     }
     return names;
   }
@@ -108,13 +112,24 @@ export class CacheDirectory {
   }
 }
 
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    return absent(error) ?? [];
+  }
+}
+
 function absent(error: unknown): null {
   if (errnoOf(error) === 'ENOENT') return null;
   throw error;
 }
 
-async function writeIfMissing(path: string, content: string): Promise<void> {
-  await fs.writeFile(path, content, { flag: 'wx', mode: 0o600 }).catch((error) => {
+function writeIfMissing(path: string, content: string): void {
+  if (existsSync(path)) return;
+  try {
+    writeFileSync(path, content, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
-  });
+  }
 }

@@ -1,14 +1,16 @@
 /**
- * Finding the key file that a password opens. Format: restic `internal/repository/key.go`, SearchKey: the hinted key first,
- * then at most 20 others; a wrong password goes on to the next key, anything else ends the search.
+ * Finding the key file that a password opens: one that is known from before first, without a look at the others. Format: restic
+ * `internal/repository/key.go`, SearchKey: the hinted key first, then at most 20 others; a wrong password goes on to the next
+ * key, anything else ends the search.
  */
 import type { Platform, SealingKey } from '@hostark/kernels';
-import { HostarkError } from '@hostark/protocol';
+import { HostarkError, isHostarkError } from '@hostark/protocol';
 import type { Backend } from '../backend.ts';
 import { objectName } from '../damage.ts';
 import { isHexId, type KeyId, objectId, toHex } from '../ids.ts';
 import { openBytes } from '../unpacked.ts';
 import { decodeKeyFile, decodeMasterKey, type KeyFile } from './key-file.ts';
+import { fits, type LikelyKey } from './known-key.ts';
 import { type Password, passwordSealer } from './password.ts';
 
 /** restic tries so many keys and no more. */
@@ -38,15 +40,17 @@ export async function loadKeyFile(backend: Backend, platform: Platform, id: KeyI
   }
 }
 
-/** Opens one key file. Returns null when the password is not its password. */
+/** Opens one key file, with what `likely` has begun if it is the one. Returns null when the password is not its password. */
 export async function openKey(
   backend: Backend,
   platform: Platform,
   id: KeyId,
   password: Password,
+  likely: LikelyKey | null = null,
 ): Promise<OpenedKey | null> {
   const file = await loadKeyFile(backend, platform, id);
-  const sealer = await passwordSealer(platform, password, file.salt, file.cost);
+  const begun = likely !== null && fits(likely, file) ? likely.sealer : null;
+  const sealer = await (begun ?? passwordSealer(platform, password, file.salt, file.cost));
   const plain = openBytes(sealer, file.data);
   if (plain === null) return null;
   try {
@@ -59,23 +63,34 @@ export async function openKey(
   }
 }
 
-/** Finds the key that the password opens. `keyHint` is an id or the beginning of one. Throws 'wrong-password'. */
+/**
+ * Finds the key that the password opens. `keyHint` is an id or the beginning of one; `likely` is tried before all others, and
+ * forgotten if it is no key of this repository any more, or not this password's. Throws 'wrong-password'.
+ */
 export async function findKey(
   backend: Backend,
   platform: Platform,
   password: Password,
   keyHint?: string,
+  likely: LikelyKey | null = null,
 ): Promise<OpenedKey> {
+  if (likely !== null) {
+    const opened = await openKey(backend, platform, likely.known.id, password, likely).catch((error: unknown) => {
+      if (isHostarkError(error, 'object-missing') || isHostarkError(error, 'repository-damaged')) return null;
+      throw error;
+    });
+    if (opened !== null) return opened;
+  }
   const ids = await listKeyIds(backend);
   const hinted = keyHint === undefined || keyHint === '' ? [] : ids.filter((id) => id.startsWith(keyHint));
   if (hinted.length === 1) {
     // As in restic, a hinted key that cannot be used does not end the search.
-    const opened = await openKey(backend, platform, hinted[0]!, password).catch(() => null);
+    const opened = await openKey(backend, platform, hinted[0]!, password, likely).catch(() => null);
     if (opened !== null) return opened;
   }
   const others = ids.filter((id) => hinted.length !== 1 || id !== hinted[0]);
   for (const id of others.slice(0, MAX_KEYS)) {
-    const opened = await openKey(backend, platform, id, password);
+    const opened = await openKey(backend, platform, id, password, likely);
     if (opened !== null) return opened;
   }
   const tried = Math.min(others.length, MAX_KEYS) + (hinted.length === 1 ? 1 : 0);

@@ -3,8 +3,8 @@
  * a new file before the old one goes; give up the work when no refresh succeeded for 22.5 minutes, since others may take
  * the lock for stale after 30. Wall clock, so that a standby is noticed.
  * There is no conditional create here: correctness relies on write, wait, list with a strongly consistent list. The wait
- * is for stores that show a lock a little later. Where a list shows all that was saved before (`isCoherent`) it has
- * nothing to wait for: of two who write and then look, whoever writes later sees the other, waiting or not.
+ * is for stores that show a lock a little later. Where a list shows all that was saved before (`isCoherent`: this machine's
+ * own disks, S3) it has nothing to wait for: of two who write and then look, whoever writes later sees the other, waiting or not.
  */
 import { HostarkError, isHostarkError } from '@hostark/protocol';
 import { type Clock, systemClock } from '../backends/clock.ts';
@@ -23,10 +23,10 @@ export interface LockOptions {
   /** Told before each wait for others. */
   readonly onWait?: (conflict: HostarkError, delayMs: number) => void;
   /**
-   * Told each time that a lock file of ours was written and will be held unless the second look finds another. Who only
-   * reads may begin: nobody held a conflicting lock before. What was read counts only if this attempt succeeds.
+   * Told each time that the first look found nobody in the way, before our lock file is written: it will be held unless the
+   * second look finds another. Who only reads may begin. What was read counts only if this attempt succeeds.
    */
-  readonly onWritten?: () => void;
+  readonly onUnopposed?: () => void;
   /** Told when a refresh failed; it is tried again after a minute. */
   readonly onRefreshFailed?: (error: unknown) => void;
   /** Ends waiting for the lock; does not release one that is held. */
@@ -86,13 +86,15 @@ async function tryAcquire(repo: LockRepository, options: LockOptions, clock: Clo
   signal?.throwIfAborted();
   await refuseConflicts(repo, { ...check, ownId: null });
   signal?.throwIfAborted();
+  options.onUnopposed?.();
   const timeMs = clock.now();
   const id = await writeLock(repo, options, timeMs);
   try {
-    options.onWritten?.();
     if (repo.backend.traits?.isCoherent?.() !== true) await clock.sleep(SETTLE_MS, { signal });
     signal?.throwIfAborted();
     await refuseConflicts(repo, { ...check, ownId: id });
+    // Whoever held the repository until now may have changed what was asked for early.
+    repo.backend.traits?.forgetEarlyAnswers?.();
   } catch (error) {
     await repo.backend.remove({ type: 'locks', name: id }).catch(() => {});
     throw error;

@@ -1,7 +1,7 @@
 /** Asking before being asked: what it spares, and that it never tells what is no longer so. */
 import { HostarkError } from '@hostark/protocol';
 import { expect, test } from 'vitest';
-import type { Backend, Handle } from '../../src/backend.ts';
+import type { Backend, FileType, Handle } from '../../src/backend.ts';
 import { anticipating } from '../../src/backends/anticipating.ts';
 import { type CountingBackend, counting } from '../../src/backends/counting.ts';
 import { memoryBackend } from '../../src/backends/memory.ts';
@@ -25,7 +25,7 @@ async function place(keys = 1): Promise<CountingBackend> {
   return counting(memory);
 }
 
-const names = async (backend: Backend, type: 'keys' | 'locks'): Promise<string[]> =>
+const names = async (backend: Backend, type: FileType): Promise<string[]> =>
   (await collect(backend.list(type))).map(({ name }) => name);
 
 test('config, keys, the only key and the locks are asked for at once, and not again', async () => {
@@ -41,6 +41,17 @@ test('config, keys, the only key and the locks are asked for at once, and not ag
   expect(asked()).toEqual([2, 2]);
 });
 
+test('a key that is known is asked for with everything else, and no list of keys', async () => {
+  const below = await place();
+  const backend = anticipating(below, { locks: true, key: key.name });
+  const asked = () => [below.counts.load.requests, below.counts.list.requests];
+  expect(asked()).toEqual([2, 1]);
+  expectBytes(await backend.load(config), content);
+  expectBytes(await backend.load(key), content);
+  expect(await names(backend, 'locks')).toEqual([lock.name]);
+  expect(asked()).toEqual([2, 1]);
+});
+
 test('the second time everything is asked for anew', async () => {
   const below = await place();
   const backend = anticipating(below, { locks: true });
@@ -51,6 +62,43 @@ test('the second time everything is asked for anew', async () => {
     await names(backend, 'locks');
   }
   expect([below.counts.load.requests, below.counts.list.requests]).toEqual([4, 4]);
+});
+
+test('lists are asked for in their order, each when the one before has answered', async () => {
+  const memory = memoryBackend();
+  const index = handleOf('index', patternBytes(60, 3));
+  let answer = (): void => {};
+  const asked: FileType[] = [];
+  const slow: Backend = Object.assign(Object.create(memory) as Backend, {
+    async *list(type: FileType) {
+      asked.push(type);
+      if (type === 'snapshots') await new Promise<void>((resolve) => (answer = resolve));
+      yield* memory.list(type);
+    },
+    load: () => Promise.reject(new HostarkError('object-missing', 'no config')),
+  });
+  const backend = anticipating(slow, { locks: false, lists: ['snapshots', 'index'] });
+  await settle();
+  expect(asked).toEqual(['keys', 'snapshots']);
+  await memory.save(index, patternBytes(60, 3));
+  answer();
+  await settle();
+  expect(asked).toEqual(['keys', 'snapshots', 'index']);
+  expect(await names(backend, 'snapshots')).toEqual([]);
+  expect(await names(backend, 'index')).toEqual([index.name]);
+  expect(asked).toHaveLength(3);
+});
+
+test('what nobody has taken yet is forgotten when told so', async () => {
+  const below = await place();
+  const backend = anticipating(below, { locks: true, lists: ['index'] });
+  await settle();
+  const index = handleOf('index', patternBytes(60, 3));
+  await below.save(index, patternBytes(60, 3));
+  backend.traits?.forgetEarlyAnswers?.();
+  expect(await names(backend, 'index')).toEqual([index.name]);
+  await below.remove(key);
+  await expect(backend.load(key)).rejects.toMatchObject({ code: 'object-missing' });
 });
 
 test('who takes no lock asks for none, and of several keys none is guessed', async () => {

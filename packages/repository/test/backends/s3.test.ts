@@ -4,6 +4,8 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { Handle } from '../../src/backend.ts';
+import { counting } from '../../src/backends/counting.ts';
+import { rateLimited } from '../../src/backends/rate-limited.ts';
 import { type S3Backend, type S3Options, s3Backend } from '../../src/backends/s3/backend.ts';
 import { collect, describeBackend, expectBytes, handleOf, patternBytes } from '../conformance.ts';
 import { answerError, BUCKET, type PlainS3, startPlainS3 } from './plain-s3.ts';
@@ -113,6 +115,38 @@ describe('what is sent', () => {
     await root.close();
     expect([...server.objects.keys()]).toEqual(['config']);
   });
+});
+
+describe('whether lists show at once what was saved', () => {
+  /** Lets each answer carry these fields, then asks once for each. */
+  async function judged(...answers: Record<string, string>[]): Promise<boolean | undefined> {
+    for (const headers of answers) {
+      server.interfere = (_, response) => {
+        for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+        return false;
+      };
+      await collect(backend.list('locks'));
+    }
+    return backend.traits?.isCoherent?.();
+  }
+
+  test('nobody knows before the first answer', async () => {
+    expect(await judged()).toBe(false);
+  });
+
+  test.each(['AmazonS3', 'MinIO'])('%s promises it', async (Server) => {
+    expect(await judged({ Server })).toBe(true);
+    expect(rateLimited(backend, { uploadBps: 1 }).traits?.isCoherent?.()).toBe(true);
+    expect(counting(backend).traits?.isCoherent?.()).toBe(true);
+  });
+
+  test.each([{}, { Server: 'nginx' }, { Server: 'AmazonS3', Age: '3' }, { Server: 'AmazonS3', Via: '1.1 cache' }])(
+    '%o does not, and no later answer takes the doubt away',
+    async (headers) => {
+      expect(await judged(headers)).toBe(false);
+      expect(await judged({ Server: 'AmazonS3' })).toBe(false);
+    },
+  );
 });
 
 describe('endpoints that do not know conditions', () => {

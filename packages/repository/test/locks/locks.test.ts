@@ -59,13 +59,13 @@ async function take(repo: LockRepository, clock: FakeClock, options: Partial<Loc
   return lock;
 }
 
-/** A repository over `shared`, coherent, each of whose requests happens at a moment that `steps` chooses. */
-function stepwise(shared: MemoryBackend, steps: fc.Scheduler): LockRepository {
+/** A repository over `shared`, coherent or not known to be, each of whose requests happens at a moment that `steps` chooses. */
+function stepwise(shared: MemoryBackend, steps: fc.Scheduler, isCoherent = true): LockRepository {
   const turn = (): Promise<void> => steps.schedule(Promise.resolve());
   const whole = repository(shared);
   return {
     backend: {
-      traits: { isCoherent: () => true },
+      traits: { isCoherent: () => isCoherent },
       async *list(type) {
         await turn();
         yield* shared.list(type);
@@ -160,18 +160,88 @@ describe('taking a lock', () => {
     expect(both).toBeGreaterThan(0);
   });
 
-  test('is told once the lock file is written, before it is certain; never while others hold one', async () => {
+  test('nor where some wait as stock restic does, and some do not', async () => {
+    let waited = 0;
+    const race = async (steps: fc.Scheduler, kinds: readonly (readonly [boolean, boolean])[]): Promise<void> => {
+      const shared = memoryBackend();
+      // A wait ends when the scheduler says so: after any steps of the others.
+      const sleep = async (ms: number): Promise<void> => {
+        waited += ms === 200 ? 1 : 0;
+        await (ms === 200 ? steps.schedule(Promise.resolve()) : new Promise(() => {}));
+      };
+      const takers = kinds.map(([exclusive, waits], i) =>
+        acquireLock(stepwise(shared, steps, !waits), {
+          exclusive,
+          ...me,
+          pid: i + 1,
+          clock: { now: () => 0, sleep },
+        }).catch((error) => {
+          expect(error).toMatchObject({ code: 'locked' });
+          return null;
+        }),
+      );
+      const locks = await steps.waitFor(Promise.all(takers));
+      const winners = kinds.filter((_, i) => locks[i] !== null).map(([exclusive]) => exclusive);
+      expect(winners.length > 1 && winners.includes(true), `held: ${winners}`).toBe(false);
+    };
+    const kinds = fc.array(fc.tuple(fc.boolean(), fc.boolean()), { minLength: 2, maxLength: 3 });
+    await fc.assert(fc.asyncProperty(fc.scheduler(), kinds, race), { seed: 8, numRuns: 500 });
+    expect(waited).toBeGreaterThan(0);
+  });
+
+  test('where a list shows a lock a little later, the wait keeps two from holding it exclusively', async () => {
+    const clock = fakeClock();
+    const shared = memoryBackend();
+    const savedMs = new Map<string, number>();
+    const late = (): LockRepository => {
+      const whole = repository(shared);
+      return {
+        backend: {
+          async *list(type) {
+            for await (const entry of shared.list(type)) if (clock.now() - savedMs.get(entry.name)! >= 150) yield entry;
+          },
+          remove: (handle) => shared.remove(handle),
+        },
+        loadUnpacked: (type, id) => whole.loadUnpacked(type, id),
+        async saveUnpacked(type, plain) {
+          const name = await whole.saveUnpacked(type, plain);
+          savedMs.set(name, clock.now());
+          return name;
+        },
+      };
+    };
+    const tries = [1, 2].map((pid) => acquireLock(late(), { ...me, pid, exclusive: true, clock }));
+    const outcomes = Promise.allSettled(tries);
+    await clock.advance(250);
+    const locks = (await outcomes).filter((outcome) => outcome.status === 'fulfilled');
+    for (const { value } of locks) held.push(value);
+    expect(locks.length).toBeLessThanOrEqual(1);
+  });
+
+  test('who wants to begin early is told before the lock file is written; never while others hold one', async () => {
     const repo = repository();
     const clock = fakeClock();
     const seen: number[] = [];
-    const onWritten = (): void => void lockNames(repo).then((names) => seen.push(names.length));
-    const pending = acquireLock(repo, { exclusive: true, ...me, clock, onWritten });
+    const onUnopposed = (): void => void lockNames(repo).then((names) => seen.push(names.length));
+    const pending = acquireLock(repo, { exclusive: true, ...me, clock, onUnopposed });
     await settle();
-    expect(seen).toEqual([1]);
+    expect(seen).toEqual([0]);
     await clock.advance(250);
     held.push(await pending);
-    await expect(take(repo, clock, { onWritten })).rejects.toMatchObject({ code: 'locked' });
-    expect(seen).toEqual([1]);
+    await expect(take(repo, clock, { onUnopposed })).rejects.toMatchObject({ code: 'locked' });
+    expect(seen).toEqual([0]);
+  });
+
+  test('answers that were asked for early are forgotten when it is certain, not before', async () => {
+    const repo = repository();
+    const clock = fakeClock();
+    const forgotten: number[] = [];
+    const forgetEarlyAnswers = (): void => void forgotten.push(clock.waits.length);
+    Object.assign(repo.backend, { traits: { forgetEarlyAnswers } });
+    await take(repo, clock, { exclusive: true });
+    expect(forgotten).toEqual([clock.waits.indexOf(200) + 1]);
+    await expect(take(repo, clock)).rejects.toMatchObject({ code: 'locked' });
+    expect(forgotten).toHaveLength(1);
   });
 
   test('many may share a repository, and each leaves nothing behind', async () => {

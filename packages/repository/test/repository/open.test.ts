@@ -1,13 +1,20 @@
-import { nodePlatform } from '@hostark/kernels';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { nodePlatform, type Platform } from '@hostark/kernels';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { counting } from '../../src/backends/counting.ts';
 import { memoryBackend } from '../../src/backends/memory.ts';
+import { keyMemory } from '../../src/cache/key-memory.ts';
 import { parseSubset, selectPacks } from '../../src/check/subset.ts';
 import { encodeConfig } from '../../src/config.ts';
 import { textOf, utf8 } from '../../src/encoding/bytes.ts';
-import { packId } from '../../src/ids.ts';
+import { objectId, packId } from '../../src/ids.ts';
 import { initRepository } from '../../src/init.ts';
 import { addKey, listKeys, removeKey } from '../../src/keys/add-key.ts';
-import { openRepository } from '../../src/open.ts';
+import { decodeKnownKey, encodeKnownKey, type KeyMemory, type KnownKey } from '../../src/keys/known-key.ts';
+import { KEY_COST } from '../../src/keys/password.ts';
+import { type OpenOptions, openRepository } from '../../src/open.ts';
 import type { Repository } from '../../src/repository.ts';
 import { sealBytes } from '../../src/unpacked.ts';
 import { NOON, TINY_COST, writeSample } from '../support/sample.ts';
@@ -48,6 +55,117 @@ describe('init', () => {
     const again = initRepository(memoryBackend(objects), { password, platform, cost: TINY_COST });
     await expect(again).rejects.toMatchObject({ code: 'repository-exists' });
     expect(objects.size).toBe(1);
+  });
+});
+
+describe('a key that is remembered', () => {
+  /** Counts derivations and lists of keys. */
+  function watched(objects: Map<string, Uint8Array>): {
+    open: (options?: Partial<OpenOptions>) => Promise<Repository>;
+    memory: { key: KnownKey | null };
+    seen: { derived: number; listed: number };
+  } {
+    const memory: { key: KnownKey | null } = { key: null };
+    const seen = { derived: 0, listed: 0 };
+    const keys: KeyMemory = {
+      recall: () => memory.key,
+      remember: (known) => {
+        memory.key = known;
+      },
+    };
+    const scrypt: Platform['scrypt'] = (...args) => {
+      seen.derived++;
+      return platform.scrypt(...args);
+    };
+    const open = async (options: Partial<OpenOptions> = {}): Promise<Repository> => {
+      Object.assign(seen, { derived: 0, listed: 0 });
+      const backend = counting(memoryBackend(objects));
+      try {
+        return await openRepository(backend, { password, platform: { ...platform, scrypt }, keys, ...options });
+      } finally {
+        seen.listed = backend.counts.list.requests;
+      }
+    };
+    return { open, memory, seen };
+  }
+
+  test('opens without a list of keys, derived once', async () => {
+    const { objects, repo } = await fresh();
+    const { open, memory, seen } = watched(objects);
+    await open();
+    expect(seen).toEqual({ derived: 1, listed: 1 });
+    expect(memory.key?.id).toBe(repo.keyId);
+    expect((await open()).key).toEqual(repo.key);
+    expect(seen).toEqual({ derived: 1, listed: 0 });
+  });
+
+  test('is no harm when it was removed, is another password’s, or the hint is for another', async () => {
+    const { objects, repo } = await fresh();
+    const { open, memory, seen } = watched(objects);
+    await open();
+    const other = await addKey(repo, {
+      password: 'other',
+      username: '',
+      hostname: '',
+      created: NOON,
+      cost: TINY_COST,
+    });
+    expect((await open({ password: 'other' })).keyId).toBe(other);
+    expect(memory.key?.id).toBe(other);
+    expect((await open({ keyHint: repo.keyId.slice(0, 12) })).keyId).toBe(repo.keyId);
+    expect(seen).toEqual({ derived: 1, listed: 1 });
+    objects.delete(`keys/${repo.keyId}`);
+    await expect(open()).rejects.toMatchObject({ code: 'wrong-password' });
+    await open({ password: 'other' });
+    expect(memory.key?.id).toBe(other);
+  });
+
+  test('a wrong password is tried once with it', async () => {
+    const { objects } = await fresh();
+    const { open, seen } = watched(objects);
+    await open();
+    await expect(open({ password: 'wrong' })).rejects.toMatchObject({ code: 'wrong-password' });
+    expect(seen).toEqual({ derived: 1, listed: 1 });
+  });
+
+  test('that is not what it says is derived as its file says', async () => {
+    const { objects, repo } = await fresh();
+    const { open, memory, seen } = watched(objects);
+    await open();
+    memory.key = { ...memory.key!, salt: new Uint8Array(64) };
+    expect((await open()).key).toEqual(repo.key);
+    expect(seen).toEqual({ derived: 2, listed: 0 });
+    expect(memory.key.salt).not.toEqual(new Uint8Array(64));
+  });
+
+  test('is written and read back; anything else, or what nobody asks for, is nothing', () => {
+    const known: KnownKey = { id: objectId('keys', 'ab'.repeat(32)), salt: new Uint8Array(64).fill(7), cost: KEY_COST };
+    expect(decodeKnownKey(encodeKnownKey(known))).toEqual(known);
+    const costs = [{ n: 2 ** 20 }, { p: 1000 }, { r: 0 }, { n: 1.5 }, { p: '4' as unknown as number }];
+    for (const cost of costs)
+      expect(decodeKnownKey(encodeKnownKey({ ...known, cost: { ...KEY_COST, ...cost } }))).toBeNull();
+    for (const text of ['', '[]', 'null', '{}', '{"id":"x","salt":""}']) expect(decodeKnownKey(utf8(text))).toBeNull();
+    expect(decodeKnownKey(encodeKnownKey({ ...known, salt: new Uint8Array(9) }))).toBeNull();
+  });
+
+  test('lies beside the caches, for its location alone', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hostark-keys-'));
+    try {
+      const known: KnownKey = {
+        id: objectId('keys', 'ab'.repeat(32)),
+        salt: new Uint8Array(64).fill(7),
+        cost: KEY_COST,
+      };
+      const here = keyMemory(join(folder, 'caches'), 's3:https://host/bucket/a');
+      expect(here.recall()).toBeNull();
+      here.remember(known);
+      expect(keyMemory(join(folder, 'caches'), 's3:https://host/bucket/a').recall()).toEqual(known);
+      expect(keyMemory(join(folder, 'caches'), 's3:https://host/bucket/b').recall()).toBeNull();
+      writeFileSync(join(folder, 'file'), '');
+      keyMemory(join(folder, 'file'), 's3:https://host/bucket/a').remember(known);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

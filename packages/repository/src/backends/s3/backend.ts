@@ -5,7 +5,16 @@
  */
 import { createHash } from 'node:crypto';
 import { HostarkError } from '@hostark/protocol';
-import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions } from '../../backend.ts';
+import type {
+  Backend,
+  BackendTraits,
+  Body,
+  ByteRange,
+  FileType,
+  Handle,
+  LoadOptions,
+  SaveOptions,
+} from '../../backend.ts';
 import { bodyParts, checkRange, copyBody } from '../body.ts';
 import { isObjectName, objectPath } from '../layout.ts';
 import { objectTruncated, readOnlyPlace, repositoryExists } from '../object-errors.ts';
@@ -43,6 +52,7 @@ export function s3Backend(location: string | S3Location, options: S3Options = {}
 
 class S3 implements S3Backend {
   readonly connections: number;
+  readonly traits: BackendTraits;
   readonly #connection: S3Connection;
   readonly #bucket: string;
   readonly #prefix: string;
@@ -53,6 +63,7 @@ class S3 implements S3Backend {
   constructor(location: S3Location, options: S3Options) {
     this.connections = options.connections ?? DEFAULT_CONNECTIONS;
     this.#connection = new S3Connection(location, options, this.connections);
+    this.traits = { isCoherent: () => this.#connection.coherence.holds };
     this.#bucket = location.bucket;
     this.#prefix = location.prefix === '' ? '' : `${location.prefix}/`;
     this.#options = options;

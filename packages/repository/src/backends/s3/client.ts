@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pace } from '../../backend.ts';
+import type { Coherence } from './coherence.ts';
 import type { CredentialKeeper } from './credentials.ts';
 import { type Answer, BrokenAnswer, type Room } from './http/answer.ts';
 import type { HttpClient } from './http/client.ts';
@@ -51,6 +52,8 @@ export interface S3ClientOptions {
   /** '' when the host names the bucket, else `/BUCKET`. */
   readonly root: string;
   readonly region: string;
+  /** Told of every answer. */
+  readonly coherence: Coherence;
 }
 
 /** Shows in access logs. */
@@ -88,7 +91,7 @@ export class S3Client {
   }
 
   async #try(request: S3Request, anew: boolean): Promise<Answer> {
-    const { http, credentials, origin, host, root } = this.#options;
+    const { http, credentials, origin, host, root, coherence } = this.#options;
     const { method, body, room, pace, signal } = request;
     const unsigned = {
       method,
@@ -107,6 +110,7 @@ export class S3Client {
     const parts = body?.parts ?? (method === 'PUT' ? [] : null);
     const sent = { method, target, headers, body: parts, room: roomFor, pace, signal };
     const answer = await http.request(origin, sent, anew);
+    coherence.saw(answer.headers);
     if (isGood(answer.status)) return answer;
     throw this.#refusal(method, answer);
   }

@@ -6,6 +6,7 @@ import { rootCertificates } from 'node:tls';
 import type { Handle } from '../../backend.ts';
 import { addressOf } from './address.ts';
 import { S3Client, S3Refusal } from './client.ts';
+import { Coherence } from './coherence.ts';
 import { CredentialKeeper, type CredentialSource, credentialSource } from './credentials.ts';
 import { describeFailure, s3Error } from './errors.ts';
 import { HttpClient } from './http/client.ts';
@@ -35,6 +36,8 @@ export class S3Connection {
   readonly #access: S3Access;
   readonly #http: HttpClient;
   readonly #authorities: readonly string[] | undefined;
+  /** What the answers say of the store. */
+  readonly coherence: Coherence = new Coherence();
   #credentials: CredentialKeeper | null = null;
   #region: string | null;
   /** Set after a redirect: Amazon's endpoint of the bucket's region replaces the one in the location. */
@@ -146,6 +149,7 @@ export class S3Connection {
       host,
       root,
       region,
+      coherence: this.coherence,
     });
   }
 }
