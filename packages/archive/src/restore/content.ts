@@ -8,7 +8,7 @@ import { type BlobPlace, blobIdFrom, loadBlob, objectPath, plainLength } from '@
 import type { RestoreContext } from './context.ts';
 import { JOBS_PER_THREAD } from './crew.ts';
 import type { SegmentOutcome } from './execute.ts';
-import type { SegmentSource } from './job.ts';
+import { ARENA_BYTES, type SegmentSource } from './job.ts';
 import { forEachLimited } from './limited.ts';
 import { abandonParts, beginParts, finishParts } from './parts.ts';
 import { type Needs, newNeeds, planSegments, type Segment, type SegmentLimits } from './plan.ts';
@@ -23,6 +23,10 @@ export const REMOTE: SegmentLimits = { segmentBytes: 35 << 19, gapBytes: 512 << 
 
 /** A local file costs nothing to ask: segments are small enough to stay in the processor's cache, gaps are jumped. */
 const LOCAL: SegmentLimits = { segmentBytes: 2 << 20, gapBytes: 32 << 10 };
+
+/** Large blobs come several at a time, so that two can be hashed in lockstep: see open-segment.ts. */
+const LOCAL_LARGE: SegmentLimits = { ...LOCAL, segmentBytes: ARENA_BYTES };
+const LARGE_BLOB_BYTES: number = 256 << 10;
 
 /** Segments loaded and not written yet hold at most this much memory. */
 const IN_FLIGHT_BYTES: number = 70 << 20;
@@ -60,6 +64,8 @@ class Writing {
   readonly #placeOf: (entry: number) => BlobPlace;
   readonly #empty: number[] = [];
   #needs: Needs;
+  /** Bytes of the files that are written. */
+  #bytes = 0;
 
   constructor(context: RestoreContext, window: Window) {
     this.#context = context;
@@ -84,11 +90,16 @@ class Writing {
     const context = this.#context;
     await this.#writeEmptyFiles();
     this.#shortenFiles();
-    const { needs, segments } = planSegments(this.#needs, this.#placeOf, this.#directory === null ? REMOTE : LOCAL);
+    const { needs, segments } = planSegments(this.#needs, this.#placeOf, this.#limits());
     this.#needs = needs;
     await forEachLimited(segments, segmentsAtOnce(context), (segment) =>
       context.slots.run(() => this.#segment(segment)),
     );
+  }
+
+  #limits(): SegmentLimits {
+    if (this.#directory === null) return REMOTE;
+    return this.#bytes >= LARGE_BLOB_BYTES * this.#needs.count ? LOCAL_LARGE : LOCAL;
   }
 
   #isWritten(row: number): boolean {
@@ -108,6 +119,7 @@ class Writing {
       window.pending[row] = pending;
       if (blobs === 0) this.#empty.push(row);
       count += pending;
+      this.#bytes += window.rows.sizes[row]!;
     }
     const needs = newNeeds(count);
     let at = 0;

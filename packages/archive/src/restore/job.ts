@@ -5,8 +5,12 @@ import { BlobTable, type SharedBlobTable } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
 import { type CompareColumns, type CompareOutcome, compareContent } from './compare-content.ts';
 import { type SegmentOutcome, type Share, type Tools, writeEmpty, writePlain, writeSegment } from './execute.ts';
+import { SegmentOpener } from './open-segment.ts';
 import type { Rows } from './rows.ts';
 import type { Actor } from './write-file.ts';
+
+/** Memory that a thread reads segments into; what a restore does not need of it costs nothing. Longer ones get more. */
+export const ARENA_BYTES: number = 8 << 20;
 
 /** Where a segment's bytes are: loaded already (shared or handed over, overwritten), or a file that the thread reads itself. */
 export type SegmentSource =
@@ -35,15 +39,14 @@ export function jobRunner(setup: CrewSetup): (job: RestoreJob) => RestoreOutcome
   const platform = nodePlatform();
   const tools: Tools = {
     platform,
-    sealer: platform.sealer(setup.key),
     system: posix(),
     actor: setup.actor,
-    blobs: BlobTable.attach(setup.blobs),
+    opener: new SegmentOpener(platform, platform.sealer(setup.key), BlobTable.attach(setup.blobs)),
   };
   let arena: Uint8Array = new Uint8Array(0);
   const bytesOf = (source: SegmentSource): Uint8Array => {
     if (source.kind === 'bytes') return source.bytes;
-    if (arena.length < source.length) arena = Buffer.allocUnsafeSlow(source.length);
+    if (arena.length < source.length) arena = Buffer.allocUnsafeSlow(Math.max(source.length, ARENA_BYTES));
     return readRange(source, arena);
   };
   return (job) => {
