@@ -18,7 +18,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 const MIB = 1 << 20;
 const PACK_BYTES = 16 * MIB;
-/** Sealed bytes are hashed as soon as there are so many: fewer calls than blobs, and still in the cache. */
+/** Small sealed pieces are hashed as soon as there are so many: fewer calls than blobs, and still in the cache. */
 const HASH_BYTES = 256 * 1024;
 const SEAL_BYTES = 32;
 
@@ -36,7 +36,13 @@ const next = new Int32Array(shared);
 const take = () => Atomics.add(next, 0, 1);
 const plainRoom = new Uint8Array(MIB + 1);
 const frameRoom = new Uint8Array(2 * MIB);
-const packRoom = new Uint8Array(PACK_BYTES + 2 * MIB).fill(1);
+const packRoom = new Uint8Array(PACK_BYTES + 4 * MIB).fill(1);
+const plainMemory = platform.memory(plainRoom);
+const packMemory = platform.memory(packRoom);
+/** What is opened of two blobs, or of one beside its sealed bytes. */
+const opened = [0, 1].map(() => platform.memory(new Uint8Array(2 * MIB)));
+const single = platform.sha256Stream();
+const other = platform.sha256Stream();
 
 /** Packs of this thread: their files' names and, for reading them back, where each piece is and belongs. */
 const packs = [];
@@ -46,8 +52,12 @@ let filled = 0;
 let hashed = 0;
 let hash = platform.sha256Stream();
 
+/** What is sealed and not hashed yet goes in lockstep with the next plain bytes. */
 function store(plain, file, offset) {
-  platform.sha256(plain);
+  const own = Math.min(filled - hashed, plain.length) & -64;
+  platform.sha256Both(hash, packMemory, hashed, own, single, plainMemory, 0, plain.length);
+  single.digest();
+  hashed += own;
   let body = plain;
   if (probe.worthTrying({ bytes: plain, address: 0 }, 0, plain.length)) {
     const frame = platform.zstdCompress(plain, 3, frameRoom);
@@ -57,7 +67,7 @@ function store(plain, file, offset) {
   sealer.seal(body, packRoom.subarray(filled, filled + length));
   pieces.push([file, offset, filled, length, body === plain ? 0 : plain.length]);
   filled += length;
-  if (filled - hashed >= HASH_BYTES) hashUpTo();
+  if (length < HASH_BYTES && filled - hashed >= HASH_BYTES) hashUpTo();
   if (filled >= PACK_BYTES) writePack();
 }
 
@@ -105,33 +115,61 @@ async function backup() {
   return packs;
 }
 
-/** Reads packs back; `write` makes files of them. */
-function readBack(allPacks, write) {
+/** Reads packs back: each blob is hashed in lockstep with its sealed bytes. */
+function check(allPacks) {
+  for (let pack = take(); pack < allPacks.length; pack = take()) {
+    const { path, pieces: stored } = allPacks[pack];
+    const source = openSync(path, 'r');
+    for (const [, , at, length, uncompressed] of stored) {
+      const [plain, plainLength] = openPiece(source, 0, at, length, uncompressed, opened[0]);
+      platform.sha256Both(hash, packMemory, 0, length, single, plain, 0, plainLength);
+      single.digest();
+    }
+    hash.digest();
+    closeSync(source);
+  }
+}
+
+/** Reads packs back and makes files of them: blobs are hashed two at a time. */
+function restore(allPacks) {
   for (let pack = take(); pack < allPacks.length; pack = take()) {
     const { path, pieces: stored } = allPacks[pack];
     const source = openSync(path, 'r');
     let target = -1;
     let fd = -1;
-    for (const [file, offset, at, length, uncompressed] of stored) {
-      const bytes = packRoom.subarray(0, length);
-      readSync(source, bytes, 0, length, at);
-      if (!write) hash.update(bytes);
-      const body = bytes.subarray(16, length - 16);
-      if (!sealer.open(bytes, body)) throw new Error('the MAC is wrong');
-      const plain = uncompressed === 0 ? body : platform.zstdDecompress(body, uncompressed, frameRoom);
-      platform.sha256(plain);
-      if (!write) continue;
+    const write = ([file, offset], [plain, length]) => {
       if (target !== file) {
         if (fd >= 0) closeSync(fd);
         fd = openSync(join(scratch, `out-${file >> 8}`, `${file}`), constants.O_WRONLY | constants.O_CREAT, 0o600);
         target = file;
       }
-      writeSync(fd, plain, 0, plain.length, offset);
+      writeSync(fd, plain.bytes, 0, length, offset);
+    };
+    for (let i = 0; i < stored.length; i += 2) {
+      const two = stored.slice(i, i + 2);
+      const plains = two.map(([, , at, length, uncompressed], k) =>
+        openPiece(source, k * 2 * MIB, at, length, uncompressed, opened[k]),
+      );
+      const [[plain, length], [beside, besideLength]] = [plains[0], plains[1] ?? [plainMemory, 0]];
+      platform.sha256Both(single, plain, 0, length, other, beside, 0, besideLength);
+      single.digest();
+      other.digest();
+      for (const [k, piece] of two.entries()) write(piece, plains[k]);
     }
-    if (!write) hash.digest();
     if (fd >= 0) closeSync(fd);
     closeSync(source);
   }
+}
+
+/** Reads a piece to \`to\` of the pack's memory and returns its content, at the start of \`into\`, with its length. */
+function openPiece(source, to, at, length, uncompressed, into) {
+  const bytes = packRoom.subarray(to, to + length);
+  readSync(source, bytes, 0, length, at);
+  const body = uncompressed === 0 ? into.bytes : frameRoom;
+  if (!sealer.open(bytes, body.subarray(0, length - SEAL_BYTES))) throw new Error('the MAC is wrong');
+  if (uncompressed === 0) return [into, length - SEAL_BYTES];
+  platform.zstdDecompress(frameRoom.subarray(0, length - SEAL_BYTES), uncompressed, into.bytes);
+  return [into, uncompressed];
 }
 
 /** What is needed is loaded and compiled before the clock starts. */
@@ -154,7 +192,7 @@ const stored = step === 'backup' ? [] : listed();
 warmUp();
 parentPort.postMessage('ready');
 parentPort.once('message', async () => {
-  const made = step === 'backup' ? await backup() : readBack(stored, step === 'restore');
+  const made = step === 'backup' ? await backup() : (step === 'check' ? check : restore)(stored);
   parentPort.postMessage('done');
   if (made !== undefined) writeFileSync(list, JSON.stringify(made));
   parentPort.close();

@@ -10,7 +10,7 @@ import type { RestoreContext } from './context.ts';
 import { type Crew, JOBS_PER_THREAD } from './crew.ts';
 import type { SegmentOutcome } from './execute.ts';
 import { inHalves } from './halves.ts';
-import type { SegmentSource } from './job.ts';
+import { ARENA_BYTES, type SegmentSource } from './job.ts';
 import { forEachLimited } from './limited.ts';
 import { abandonParts, beginParts, finishParts } from './parts.ts';
 import { type Needs, newNeeds, planSegments, type Segment, type SegmentLimits } from './plan.ts';
@@ -25,6 +25,10 @@ export const REMOTE: SegmentLimits = { segmentBytes: 35 << 19, gapBytes: 512 << 
 
 /** A local file costs nothing to ask: segments are small enough to stay in the processor's cache, gaps are jumped. */
 const LOCAL: SegmentLimits = { segmentBytes: 2 << 20, gapBytes: 32 << 10 };
+
+/** Large blobs come several at a time, so that two can be hashed in lockstep: see open-segment.ts. */
+const LOCAL_LARGE: SegmentLimits = { ...LOCAL, segmentBytes: ARENA_BYTES };
+const LARGE_BLOB_BYTES: number = 256 << 10;
 
 /** Segments loaded and not written yet hold at most this much memory. */
 const IN_FLIGHT_BYTES: number = 70 << 20;
@@ -62,6 +66,8 @@ class Writing {
   readonly #placeOf: (entry: number) => BlobPlace;
   readonly #empty: number[] = [];
   #needs: Needs;
+  /** Bytes of the files that are written. */
+  #bytes = 0;
 
   constructor(context: RestoreContext, window: Window) {
     this.#context = context;
@@ -86,13 +92,18 @@ class Writing {
     const context = this.#context;
     await this.#writeEmptyFiles();
     this.#shortenFiles();
-    const { needs, segments } = planSegments(this.#needs, this.#placeOf, this.#directory === null ? REMOTE : LOCAL);
+    const { needs, segments } = planSegments(this.#needs, this.#placeOf, this.#limits());
     this.#needs = needs;
     const write = (run: Crew['run']) => (segment: Segment) => context.slots.run(() => this.#segment(segment, run));
     const { crew } = context;
     const [anywhere, here] = [write((job) => crew.run(job)), write((job) => crew.runHere(job))];
     if (this.#directory === null) await forEachLimited(segments, segmentsAtOnce(context), anywhere);
     else await inHalves(segments, JOBS_PER_THREAD * crew.threads, anywhere, here);
+  }
+
+  #limits(): SegmentLimits {
+    if (this.#directory === null) return REMOTE;
+    return this.#bytes >= LARGE_BLOB_BYTES * this.#needs.count ? LOCAL_LARGE : LOCAL;
   }
 
   #isWritten(row: number): boolean {
@@ -112,6 +123,7 @@ class Writing {
       window.pending[row] = pending;
       if (blobs === 0) this.#empty.push(row);
       count += pending;
+      this.#bytes += window.rows.sizes[row]!;
     }
     const needs = newNeeds(count);
     let at = 0;

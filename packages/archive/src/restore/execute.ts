@@ -3,8 +3,8 @@
  * A blob that is not what its id says is never written; the caller is told and tries other copies.
  */
 import { closeSync } from 'node:fs';
-import type { Platform, Posix, Sealer } from '@hostark/kernels';
-import type { BlobTable } from '@hostark/repository';
+import type { Platform, Posix } from '@hostark/kernels';
+import type { SegmentOpener } from './open-segment.ts';
 import type { Needs } from './plan.ts';
 import { FLAG_FAILED, FLAG_PART, FLAG_SPARSE, type Rows, workPath } from './rows.ts';
 import { WholeFiles } from './whole-file.ts';
@@ -13,10 +13,9 @@ import { type Actor, openForWrite, writeAt } from './write-file.ts';
 /** What a thread works with. */
 export interface Tools {
   readonly platform: Platform;
-  readonly sealer: Sealer;
   readonly system: Posix;
   readonly actor: Actor;
-  readonly blobs: BlobTable;
+  readonly opener: SegmentOpener;
 }
 
 /** The needs `from` up to `to`, of the files in `rows`. */
@@ -46,19 +45,15 @@ export function writeSegment(tools: Tools, bytes: Uint8Array, offset: number, sh
   const { needs, from, to } = share;
   const damaged: number[] = [];
   const writer = new Writer(tools, share.rows);
-  const opener = new Opener(tools);
   try {
-    for (let need = from, end = from; need < to; need = end) {
-      const entry = needs.entries[need]!;
-      while (end < to && needs.entries[end] === entry) end++;
-      const plain = opener.open(bytes, offset, entry);
-      if (plain === null) damaged.push(need);
-      else for (let i = need; i < end; i++) writer.write(needs.rows[i]!, needs.offsets[i]!, plain);
-    }
+    tools.opener.open(bytes, offset, needs, from, to, (first, end, plain) => {
+      if (plain === null) damaged.push(first);
+      else for (let i = first; i < end; i++) writer.write(needs.rows[i]!, needs.offsets[i]!, plain);
+    });
   } finally {
     writer.close();
   }
-  return { damaged, troubles: writer.troubles };
+  return { damaged: damaged.sort((a, b) => a - b), troubles: writer.troubles };
 }
 
 /** Writes a blob whose plain bytes the caller has (from another copy). */
@@ -80,56 +75,6 @@ export function writeEmpty(tools: Tools, rows: Rows, list: Uint32Array): Segment
 }
 
 const NOTHING: Uint8Array = new Uint8Array();
-
-/** IV and MAC around the content: restic design document, "Keys, Encryption and MAC". */
-const IV_BYTES = 16;
-const MAC_BYTES = 16;
-
-/** The largest chunk of the format's chunker, plus what zstd may want. */
-const FIRST_PLAIN_BYTES: number = (8 << 20) + 4096;
-
-/** Content of a compressed blob, until the next one. One per thread: blobs are at most a few MiB, mostly far less. */
-let plainBuffer: Uint8Array = new Uint8Array(0);
-
-class Opener {
-  readonly #tools: Tools;
-  readonly #id = new Uint8Array(32);
-
-  constructor(tools: Tools) {
-    this.#tools = tools;
-  }
-
-  /**
-   * Returns the content of a sealed blob, valid until the next call, or null if it is damaged. Decrypts in place. The same
-   * as openBlob() of the repository, but into memory that is used again: fresh pages would cost as much as hashing.
-   */
-  open(bytes: Uint8Array, offset: number, entry: number): Uint8Array | null {
-    const { platform, sealer, blobs } = this.#tools;
-    const place = blobs.placeOf(entry)!;
-    const from = place.offset - offset;
-    const sealed = bytes.subarray(from, from + place.length);
-    if (sealed.length < place.length || sealed.length < IV_BYTES + MAC_BYTES) return null;
-    const stored = sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
-    if (!sealer.open(sealed, stored)) return null;
-    const { uncompressedLength } = place;
-    const plain = uncompressedLength === 0 ? stored : decompress(platform, stored, uncompressedLength);
-    if (plain === null) return null;
-    blobs.idOf(entry, this.#id);
-    return Buffer.compare(platform.sha256(plain), this.#id) === 0 ? plain : null;
-  }
-}
-
-function decompress(platform: Platform, stored: Uint8Array, length: number): Uint8Array | null {
-  try {
-    if (plainBuffer.length < length) {
-      plainBuffer = new Uint8Array(Buffer.allocUnsafeSlow(Math.max(length, FIRST_PLAIN_BYTES)).buffer);
-    }
-    const plain = platform.zstdDecompress(stored, length, plainBuffer);
-    return plain.length === length ? plain : null;
-  } catch {
-    return null;
-  }
-}
 
 /** Keeps what is open while one job lasts. */
 class Writer {

@@ -5,8 +5,12 @@ import { BlobTable, type SharedBlobTable } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
 import { type CompareColumns, type CompareOutcome, compareContent } from './compare-content.ts';
 import { type SegmentOutcome, type Share, type Tools, writeEmpty, writePlain, writeSegment } from './execute.ts';
+import { roomOf, SegmentOpener } from './open-segment.ts';
 import type { Rows } from './rows.ts';
 import type { Actor } from './write-file.ts';
+
+/** Memory that a thread reads segments into; what a restore does not need of it costs nothing. Longer ones get more. */
+export const ARENA_BYTES: number = 8 << 20;
 
 /** Where a segment's bytes are: loaded already (shared or handed over, overwritten), or a file that the thread reads itself. */
 export type SegmentSource =
@@ -34,16 +38,14 @@ export interface CrewSetup {
 export function jobRunner(setup: CrewSetup, platform: Platform = nodePlatform()): (job: RestoreJob) => RestoreOutcome {
   const tools: Tools = {
     platform,
-    sealer: platform.sealer(setup.key),
     system: posix(),
     actor: setup.actor,
-    blobs: BlobTable.attach(setup.blobs),
+    opener: new SegmentOpener(platform, platform.sealer(setup.key), BlobTable.attach(setup.blobs)),
   };
   let arena: Uint8Array = new Uint8Array(0);
   const bytesOf = (source: SegmentSource): Uint8Array => {
     if (source.kind === 'bytes') return source.bytes;
-    // A Uint8Array, as what comes from afar is: code compiled for one kind of array is compiled anew when it meets another.
-    if (arena.length < source.length) arena = new Uint8Array(Buffer.allocUnsafeSlow(source.length).buffer);
+    if (arena.length < source.length) arena = roomOf(Math.max(source.length, ARENA_BYTES));
     return readRange(source, arena);
   };
   return (job) => {
