@@ -18,16 +18,8 @@ export { posix } from './posix/index.ts';
 export { makeFolders } from './posix/make-folders.ts';
 export type { Directory, NewFiles, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix/posix.ts';
 export { type WholeFiles, wholeFiles } from './posix/whole-files.ts';
+export type { NameList, ScanHooks, ScanRules, ScanTrouble, TreeText } from './trees/contract.ts';
 export { FileColumns, type FileLimits, type FileRows } from './trees/file-columns.ts';
-export {
-  FolderScan,
-  isFramed,
-  type NameList,
-  type ScanHooks,
-  type ScanRules,
-  type ScanTrouble,
-  TREE_HEAD,
-  TREE_TAIL,
-  type TreeText,
-} from './trees/folder-scan.ts';
+export { FolderScan } from './trees/folder-scan.ts';
+export { isFramed, TREE_HEAD, TREE_TAIL } from './trees/frame.ts';
 export { ENTRY, SLICE } from './trees/layout.ts';

@@ -10,6 +10,7 @@ import { Exclusion } from '../walk/exclusion.ts';
 import { absolutePath, pathBytes, printablePath } from '../walk/paths.ts';
 import { planTargets } from '../walk/targets.ts';
 import { FileQueue } from './file-queue.ts';
+import type { SaveTree } from './folder.ts';
 import type { BackupOptions, BackupResult } from './options.ts';
 import { chooseParent } from './parent.ts';
 import { entriesOf, ParentTrees } from './parent-trees.ts';
@@ -85,7 +86,7 @@ async function saveTargets(
     rootDone = resolve;
   });
   // Entries may be missing because the workers were stopped.
-  const save = (tree: Uint8Array): BlobId | null => (storing.failure === null ? trees.save(tree) : null);
+  const save: SaveTree = (tree, lent) => (storing.failure === null ? trees.save(tree, lent) : null);
   const parents = new ParentTrees(repository);
   const walker = new Walker(
     {

@@ -17,8 +17,10 @@ type Place = TreeNode | null | undefined;
 
 const ROOT = Buffer.from('/');
 
-/** Receives the bytes of a finished tree, lent for the call, and returns its id, or null if the backup has ended. */
-export type SaveTree = (tree: Uint8Array) => BlobId | null;
+/**
+ * Receives the bytes of a finished tree, lent for the call or for good, and returns its id, or null if the backup has ended.
+ */
+export type SaveTree = (tree: Uint8Array, lent: boolean) => BlobId | null;
 
 /** What knows its path in the snapshot. */
 export interface PathNode {
@@ -98,7 +100,7 @@ export class Folder implements PathNode {
     this.#writer = null;
     const tree = writer.take();
     if (spareWriters.length < KEPT_WRITERS && tree.length <= KEPT_WRITER_BYTES) spareWriters.push(writer);
-    const id = this.#save(tree);
+    const id = this.#save(tree, false);
     if (id !== null) this.#place.finish(id, this.#entries);
   }
 

@@ -31,7 +31,8 @@ const ROOT = Buffer.from('/');
 const NOTHING = Buffer.alloc(0);
 const COMMA = 0x2c;
 
-/** Trees are put together one at a time, in the same memory. */
+/** Trees up to this size are put together in the same memory, one at a time. */
+const MOST_LENT_BYTES = 1024 * 1024;
 const scratch = new Scratch();
 
 export class TextFolder implements PathNode {
@@ -118,7 +119,7 @@ export class TextFolder implements PathNode {
 
   #finishIfDone(): void {
     if (!this.#ended || this.#open > 0) return;
-    const tree = this.#isUnchanged() ? this.#before!.id : this.#save(this.#assemble());
+    const tree = this.#isUnchanged() ? this.#before!.id : this.#saveTree();
     if (tree !== null) this.#place.finish(tree, this.#entries);
   }
 
@@ -145,13 +146,18 @@ export class TextFolder implements PathNode {
     return bytes.length === end + TREE_TAIL.length && TREE_TAIL.compare(bytes, end) === 0;
   }
 
-  /** Returns the tree, lent until the next one is put together. */
-  #assemble(): Uint8Array {
+  #saveTree(): BlobId | null {
     let nodes = 0;
     for (const { text, length } of this.#slices) nodes += text === null ? length : text.length;
     const length = TREE_HEAD.length + Math.max(0, nodes - 1) + TREE_TAIL.length;
-    // The last comma is overwritten by the tail.
-    const tree = scratch.exactly(length);
+    const lent = length <= MOST_LENT_BYTES;
+    const tree = lent ? scratch.exactly(length) : new Uint8Array(length);
+    this.#assemble(tree);
+    return this.#save(tree, lent);
+  }
+
+  /** Writes the tree, and forgets the slices. The last comma is overwritten by the tail. */
+  #assemble(tree: Uint8Array): void {
     tree.set(TREE_HEAD);
     let end = TREE_HEAD.length;
     for (const slice of this.#slices) {
@@ -159,8 +165,8 @@ export class TextFolder implements PathNode {
       tree.set(text, end);
       end += text.length;
     }
-    tree.set(TREE_TAIL, length - TREE_TAIL.length);
-    return tree;
+    tree.set(TREE_TAIL, tree.length - TREE_TAIL.length);
+    this.#slices.length = 0;
   }
 }
 

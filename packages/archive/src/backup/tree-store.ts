@@ -34,14 +34,14 @@ export class TreeStore {
     this.#summary = summary;
   }
 
-  /** Returns the tree's id, and stores it unless it is known. `tree` is free again afterwards. */
-  save(tree: Uint8Array): BlobId {
-    const memory = this.#memoryOf(tree);
+  /** Returns the tree's id, and stores it unless it is known. `tree` belongs to the store unless it is lent for the call. */
+  save(tree: Uint8Array, lent = false): BlobId {
+    const memory = lent ? this.#lentMemory(tree) : this.#memoryAround(tree);
     const raw = this.#platform.sha256At(memory, tree.byteOffset, tree.length);
     // Before the next hash takes its place.
     const id = blobIdFrom(raw);
     if (this.#blobs.claim('tree', raw) === 'new' && (this.#storing !== null || !this.#put(raw, memory, tree))) {
-      this.#waiting.push({ id: idBytes(id), tree: new Uint8Array(tree) });
+      this.#waiting.push({ id: idBytes(id), tree: lent ? new Uint8Array(tree) : tree });
       this.#waitingBytes += tree.length;
       this.#storing ??= this.#storeWaiting();
     }
@@ -60,15 +60,21 @@ export class TreeStore {
     this.#summary.packsClosed(this.#packs.takeOverhead());
   }
 
+  /** `memory`: all that the tree lies in. Returns false if it must wait. */
   #put(id: Uint8Array, memory: Memory, { byteOffset, length }: Uint8Array): boolean {
     const packed = this.#packs.put(id, memory, byteOffset, length);
     if (packed >= 0) this.#summary.tree(length, packed);
     return packed >= 0;
   }
 
-  /** Returns all of the memory that a tree lies in. Most trees lie in the same. */
-  #memoryOf({ buffer }: Uint8Array): Memory {
-    if (this.#memory?.bytes.buffer !== buffer) this.#memory = this.#platform.memory(new Uint8Array(buffer));
+  /** Returns all of the memory that a tree lies in. */
+  #memoryAround({ buffer }: Uint8Array): Memory {
+    return this.#platform.memory(new Uint8Array(buffer));
+  }
+
+  /** The same, which for most trees is that of the one before. */
+  #lentMemory(tree: Uint8Array): Memory {
+    if (this.#memory?.bytes.buffer !== tree.buffer) this.#memory = this.#memoryAround(tree);
     return this.#memory!;
   }
 
@@ -79,7 +85,7 @@ export class TreeStore {
         let stored = 0;
         while (stored < this.#waiting.length) {
           const { id, tree } = this.#waiting[stored]!;
-          if (!this.#put(id, this.#platform.memory(tree), tree)) break;
+          if (!this.#put(id, this.#memoryAround(tree), tree)) break;
           this.#waitingBytes -= tree.length;
           stored++;
         }

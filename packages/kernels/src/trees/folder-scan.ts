@@ -9,9 +9,11 @@ import { type Libc, libc, type StableMemory } from '../posix/libc.ts';
 import { NativeXattrs } from '../posix/native-xattrs.ts';
 import type { Stat, Xattr } from '../posix/posix.ts';
 import { LSTAT_FLAGS, STATX_MASK, StatxView } from '../posix/statx.ts';
+import type { NameList, ScanHooks, ScanRules, ScanTrouble, TreeText } from './contract.ts';
 import type { FileColumns, FileLimits } from './file-columns.ts';
+import { isFramed, isTail, TREE_HEAD, TREE_TAIL } from './frame.ts';
 import * as at from './layout.ts';
-import { NeedsRoom, type TreeHooks, TreeKernel } from './tree-kernel.ts';
+import { NeedsRoom, TreeKernel } from './tree-kernel.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOATIME } = constants;
 const O_CLOEXEC = 0o2000000;
@@ -33,50 +35,6 @@ const WINDOW_BYTES = 1024 * 1024;
 const ID_TEXT_BYTES = 66;
 const ID_BYTES = 32;
 const SLASH = 0x2f;
-
-/** What stands before the first node of a tree, and what ends one. */
-export const TREE_HEAD: Buffer = Buffer.from('{"nodes":[');
-export const TREE_TAIL: Buffer = Buffer.from(']}\n');
-
-/** The names of one directory, ascending by bytes, a NUL after each; a scan moves on in them. */
-export interface NameList {
-  readonly bytes: Buffer;
-  readonly count: number;
-  /** Names passed, and their bytes. */
-  passed: number;
-  at: number;
-}
-
-/** What could not be learnt of an entry. Without its stat or its target it is left out; without attributes it has none. */
-export interface ScanTrouble {
-  readonly name: Uint8Array;
-  readonly during: 'stat' | 'readlink' | 'xattrs';
-  /** The errno string. */
-  readonly code: string;
-  readonly message: string;
-}
-
-/** How entries are treated; see NodeContext and ChangeRule of the archive package. */
-export interface ScanRules {
-  readonly withAtime: boolean;
-  readonly ignoreCtime: boolean;
-  readonly ignoreInode: boolean;
-}
-
-/** What a scan asks for what the kernel does not write itself; see TreeHooks. */
-export interface ScanHooks extends Omit<TreeHooks, 'encodeNode'> {
-  /** The fields that a link's target and attributes add to a node, each with the comma before it. */
-  encodeExtras(target: Uint8Array | undefined, xattrs: readonly Xattr[]): Uint8Array;
-  /** The whole node of an entry, without content, with a subtree of 64 zeros: for what is out of the ordinary. */
-  encodeNode(name: Uint8Array, stat: Stat, target: Uint8Array | undefined, xattrs: readonly Xattr[]): Uint8Array;
-}
-
-/** A tree to compare with. */
-export interface TreeText {
-  readonly bytes: Uint8Array;
-  /** Where the first node that the slices so far have not passed begins. */
-  at: number;
-}
 
 const NO_XATTRS: readonly Xattr[] = [];
 
@@ -435,19 +393,6 @@ export class FolderScan {
   #encodeNode(entry: number): Uint8Array {
     return this.#hooks.encodeNode(this.name(entry), this.stat(entry), this.#targets.get(entry), this.xattrs(entry));
   }
-}
-
-/** Returns whether the bytes begin and end as a tree does. */
-export function isFramed(tree: Uint8Array): boolean {
-  const { length } = TREE_HEAD;
-  return TREE_HEAD.compare(tree, 0, Math.min(length, tree.length)) === 0 && tree.length > length;
-}
-
-/** `]}` and a newline or nothing. */
-function isTail({ bytes, at: from }: TreeText): boolean {
-  const { length } = TREE_TAIL;
-  const rest = bytes.length - from;
-  return (rest === length || rest === length - 1) && TREE_TAIL.compare(bytes, from, bytes.length, 0, rest) === 0;
 }
 
 function align(address: number): number {
