@@ -39,7 +39,7 @@ interface Asked<T> {
 }
 
 /** Answers that nobody wanted for so long (a password is being typed) are asked for again. */
-const FRESH_MS = 2_000;
+const FRESH_MS = 5_000;
 
 /**
  * Begins at once. Each answer is given out once, a failure too; wrap it in retries. Saves and removals make it forget what

@@ -74,6 +74,7 @@ export async function acquireLock(repo: LockRepository, options: LockOptions): P
       const left = deadline - clock.now();
       if (!isHostarkError(error, 'locked') || left <= 0) throw error;
       const delayMs = Math.min(delay, left);
+      repo.backend.traits?.forgetEarlyAnswers?.(); // whoever is there may change what they tell of
       options.onWait?.(error, delayMs);
       await clock.sleep(delayMs, { signal: options.signal });
     }

@@ -124,14 +124,14 @@ test('what is saved or removed meanwhile is not told as it was', async () => {
   await expect(backend.load(key)).rejects.toMatchObject({ code: 'object-missing' });
 });
 
-test('what others changed is told once two seconds have passed, as when a password is typed', async () => {
+test('what others changed is told once five seconds have passed, as when a password is typed', async () => {
   const below = await place();
   const clock = fakeClock();
   const backend = anticipating(below, { locks: true, clock });
   await settle();
   await below.remove(lock);
   await below.remove(key);
-  clock.jump(2_001);
+  clock.jump(5_001);
   expect(await names(backend, 'locks')).toEqual([]);
   expect(await names(backend, 'keys')).toEqual([]);
 });

@@ -242,6 +242,14 @@ describe('taking a lock', () => {
     expect(forgotten).toEqual([clock.waits.indexOf(200) + 1]);
     await expect(take(repo, clock)).rejects.toMatchObject({ code: 'locked' });
     expect(forgotten).toHaveLength(1);
+    // Who waits for others begins anew after they have gone.
+    const pending = acquireLock(repo, { exclusive: false, ...me, clock, retryMs: 6000 });
+    await clock.advance(100);
+    expect(forgotten).toHaveLength(2);
+    await held.pop()?.release();
+    await clock.advance(6000);
+    held.push(await pending);
+    expect(forgotten).toHaveLength(3);
   });
 
   test('many may share a repository, and each leaves nothing behind', async () => {
