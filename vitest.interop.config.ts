@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 const report = process.env.HOSTARK_TEST_REPORT;
 
-/** Tests against oracles (stock restic, OpenSSH, the AWS CLI). Run by `.ci/run`, which installs them. */
+/** Tests against oracles (stock restic, OpenSSH, the AWS CLI), and those of whole commands that would make `npm test` long. Run by `.ci/run`, which installs them. */
 export default defineConfig({
   test: {
     include: ['test/interop/**/*.test.ts'],

@@ -348,6 +348,7 @@ Backups and recoveries, tested through the command line (test/e2e/protect.test.t
 | --- | --- |
 | AWS announces that it takes a spot instance back, during a backup | the agent stops reading, uploads and indexes what it has, releases its lock, runs \`--post\`; \`host-interrupted\`, exit 24; the next run reuses it |
 | S3 throttles, answers 503 or drops connections during a backup or restore | repeated for up to 15 minutes, with growing pauses |
+| two want the repository at the same moment | S3 and MinIO show in each list what was saved before it: of two who save their lock and then look, one sees the other and gives way. A store that does not name itself as one of these, or a cache in between, is given 0.2 s first, as stock restic gives to all |
 | the bucket is in another region than the host | the agent follows the bucket's answer to its region |
 | the connection to the host breaks | \`host-unreachable\`; the agent stops by itself and runs \`--post\`; a snapshot is complete or absent |
 | this machine is lost, and the host | \`hostark recover --recovery-key-file\`: bucket and recovery key are enough |
