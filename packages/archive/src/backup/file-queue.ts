@@ -151,11 +151,6 @@ export class FileQueue {
     if (this.#pending > MAX_PENDING / 2) return;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
-
-  /** Lets a waiting walk go on; it finds out by itself that the backup has ended. */
-  release(): void {
-    for (const resolve of this.#waiting.splice(0)) resolve();
-  }
 }
 
 class OneFile implements FilesOwner {

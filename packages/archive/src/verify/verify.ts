@@ -37,9 +37,12 @@ export function verifyOnThreads(options: ThreadOptions = {}): PackVerifiers {
   };
 }
 
-/** Starts the threads of a check to come that reads everything, while the repository is opened. To be closed in any case, after it. */
-export function startVerifyThreads(): { close(): Promise<void> } {
-  return startAhead('verify', threadsWithin(Math.min(MAX_THREADS, availableParallelism() - 1)));
+/**
+ * Starts the first thread of a check to come that reads everything, while the repository is opened: how many are worth it shows
+ * only then. To be closed in any case, after it.
+ */
+export function startVerifyThread(): { close(): Promise<void> } {
+  return startAhead('verify', threadsWithin(Math.min(1, availableParallelism() - 1)));
 }
 
 function defaultThreads(files: readonly IndexedFile[]): number {

@@ -1,5 +1,5 @@
 /** `hostark check`: verifies the repository and names what is damaged, with what that touches. */
-import { startVerifyThreads, verifyOnThreads } from '@hostark/archive/verify';
+import { startVerifyThread, verifyOnThreads } from '@hostark/archive/verify';
 import { HostarkError } from '@hostark/protocol';
 import { checkRepository, type Finding, parseSubset } from '@hostark/repository';
 import { withRepository } from '../repository/open.ts';
@@ -30,7 +30,7 @@ export const check: CommandCode<CheckFlags> = async (context, flags) => {
     beginsEarly: true,
     useCache: flags.withCache ?? false,
   } as const;
-  const ahead = flags.readData ? startVerifyThreads() : null;
+  const ahead = flags.readData ? startVerifyThread() : null;
   const checked = withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     const report = await checkRepository(repository, {
       readData,

@@ -5,7 +5,7 @@ import { chunkEnd } from './chunk-end.ts';
 import { expectContext } from './plain-scanner.ts';
 import type { ChunkScanner } from './scanner.ts';
 import { makeNibbleTables, makeTables } from './tables.ts';
-import { compile, compileRelaxed, type WasmMemory, type WasmModule, wasmRuntime } from './webassembly.ts';
+import { compile, compileRelaxed, instanceOf, type WasmMemory, type WasmModule } from './webassembly.ts';
 
 const PAGE = 65_536;
 /** Addresses that assembly/ expects. */
@@ -87,7 +87,6 @@ class WasmScanner implements ChunkScanner {
 const modules = new Map<string, WasmModule>();
 
 function instantiate(base64: string): ScanExports | null {
-  if (wasmRuntime === undefined) return null;
   let module = modules.get(base64);
   if (module === undefined) {
     const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
@@ -96,5 +95,5 @@ function instantiate(base64: string): ScanExports | null {
     module = compiled;
     modules.set(base64, module);
   }
-  return new wasmRuntime.Instance(module).exports as ScanExports;
+  return instanceOf(module) as ScanExports;
 }

@@ -39,3 +39,8 @@ export function compileRelaxed(bytes: Uint8Array): WasmModule | null {
     setFlagsFromString('--no-experimental-wasm-relaxed-simd');
   }
 }
+
+/** Returns what a module that needs no imports exports. */
+export function instanceOf(module: WasmModule): unknown {
+  return new wasmRuntime!.Instance(module).exports;
+}

@@ -3,7 +3,7 @@
  * scrypt in the same memory. Opening a repository costs little else.
  */
 import { setFlagsFromString } from 'node:v8';
-import { type WasmMemory, wasmRuntime } from '../chunker/webassembly.ts';
+import { compile, instanceOf, type WasmMemory } from '../chunker/webassembly.ts';
 import { SCRYPT_WASM } from '../generated/wasm.ts';
 import { dropPages } from '../posix/pages.ts';
 
@@ -69,11 +69,11 @@ export function laneMixer(n: number, r: number): LaneMixer | null {
 /** Null where WebAssembly or its SIMD is missing. */
 function instantiate(): Kernel | null {
   const bytes = Buffer.from(SCRYPT_WASM, 'base64');
-  if (wasmRuntime?.validate(bytes) !== true) return null;
   // Called a few times for long: the baseline compiler's code would do half of the work, at a third of the speed.
   setFlagsFromString('--no-liftoff');
   try {
-    return new wasmRuntime.Instance(new wasmRuntime.Module(bytes)).exports as Kernel;
+    const module = compile(bytes);
+    return module === null ? null : (instanceOf(module) as Kernel);
   } finally {
     setFlagsFromString('--liftoff');
   }
