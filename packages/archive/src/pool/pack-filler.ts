@@ -2,7 +2,7 @@
  * Fills packs of one kind in slabs: compress where it pays, seal in place, hand full packs over. zstd writes a frame to
  * the very bytes where it is then sealed, so that nothing is copied. Holds at most one slab; one per engine and kind.
  */
-import { type Memory, type Platform, SEAL_OVERHEAD, type Sha256 } from '@hostark/kernels';
+import { type Memory, PAGE_BYTES, type Platform, SEAL_OVERHEAD, type Sha256 } from '@hostark/kernels';
 import { type BlobKind, COMPRESSION_LEVELS, PackWriter } from '@hostark/repository';
 import { CompressionProbe } from './compressible.ts';
 import type { EngineSetup } from './jobs.ts';
@@ -53,7 +53,7 @@ export class PackFiller {
     this.#probe = new CompressionProbe(platform);
     this.#sha = platform.sha256Stream();
     this.#packSizeBytes = setup.packSizeBytes;
-    this.#pieceBytes = (slabs.piece && setup.pieceBytes) ?? Number.POSITIVE_INFINITY;
+    this.#pieceBytes = Math.max(PAGE_BYTES, (slabs.piece && setup.pieceBytes) ?? Number.POSITIVE_INFINITY);
     const { repositoryVersion, compression } = setup;
     const isTree = kind === 'tree'; // trees are compressed whatever the user chose, as restic does
     const never = repositoryVersion === 1 || (compression === 'off' && !isTree);
@@ -146,15 +146,16 @@ export class PackFiller {
 
   /** For a blob that found no room. */
   #leaveSlab(plainLength: number): void {
-    const inPieces = this.#pieceBytes !== Number.POSITIVE_INFINITY && this.#writer!.filled > 0;
+    const inPieces = this.#pieceBytes !== Number.POSITIVE_INFINITY && this.#writer!.filled >= PAGE_BYTES;
     if (inPieces && this.#hasRoom(plainLength)) this.#givePiece();
     else this.#close(true);
   }
 
-  /** Returns whether an empty slab has room for the blob and behind it the header of the open pack. */
+  /** Returns whether an empty slab has room for what a piece leaves behind, the blob, and the header of the open pack. */
   #hasRoom(plainLength: number): boolean {
     const writer = this.#writer!;
-    return writer.headerBytes + roomFor(plainLength) <= writer.buffer.bytes.length;
+    const kept = writer.filled % PAGE_BYTES;
+    return kept + writer.headerBytes + roomFor(plainLength) <= writer.buffer.bytes.length;
   }
 
   #givePiece(): void {

@@ -2,7 +2,7 @@
  * Slabs: the shared memory that packs are built in. A worker fills one, hands it over, and gets an empty one when there
  * is one: the fixed number of slabs bounds the memory and, where storage is slower than reading, the reading.
  */
-import { MAX_CHUNK } from '@hostark/kernels';
+import { MAX_CHUNK, pagesOfSharedMemory } from '@hostark/kernels';
 import type { SlabPack } from './jobs.ts';
 
 /** Returns the room that a blob certainly has enough of: what zstd could not shrink, its seal, a pack header of one entry. */
@@ -43,7 +43,7 @@ export function slabBytes(packSizeBytes: number): number {
   return Math.max(packSizeBytes, roomFor(MAX_CHUNK));
 }
 
-/** A bounded set of slabs, made when first needed. */
+/** A bounded set of slabs, made when first needed. Each begins at a page of memory. */
 export class SlabPool {
   readonly #bytes: number;
   readonly #limit: number;
@@ -60,8 +60,7 @@ export class SlabPool {
     const free = this.#free.pop();
     if (free !== undefined) return Promise.resolve(free);
     if (this.#made < this.#limit) {
-      const memory = new Uint8Array(new SharedArrayBuffer(this.#bytes));
-      return Promise.resolve({ index: this.#made++, memory });
+      return Promise.resolve({ index: this.#made++, memory: pagesOfSharedMemory(this.#bytes) });
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }

@@ -7,7 +7,7 @@ import { HostarkError, isHostarkError } from '@hostark/protocol';
 import { type BlobPlace, blobIdFrom, loadBlob, objectPath, plainLength } from '@hostark/repository';
 import { loadExtent } from './ahead.ts';
 import type { RestoreContext } from './context.ts';
-import { type Crew, JOBS_PER_THREAD } from './crew.ts';
+import { type Crew, JOBS_HERE, JOBS_PER_THREAD } from './crew.ts';
 import type { SegmentOutcome } from './execute.ts';
 import { inHalves } from './halves.ts';
 import { ARENA_BYTES, type SegmentSource } from './job.ts';
@@ -52,7 +52,7 @@ export async function writeContent(context: RestoreContext, window: Window): Pro
 
 /** Threads are kept two jobs deep, one is for us; loads from afar overlap as the memory bound and the backend allow. */
 export function segmentsAtOnce({ crew, repository }: Pick<RestoreContext, 'crew' | 'repository'>): number {
-  const local = JOBS_PER_THREAD * crew.threads + 1;
+  const local = JOBS_PER_THREAD * crew.threads + JOBS_HERE;
   if (repository.backend.traits?.localDirectory !== undefined) return local;
   const wanted = Math.max(local, repository.backend.connections);
   return Math.min(wanted, Math.floor(IN_FLIGHT_BYTES / REMOTE.segmentBytes));
@@ -98,7 +98,7 @@ class Writing {
     const { crew } = context;
     const [anywhere, here] = [write((job) => crew.run(job)), write((job) => crew.runHere(job))];
     if (this.#directory === null) await forEachLimited(segments, segmentsAtOnce(context), anywhere);
-    else await inHalves(segments, JOBS_PER_THREAD * crew.threads, anywhere, here);
+    else await inHalves(segments, JOBS_PER_THREAD * crew.threads, JOBS_HERE, anywhere, here);
   }
 
   #limits(): SegmentLimits {

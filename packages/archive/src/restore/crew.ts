@@ -6,7 +6,8 @@
 import type { Worker } from 'node:worker_threads';
 import { endThread } from '../threads/ending.ts';
 import { startThread } from '../threads/start.ts';
-import { type CrewSetup, jobRunner, type RestoreJob, type RestoreOutcome } from './job.ts';
+import type { CrewSetup, RestoreJob, RestoreOutcome } from './job.ts';
+import { JobLine } from './job-line.ts';
 import type { WorkerAnswer } from './worker.ts';
 
 export interface Crew {
@@ -28,7 +29,7 @@ export function startCrew(setup: CrewSetup, threads: number, depth: number = JOB
 class InlineCrew implements Crew {
   readonly threads = 0;
   readonly #setup: CrewSetup;
-  #run: ((job: RestoreJob) => RestoreOutcome) | null = null;
+  #line: JobLine | null = null;
 
   constructor(setup: CrewSetup) {
     this.#setup = setup;
@@ -40,8 +41,8 @@ class InlineCrew implements Crew {
 
   async runHere(job: RestoreJob): Promise<RestoreOutcome> {
     await new Promise((resolve) => setImmediate(resolve)); // lets loads and signals through between jobs
-    this.#run ??= jobRunner(this.#setup);
-    return this.#run(job);
+    this.#line ??= new JobLine(this.#setup);
+    return this.#line.run(job);
   }
 
   async close(): Promise<void> {}
@@ -52,6 +53,8 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** What the calling thread takes at once: one job that is done, one whose bytes are read. */
+export const JOBS_HERE = 2;
 /** Short jobs: one under way, and enough that wait to keep a thread busy while answers travel. */
 export const JOBS_PER_THREAD = 5;
 /** Jobs of a whole pack each: one under way, one waiting. The calling thread takes what is more, instead of looking on. */

@@ -5,10 +5,11 @@
  */
 import { type Lane, runLanes } from './limited.ts';
 
-/** Runs `there` for every item, `lanes` at a time, or `here`, one at a time. Errors as runLanes(). */
+/** Runs `there` for every item, `lanes` at a time, or `here`, `hereLanes` at a time. Errors as runLanes(). */
 export async function inHalves<T>(
   items: readonly T[],
   lanes: number,
+  hereLanes: number,
   there: (item: T) => Promise<void>,
   here: (item: T) => Promise<void>,
 ): Promise<void> {
@@ -18,6 +19,7 @@ export async function inHalves<T>(
   const takeSecond = (): T | undefined => items[second++];
   const thread: Lane<T> = { take: () => takeFirst() ?? takeSecond(), work: there };
   const caller: Lane<T> = { take: () => takeSecond() ?? takeFirst(), work: here };
+  const several = (count: number, lane: Lane<T>): Lane<T>[] => Array.from({ length: count }, () => lane);
   // Threads come first: they have their jobs before the caller is busy with its own.
-  await runLanes([...Array.from({ length: lanes }, () => thread), caller]);
+  await runLanes([...several(lanes, thread), ...several(hereLanes, caller)]);
 }

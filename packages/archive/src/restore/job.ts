@@ -1,11 +1,10 @@
 /** The jobs that threads do, and how one is done; the same code runs in a worker and on the calling thread. */
-import { closeSync, openSync, readSync } from 'node:fs';
-import { nodePlatform, type Platform, posix, type SealingKey } from '@hostark/kernels';
+import { type Platform, posix, type SealingKey } from '@hostark/kernels';
 import { BlobTable, type SharedBlobTable } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
 import { type CompareColumns, type CompareOutcome, compareContent } from './compare-content.ts';
 import { type SegmentOutcome, type Share, type Tools, writeEmpty, writePlain, writeSegment } from './execute.ts';
-import { roomOf, SegmentOpener } from './open-segment.ts';
+import { SegmentOpener } from './open-segment.ts';
 import type { Rows } from './rows.ts';
 import type { Actor } from './write-file.ts';
 
@@ -34,25 +33,22 @@ export interface CrewSetup {
   readonly blobs: SharedBlobTable;
 }
 
-/** Returns the function that does jobs on this thread, one at a time. */
-export function jobRunner(setup: CrewSetup, platform: Platform = nodePlatform()): (job: RestoreJob) => RestoreOutcome {
+/** Returns the function that does jobs on this thread, one at a time. `bytes`: those of a segment, overwritten; else none. */
+export function jobRunner(
+  setup: CrewSetup,
+  platform: Platform,
+): (job: RestoreJob, bytes: Uint8Array) => RestoreOutcome {
   const tools: Tools = {
     platform,
     system: posix(),
     actor: setup.actor,
     opener: new SegmentOpener(platform, platform.sealer(setup.key), BlobTable.attach(setup.blobs)),
   };
-  let arena: Uint8Array = new Uint8Array(0);
-  const bytesOf = (source: SegmentSource): Uint8Array => {
-    if (source.kind === 'bytes') return source.bytes;
-    if (arena.length < source.length) arena = roomOf(Math.max(source.length, ARENA_BYTES));
-    return readRange(source, arena);
-  };
-  return (job) => {
+  return (job, bytes) => {
     breathe();
     switch (job.kind) {
       case 'segment':
-        return { kind: 'written', written: writeSegment(tools, bytesOf(job.source), job.offset, job) };
+        return { kind: 'written', written: writeSegment(tools, bytes, job.offset, job) };
       case 'plain':
         return { kind: 'written', written: writePlain(tools, job.plain, job) };
       case 'empty':
@@ -61,25 +57,4 @@ export function jobRunner(setup: CrewSetup, platform: Platform = nodePlatform())
         return { kind: 'compared', compared: compareContent(tools, job.files) };
     }
   };
-}
-
-/** Returns what there is of the range; a pack that is missing or too short gives fewer bytes: its blobs are damaged. */
-function readRange(source: { path: string; offset: number; length: number }, into: Uint8Array): Uint8Array {
-  let fd: number;
-  try {
-    fd = openSync(source.path, 'r');
-  } catch {
-    return into.subarray(0, 0);
-  }
-  try {
-    let at = 0;
-    for (let read = -1; read !== 0 && at < source.length; at += read) {
-      read = readSync(fd, into, at, source.length - at, source.offset + at);
-    }
-    return into.subarray(0, at);
-  } catch {
-    return into.subarray(0, 0);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -1,7 +1,8 @@
 /** The entry of a restore thread: one job per message, one answer per job, in order. */
 import { nodePlatform } from '@hostark/kernels';
 import { serve } from '../threads/serve.ts';
-import { type CrewSetup, jobRunner, type RestoreJob, type RestoreOutcome } from './job.ts';
+import type { CrewSetup, RestoreJob, RestoreOutcome } from './job.ts';
+import { JobLine } from './job-line.ts';
 
 /** What a thread answers. An error here is ours, not the repository's: those are outcomes. */
 export type WorkerAnswer =
@@ -12,13 +13,12 @@ export type WorkerAnswer =
 const platform = nodePlatform();
 
 serve((setup: CrewSetup, port) => {
-  const run = jobRunner(setup, platform);
+  const line = new JobLine(setup, platform);
+  const answer = (message: WorkerAnswer): void => port.postMessage(message);
   return (job: RestoreJob) => {
-    try {
-      port.postMessage({ kind: 'done', outcome: run(job) } satisfies WorkerAnswer);
-    } catch (error) {
-      const shown = error instanceof Error ? error : new Error(String(error));
-      port.postMessage({ kind: 'failed', error: shown } satisfies WorkerAnswer);
-    }
+    line.run(job).then(
+      (outcome) => answer({ kind: 'done', outcome }),
+      (error: unknown) => answer({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) }),
+    );
   };
 });

@@ -1,6 +1,7 @@
 /** A pack in a folder, read with plain calls into the reader's own memory. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
+import { askAhead } from '@hostark/kernels';
 import { objectPath, type PackBytes, type PackCheck, type PackId, type PackVerdict } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
 import type { LocalPacks } from './messages.ts';
@@ -32,21 +33,28 @@ function bytesOf(fd: number): PackBytes {
   };
 }
 
+/** Begins to read a pack that will be verified soon. */
+export function askForLocalPack(directory: string, id: PackId): void {
+  askAhead(join(directory, objectPath({ type: 'data', name: id })));
+}
+
 /** Takes packs off the shared list until none is left: each pack is taken once, whoever asks. */
 export class PackQueue {
   readonly #packs: Uint32Array;
   readonly #taken: Int32Array;
+  readonly #readers: number;
 
-  constructor({ packs, taken }: LocalPacks) {
+  constructor({ packs, taken, readers }: LocalPacks) {
     this.#packs = new Uint32Array(packs);
     this.#taken = new Int32Array(taken);
+    this.#readers = readers;
   }
 
-  /** Makes a list of packs. */
-  static share(directory: string, packs: readonly number[]): LocalPacks {
+  /** Makes a list of packs for so many readers. */
+  static share(directory: string, packs: readonly number[], readers: number): LocalPacks {
     const shared = new SharedArrayBuffer(4 * packs.length);
     new Uint32Array(shared).set(packs);
-    return { directory, packs: shared, taken: new SharedArrayBuffer(4) };
+    return { directory, packs: shared, taken: new SharedArrayBuffer(4), readers };
   }
 
   /** Returns the place of the next pack in the list, or null. */
@@ -58,6 +66,11 @@ export class PackQueue {
   /** Returns the number of a pack in the table. */
   packAt(file: number): number {
     return this.#packs[file]!;
+  }
+
+  /** Returns the number of the pack that somebody takes when the one at `file` is done, or null. */
+  packAfter(file: number): number | null {
+    return this.#packs[file + this.#readers] ?? null;
   }
 
   /** Leaves nothing to take. */

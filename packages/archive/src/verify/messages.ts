@@ -17,6 +17,8 @@ export interface LocalPacks {
   readonly packs: SharedArrayBuffer;
   /** One Int32: how many were taken. Setting it to the number of packs stops the threads. */
   readonly taken: SharedArrayBuffer;
+  /** Threads that take from it. */
+  readonly readers: number;
 }
 
 export type VerifyJob =

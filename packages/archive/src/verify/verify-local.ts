@@ -12,7 +12,7 @@ import {
   packVerification,
   type TellVerdict,
 } from '@hostark/repository';
-import { PackQueue, verifyLocalPack } from './local-pack.ts';
+import { askForLocalPack, PackQueue, verifyLocalPack } from './local-pack.ts';
 import type { LocalPacks } from './messages.ts';
 import { VerifyThread } from './thread.ts';
 
@@ -47,10 +47,9 @@ export class LocalVerifier implements PackVerifier {
     this.#tell = tell;
     this.#left = files.length;
     if (files.length === 0) this.#resolve();
-    const local: LocalPacks = PackQueue.share(
-      this.#directory,
-      files.map(({ number }) => number),
-    );
+    const threads = Math.min(this.#wanted, files.length);
+    const packs = files.map(({ number }) => number);
+    const local: LocalPacks = PackQueue.share(this.#directory, packs, threads + 1);
     this.#queue = new PackQueue(local);
     const { source, order } = this.#setup;
     const shared = { key: source.key, blobs: source.blobs.share(), order: order.share() };
@@ -58,7 +57,7 @@ export class LocalVerifier implements PackVerifier {
       verdict: (file: number, verdict: PackVerdict | null) => this.#take(file, verdict),
       failed: this.#reject,
     };
-    for (let i = 0; i < Math.min(this.#wanted, files.length); i++) {
+    for (let i = 0; i < threads; i++) {
       const thread = new VerifyThread(shared, listener);
       thread.post({ kind: 'local', local });
       this.#threads.push(thread);
@@ -78,6 +77,8 @@ export class LocalVerifier implements PackVerifier {
       const { platform, sealer, blobs } = source;
       const check = new PackCheck({ platform, sealer, blobs, order });
       for (let file = queue.take(); file !== null; file = queue.take()) {
+        const next = queue.packAfter(file);
+        if (next !== null) askForLocalPack(this.#directory, blobs.packId(next));
         const { number, id } = this.#files[file]!;
         this.#take(file, verifyLocalPack(check, this.#directory, number, id));
         await turn(); // lets verdicts and signals through

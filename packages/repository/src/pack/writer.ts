@@ -4,7 +4,7 @@
  * worker threads can run it; the buffer may be shared memory.
  * Not for use by several threads at once. After any error the writer is broken and says so.
  */
-import { type Memory, type Platform, SEAL_OVERHEAD, type Sealer, type Sha256 } from '@hostark/kernels';
+import { type Memory, PAGE_BYTES, type Platform, SEAL_OVERHEAD, type Sealer, type Sha256 } from '@hostark/kernels';
 import { HostarkError } from '@hostark/protocol';
 import type { BlobKind } from '../blobs/kind.ts';
 import { sameBytes } from '../encoding/bytes.ts';
@@ -47,6 +47,8 @@ export class PackWriter {
   /** Sealed bytes in the buffer, and how many of them are hashed. */
   #filled = 0;
   #hashed = 0;
+  /** What drain() kept back, until there is a buffer again. */
+  readonly #rest = new Uint8Array(PAGE_BYTES);
   /** Sealed bytes that have left by drain(). */
   #drained = 0;
   #count = 0;
@@ -153,22 +155,27 @@ export class PackWriter {
 
   /**
    * Returns the piece of the pack that is in the buffer, which is the caller's from now on; the pack goes on after resume().
-   * It consists of all pieces and, at the end, what finish() gives, one after another.
+   * A piece is whole pages, which disks take straight from memory: what comes behind them opens the next buffer.
+   * The pack consists of all pieces and, at the end, what finish() gives, one after another.
    */
   drain(): Uint8Array {
     this.#expectWhole();
     this.#hash(this.#filled);
-    const piece = this.#buffer.bytes.subarray(0, this.#filled);
-    this.#drained += this.#filled;
-    this.#filled = 0;
-    this.#hashed = 0;
+    const rest = this.#filled % PAGE_BYTES;
+    const length = this.#filled - rest;
+    const { bytes } = this.#buffer;
+    this.#rest.set(bytes.subarray(length, this.#filled));
+    this.#drained += length;
+    this.#filled = rest;
+    this.#hashed = rest;
     this.#buffer = NOTHING;
-    return piece;
+    return bytes.subarray(0, length);
   }
 
-  /** Goes on with a drained pack in `buffer`. */
+  /** Goes on with a drained pack in `buffer`, which has room for a page at least. */
   resume(buffer: Uint8Array): void {
     this.#buffer = this.#platform.memory(buffer);
+    buffer.set(this.#rest.subarray(0, this.#filled));
   }
 
   /** Ends the pack. The header is read back as it was written before it counts. Next is reset(). Throws when empty. */

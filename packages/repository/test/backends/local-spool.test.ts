@@ -1,7 +1,18 @@
 /** Objects of a folder that are written before their name is known. */
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { beginsAtPage, pagesOfSharedMemory } from '@hostark/kernels';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Backend, Spool } from '../../src/backend.ts';
@@ -29,6 +40,38 @@ function spoolOf(of: Backend): Spool {
 }
 const temporaries = (): string[] => readdirSync(join(root, 'data')).filter((name) => name.includes('-tmp-'));
 
+/** Large enough to go to the disk directly. */
+const PIECE = 256 * 1024;
+
+function inPages(bytes: Uint8Array): Uint8Array {
+  const pages = pagesOfSharedMemory(bytes.length);
+  pages.set(bytes);
+  return pages;
+}
+
+/** Not in memory (tmpfs), say. */
+function knowsDirect(): boolean {
+  try {
+    closeSync(openSync(join(root, 'config-probe'), constants.O_WRONLY | constants.O_CREAT | constants.O_DIRECT));
+    return beginsAtPage(pagesOfSharedMemory(1));
+  } catch {
+    return false;
+  }
+}
+
+/** How this process holds temporary files open, by the flags that the kernel tells. */
+function openModes(): string[] {
+  const held = readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`).startsWith(join(root, 'data', 'spool-tmp-'));
+    } catch {
+      return false; // the one that listed
+    }
+  });
+  const flags = held.map((fd) => /flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))![1]!);
+  return flags.map((text) => ((Number.parseInt(text, 8) & constants.O_DIRECT) === 0 ? 'cached' : 'direct')).sort();
+}
+
 describe('a spool', () => {
   test('becomes the object that save() would have made, whatever its pieces', async () => {
     await fc.assert(
@@ -43,6 +86,35 @@ describe('a spool', () => {
         await backend.remove(pack);
       }),
       { seed: 20_260_108, numRuns: 20 },
+    );
+  });
+
+  test('takes whole pages past the page cache, and what is left by way of it', async () => {
+    const bytes = patternBytes(PIECE + PIECE + 1234, 11);
+    const large = handleOf('data', bytes);
+    const spool = spoolOf(backend);
+    await spool.append(inPages(bytes.subarray(0, PIECE)));
+    if (knowsDirect()) expect(openModes()).toEqual(['cached', 'direct']);
+    await spool.append(inPages(bytes.subarray(PIECE)));
+    await spool.publish(large);
+    expectBytes(await backend.load(large), bytes);
+    expect(openModes()).toEqual([]);
+  });
+
+  test('takes pages wherever they lie, in memory and in the file', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(2), { minLength: 1, maxLength: 5 }), fc.nat(5000), async (kinds, first) => {
+        const pieces = kinds.map((kind, i) => patternBytes(kind === 2 ? 5001 : PIECE, i));
+        if (first > 4500) pieces.unshift(patternBytes(first, 9));
+        const bytes = Buffer.concat(pieces);
+        const spool = spoolOf(backend);
+        for (const [i, piece] of pieces.entries()) await spool.append(kinds[i] === 1 ? inPages(piece) : piece);
+        const whole = handleOf('data', bytes);
+        await spool.publish(whole);
+        expectBytes(await backend.load(whole), bytes);
+        await backend.remove(whole);
+      }),
+      { seed: 20_261_130, numRuns: 25 },
     );
   });
 

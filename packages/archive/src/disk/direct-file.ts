@@ -1,0 +1,102 @@
+/**
+ * A file of a repository on this machine, read past the page cache where that can be (O_DIRECT): what is read once costs no
+ * copy and no page, and pushes out nothing that the host's own programs have read. Reads go through Node's pool of
+ * threads, so that the caller computes meanwhile.
+ */
+import { closeSync, constants, openSync, read } from 'node:fs';
+import { PAGE_BYTES, pagesOfMemory } from '@hostark/kernels';
+
+/** A part of a file. */
+export interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
+export class DirectFile {
+  readonly #path: string;
+  /** -1: not opened. */
+  #direct = -1;
+  #plain = -1;
+
+  /** Throws errno errors. To be closed, once no read is under way. */
+  constructor(path: string) {
+    this.#path = path;
+    try {
+      this.#direct = openSync(path, constants.O_RDONLY | constants.O_DIRECT);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      this.#openPlain();
+    }
+  }
+
+  /**
+   * Reads a range into `pages`, which begin at a page, have room for all that the range touches (see Pages), and are nobody
+   * else's until then. Resolves with a view of what there is of it: less where the file ends early. Rejects with errno errors.
+   */
+  async read({ offset, length }: Range, pages: Uint8Array): Promise<Uint8Array> {
+    const start = offset - (offset % PAGE_BYTES);
+    const end = offset + length;
+    let filled = 0;
+    while (start + filled < end) {
+      const count = await this.#readSome(pages, filled, roundUp(end) - start - filled, start + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    const from = offset - start;
+    return pages.subarray(from, Math.max(from, Math.min(filled, end - start)));
+  }
+
+  close(): void {
+    for (const fd of [this.#direct, this.#plain]) if (fd >= 0) closeSync(fd);
+  }
+
+  async #readSome(pages: Uint8Array, at: number, length: number, position: number): Promise<number> {
+    // What a short read leaves begins anywhere.
+    if (this.#direct < 0 || at % PAGE_BYTES !== 0) return readInto(this.#openPlain(), pages, at, length, position);
+    try {
+      return await readInto(this.#direct, pages, at, length, position);
+    } catch (error) {
+      // Memory whose address is not known, or a disk with larger blocks.
+      if (!isRefusal(error)) throw error;
+      return readInto(this.#openPlain(), pages, at, length, position);
+    }
+  }
+
+  #openPlain(): number {
+    if (this.#plain < 0) this.#plain = openSync(this.#path, 'r');
+    return this.#plain;
+  }
+}
+
+/** Memory that is used again and again for ranges of files. */
+export class Pages {
+  readonly #least: number;
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  /** `least`: bytes that are made at first, if that is enough; they cost nothing until they are touched. */
+  constructor(least: number) {
+    this.#least = least;
+  }
+
+  /** Returns memory for a range and what else its pages hold; what was returned before is void. */
+  for({ offset, length }: Range): Uint8Array {
+    const needed = roundUp((offset % PAGE_BYTES) + length);
+    if (needed > this.#bytes.length) this.#bytes = pagesOfMemory(Math.max(needed, this.#least));
+    return this.#bytes;
+  }
+}
+
+function readInto(fd: number, into: Uint8Array, at: number, length: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, at, length, position, (error, count) => (error === null ? resolve(count) : reject(error)));
+  });
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+}
+
+/** The file system, or the disk below it, does not read past the page cache. */
+function isRefusal(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EINVAL';
+}

@@ -1,0 +1,53 @@
+/** Jobs of one thread, one after another, in the order in which they came; while one is done, the bytes of the next are read. */
+import { nodePlatform, type Platform } from '@hostark/kernels';
+import { DirectFile, Pages } from '../disk/direct-file.ts';
+import { ARENA_BYTES, type CrewSetup, jobRunner, type RestoreJob, type RestoreOutcome } from './job.ts';
+import { Slots } from './limited.ts';
+
+/** One that is done and one that is read. */
+const AT_ONCE = 2;
+
+export class JobLine {
+  readonly #do: (job: RestoreJob, bytes: Uint8Array) => RestoreOutcome;
+  readonly #places = new Slots(AT_ONCE);
+  readonly #free: Pages[] = Array.from({ length: AT_ONCE }, () => new Pages(ARENA_BYTES));
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(setup: CrewSetup, platform: Platform = nodePlatform()) {
+    this.#do = jobRunner(setup, platform);
+  }
+
+  /** Rejects for errors of ours, not of the repository: those are outcomes. */
+  run(job: RestoreJob): Promise<RestoreOutcome> {
+    return this.#places.run(async () => {
+      const pages = this.#free.pop()!;
+      try {
+        const reading = bytesOf(job, pages);
+        const done = this.#last.then(async () => this.#do(job, await reading));
+        this.#last = done.catch(() => {});
+        return await done;
+      } finally {
+        this.#free.push(pages);
+      }
+    });
+  }
+}
+
+/** Resolves with what there is of a segment; fewer bytes where its pack is missing or too short: its blobs are damaged then. */
+async function bytesOf(job: RestoreJob, pages: Pages): Promise<Uint8Array> {
+  if (job.kind !== 'segment') return NOTHING;
+  const { source } = job;
+  if (source.kind === 'bytes') return source.bytes;
+  try {
+    const file = new DirectFile(source.path);
+    try {
+      return await file.read(source, pages.for(source));
+    } finally {
+      file.close();
+    }
+  } catch {
+    return NOTHING;
+  }
+}
+
+const NOTHING: Uint8Array = new Uint8Array(0);
