@@ -63,9 +63,10 @@ async function round({ program, storage, environment, data, steps, target }) {
   const results = { backup: await step(['backup', data]) };
   results.backup.repositoryBytes = storage.bytes(program);
   for (const name of steps) {
-    const { args, before } = STEPS[name];
+    const { args, before, fromDisk } = STEPS[name];
     const words = args({ program, repository, environment, data, target });
     await storage.requests();
+    if (fromDisk) storage.forget(program);
     const undo = before?.({ data });
     try {
       results[name] = await step(words);

@@ -2,12 +2,15 @@
 import { changeFiles } from './changes.mjs';
 import { output } from './programs.mjs';
 
-/** `args` may ask the repository first (not measured); `before` returns what takes it back afterwards. */
+/**
+ * `args` may ask the repository first (not measured); `before` returns what takes it back afterwards. `fromDisk`: the repository
+ * is read from the disk, as it is when it is needed, and not from what the backup before has left in memory.
+ */
 export const STEPS = {
   unchanged: { args: ({ data }) => ['backup', data] },
   changed: { args: ({ data }) => ['backup', data], before: ({ data }) => changeFiles(data) },
-  restore: { args: ({ target }) => ['restore', 'latest', '--target', target] },
-  check: { args: () => ['check', '--read-data'] },
+  restore: { args: ({ target }) => ['restore', 'latest', '--target', target], fromDisk: true },
+  check: { args: () => ['check', '--read-data'], fromDisk: true },
   snapshots: { args: () => ['snapshots'] },
   ls: { args: () => ['ls', 'latest'] },
   find: { args: () => ['find', 'README*'], needs: 'find' },

@@ -1,4 +1,5 @@
 /** Where the measured repositories are: a folder, or a bucket that is some milliseconds away. */
+import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { slowCloud } from './slow-cloud.mjs';
@@ -19,6 +20,8 @@ export function folders(work) {
       return place(program);
     },
     bytes: (program) => sizeOf(place(program)),
+    /** Has the page cache forget the repository. */
+    forget: (program) => forgetBelow(place(program)),
     /** Requests and dollars since the last time; null where there are none. */
     requests: async () => null,
     async close() {
@@ -39,6 +42,7 @@ export async function bucket(work) {
     environment: cloud.environment,
     fresh: async (program) => `s3:${cloud.environment.AWS_ENDPOINT_URL}/bench/${program}-${rounds++}`,
     bytes: () => null,
+    forget() {},
     async requests() {
       const counts = await cloud.counts();
       const dollars = Object.entries(counts).reduce(
@@ -52,6 +56,14 @@ export async function bucket(work) {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Has the page cache forget the files below `path`: what dd(1) says of them is POSIX_FADV_DONTNEED, nothing is read. */
+function forgetBelow(path) {
+  execFileSync('sync');
+  for (const entry of readdirSync(path, { recursive: true, withFileTypes: true }))
+    if (entry.isFile())
+      execFileSync('dd', [`if=${join(entry.parentPath, entry.name)}`, 'iflag=nocache', 'count=0', 'status=none']);
 }
 
 /** Bytes in the files below `path`. */
