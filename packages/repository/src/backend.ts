@@ -119,7 +119,7 @@ export function withoutShortcuts({ localDirectory, spools, ...rest }: BackendTra
 
 /** One object in the making. Errors are those of Backend; after one there is only discard(). One call at a time. */
 export interface Spool {
-  /** Adds bytes, which are borrowed until it settles. */
+  /** Adds bytes, which are borrowed until it settles. Whole pages in memory that begins at a page may go without a copy. */
   append(bytes: Uint8Array): Promise<void>;
   /** Stores what was added as save() does: durable when resolved, all or nothing. */
   publish(handle: Handle, signal?: AbortSignal): Promise<void>;

@@ -15,7 +15,7 @@ import {
   treeNode,
 } from '@hostark/repository';
 import { ChunkStore } from '../pool/chunk-store.ts';
-import { ARENA_BYTES } from '../pool/file-cutter.ts';
+import { ARENA_BYTES, type ChunkSink } from '../pool/file-cutter.ts';
 import { cutStream } from '../pool/stream-cutter.ts';
 import { absolutePath, pathBytes, splitPath } from '../walk/paths.ts';
 import type { BackupResult, StreamOptions } from './options.ts';
@@ -51,10 +51,10 @@ async function saveStream(
   const content: BlobId[] = [];
   const ids = { chunk: (id: Uint8Array) => content.push(blobIdFrom(id)) };
   const arena = repository.platform.memory(scanner.arena);
-  const sink = (length: number): Promise<void> | undefined => {
+  const sink: ChunkSink = (length, zeros) => {
     if (storing.failure !== null) throw storing.failure.error;
     storing.addBytes(length);
-    return store.store(arena, 0, length, ids);
+    return store.store(arena, 0, length, ids, zeros);
   };
   const cutting = cutStream(options.source, scanner, sink);
   try {

@@ -16,6 +16,8 @@ export interface ChunkIds {
 export class ChunkStore {
   readonly #blobs: BlobTable;
   readonly #packs: PackFiller;
+  /** Of MIN_CHUNK zeros. */
+  #zeroId: Uint8Array | null = null;
   #counts: StoredCounts = { dataBlobs: 0, dataAdded: 0, dataAddedPacked: 0 };
 
   constructor(setup: EngineSetup, platform: Platform, slabs: SlabExchange) {
@@ -25,10 +27,11 @@ export class ChunkStore {
 
   /**
    * Stores one chunk of a file, `length` bytes from `at` on, unless it is known, and tells `ids` its id. Returns a promise
-   * only if it must wait; until then the chunk stays where it is.
+   * only if it must wait; until then the chunk stays where it is. `zeros`: it is MIN_CHUNK zeros.
    */
-  store(plain: Memory, at: number, length: number, ids: ChunkIds): Promise<void> | undefined {
-    const id = this.#packs.idOf(plain, at, length);
+  store(plain: Memory, at: number, length: number, ids: ChunkIds, zeros = false): Promise<void> | undefined {
+    if (zeros) this.#zeroId ??= new Uint8Array(this.#packs.idOf(plain, at, length));
+    const id = zeros ? this.#zeroId! : this.#packs.idOf(plain, at, length);
     ids.chunk(id);
     if (this.#blobs.claim('data', id) === 'known') return undefined;
     const packed = this.#packs.put(id, plain, at, length);

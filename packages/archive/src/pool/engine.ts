@@ -23,7 +23,7 @@ import {
 import { nodeTypeOf } from '@hostark/repository';
 import { ChunkStore } from './chunk-store.ts';
 import { breathe } from './cpu-limit.ts';
-import { ARENA_BYTES, FileCutter } from './file-cutter.ts';
+import { ARENA_BYTES, type ChunkSink, FileCutter } from './file-cutter.ts';
 import {
   type EngineSetup,
   FILE_CHANGED,
@@ -180,16 +180,16 @@ export class Engine {
     result: ResultBuilder,
   ): Promise<number> {
     this.#arena();
-    const sink = (length: number): Promise<void> | undefined => this.#stored(length, result);
+    const sink: ChunkSink = (length, zeros) => this.#stored(length, result, zeros);
     return this.#cutter!.cut(fd, range, sink, () => this.#stopped());
   }
 
   /** Stores the chunk in the first `length` bytes of the arena. */
-  #stored(length: number, result: ResultBuilder): Promise<void> | undefined {
+  #stored(length: number, result: ResultBuilder, zeros = false): Promise<void> | undefined {
     breathe();
     this.#bytesRead += length;
     if (this.#bytesRead >= TELL_BYTES) this.#tellBytesRead();
-    return this.#store.store(this.#arenaMemory!, 0, length, result);
+    return this.#store.store(this.#arenaMemory!, 0, length, result, zeros);
   }
 
   #tellBytesRead(): void {

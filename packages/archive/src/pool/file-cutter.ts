@@ -5,14 +5,18 @@
  */
 import { readSync } from 'node:fs';
 import { type ChunkScanner, MAX_CHUNK, MIN_CHUNK } from '@hostark/kernels';
+import { beginsWithZeroChunk } from './zero-chunk.ts';
 
 /** Bytes per read call beyond what the smallest chunk needs. */
 const READ_STEP = 512 * 1024;
 /** The arena holds the longest chunk and one read ahead. */
 export const ARENA_BYTES: number = MAX_CHUNK + READ_STEP;
 
-/** Stores one chunk, the first `length` bytes of the arena; they stay there until the returned promise settles. */
-export type ChunkSink = (length: number) => Promise<void> | undefined;
+/**
+ * Stores one chunk, the first `length` bytes of the arena; they stay there until the returned promise settles. `zeros`: they are
+ * known to be MIN_CHUNK zeros.
+ */
+export type ChunkSink = (length: number, zeros: boolean) => Promise<void> | undefined;
 
 export interface FileRange {
   readonly from: number;
@@ -41,13 +45,14 @@ export class FileCutter {
     let passed = 0;
     source.fill(firstRead(range));
     while (source.filled > 0 && !stopped()) {
-      let end = scanner.cut(0, source.filled, source.ended);
+      const zeros = beginsWithZeroChunk(scanner.arena, source.filled);
+      let end = zeros ? MIN_CHUNK : scanner.cut(0, source.filled, source.ended);
       while (end === 0) {
         const scanned = source.filled;
         source.fill(scanned + READ_STEP);
         end = scanner.cut(0, source.filled, source.ended, scanned);
       }
-      const done = sink(end);
+      const done = sink(end, zeros);
       if (done !== undefined) await done;
       passed += end;
       source.drop(end);

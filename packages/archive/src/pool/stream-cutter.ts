@@ -1,6 +1,7 @@
 /** Cuts a stream of bytes into chunks, as restic cuts a file of the same content. */
-import type { ChunkScanner } from '@hostark/kernels';
+import { type ChunkScanner, MIN_CHUNK } from '@hostark/kernels';
 import type { ChunkSink } from './file-cutter.ts';
+import { beginsWithZeroChunk } from './zero-chunk.ts';
 
 /** Passes each chunk of `source` to `sink`, in order, and returns the number of bytes. Rejects with what the source says. */
 export async function cutStream(
@@ -14,10 +15,11 @@ export async function cutStream(
   let total = 0;
   const passChunks = async (ended: boolean): Promise<void> => {
     while (filled > 0) {
-      const end = scanner.cut(0, filled, ended, scanned > 0 ? scanned : undefined);
+      const zeros = scanned < MIN_CHUNK && beginsWithZeroChunk(arena, filled);
+      const end = zeros ? MIN_CHUNK : scanner.cut(0, filled, ended, scanned > 0 ? scanned : undefined);
       scanned = filled;
       if (end === 0) return;
-      await sink(end);
+      await sink(end, zeros);
       arena.copyWithin(0, end, filled);
       filled -= end;
       scanned = 0;

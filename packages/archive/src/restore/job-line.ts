@@ -1,5 +1,5 @@
 /** Jobs of one thread, one after another, in the order in which they came; while one is done, the bytes of the next are read. */
-import { nodePlatform, type Platform } from '@hostark/kernels';
+import { nodePlatform, PAGE_BYTES, type Platform } from '@hostark/kernels';
 import { DirectFile, Pages } from '../disk/direct-file.ts';
 import { ARENA_BYTES, type CrewSetup, jobRunner, type RestoreJob, type RestoreOutcome } from './job.ts';
 import { Slots } from './limited.ts';
@@ -10,7 +10,7 @@ const AT_ONCE = 2;
 export class JobLine {
   readonly #do: (job: RestoreJob, bytes: Uint8Array) => RestoreOutcome;
   readonly #places = new Slots(AT_ONCE);
-  readonly #free: Pages[] = Array.from({ length: AT_ONCE }, () => new Pages(ARENA_BYTES));
+  readonly #free: Pages[] = Array.from({ length: AT_ONCE }, () => new Pages(ARENA_BYTES + 2 * PAGE_BYTES));
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(setup: CrewSetup, platform: Platform = nodePlatform()) {
