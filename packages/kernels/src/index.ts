@@ -17,6 +17,7 @@ export { askAhead } from './posix/ask-ahead.ts';
 export { IDENTITY_WORDS, identitySize, sameIdentity, writeIdentity } from './posix/identity.ts';
 export { posix } from './posix/index.ts';
 export { makeFolders } from './posix/make-folders.ts';
+export { nextData } from './posix/next-data.ts';
 export { beginsAtPage, PAGE_BYTES, pagesOfMemory, pagesOfSharedMemory } from './posix/pages.ts';
 export type { Directory, NewFiles, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix/posix.ts';
 export { type WholeFiles, wholeFiles } from './posix/whole-files.ts';

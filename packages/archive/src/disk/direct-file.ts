@@ -98,5 +98,5 @@ function roundUp(bytes: number): number {
 
 /** The file system, or the disk below it, does not read past the page cache. */
 function isRefusal(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'EINVAL';
+  return ['EINVAL', 'EOPNOTSUPP', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '');
 }

@@ -4,7 +4,7 @@
  * was read ahead moves to the front, so that only memory that is warm in the cache is used again.
  */
 import { readSync } from 'node:fs';
-import { type ChunkScanner, MAX_CHUNK, MIN_CHUNK } from '@hostark/kernels';
+import { type ChunkScanner, MAX_CHUNK, MIN_CHUNK, nextData } from '@hostark/kernels';
 import { beginsWithZeroChunk } from './zero-chunk.ts';
 
 /** Bytes per read call beyond what the smallest chunk needs. */
@@ -56,10 +56,23 @@ export class FileCutter {
       if (done !== undefined) await done;
       passed += end;
       source.drop(end);
+      if (zeros) passed += await passHole(source, sink, stopped);
       source.fill(MIN_CHUNK + READ_STEP);
     }
     return passed;
   }
+}
+
+/** Passes the chunks of a hole that goes on where the source is, unread; returns their bytes. One such chunk was passed before. */
+async function passHole(source: RangeSource, sink: ChunkSink, stopped: () => boolean): Promise<number> {
+  const chunks = source.zeroChunksAhead();
+  let passed = 0;
+  for (; passed < chunks && !stopped(); passed++) {
+    const done = sink(MIN_CHUNK, true);
+    if (done !== undefined) await done;
+  }
+  source.skip(passed * MIN_CHUNK);
+  return passed * MIN_CHUNK;
 }
 
 /** One byte more than a small file has, so that the same read sees its end. */
@@ -99,6 +112,18 @@ class RangeSource {
       // A short read at the known size is the end; anywhere else (a network file system, a file that shrank) it asks again.
       this.ended = got === 0 || this.#position === this.#limit || (got < ask && this.#position === this.#fileSize);
     }
+  }
+
+  /** How many chunks of zeros fit into the hole that the valid bytes and those behind them are in; 0 outside of holes. */
+  zeroChunksAhead(): number {
+    const data = nextData(this.#fd, this.#position - this.filled);
+    const end = Math.min(data, this.#limit, this.#fileSize);
+    return Math.max(0, Math.floor((end - this.#position) / MIN_CHUNK));
+  }
+
+  /** Goes on `count` bytes further on in a hole: what was read of it stands for as much further on. */
+  skip(count: number): void {
+    this.#position += count;
   }
 
   /** Forgets the first `count` bytes. */

@@ -40,6 +40,7 @@ export interface Libc {
   linkat(fromFd: number, from: number, toFd: number, to: number, flags: number): number;
   symlink(target: number, path: number): number;
   fallocate(fd: number, mode: number, offset: number, size: number): number;
+  lseek(fd: number, offset: number, whence: number): number | bigint;
   fadvise(fd: number, offset: number, size: number, advice: number): number;
   /** `data` is a typed array, also over shared memory. */
   pwrite(fd: number, data: Uint8Array, size: number, offset: number): number;
@@ -102,6 +103,7 @@ function bind(): Libc | null {
       linkat: library.func('int linkat(int fromFd, uintptr_t from, int toFd, uintptr_t to, int flags)'),
       symlink: library.func(`int symlink(uintptr_t target, ${path})`),
       fallocate: library.func('int fallocate(int fd, int mode, int64_t offset, int64_t size)'),
+      lseek: library.func('int64_t lseek(int fd, int64_t offset, int whence)'),
       fadvise: library.func('int posix_fadvise(int fd, int64_t offset, int64_t size, int advice)'),
       pwrite: library.func('long pwrite(int fd, void *data, size_t size, int64_t offset)'),
       flistxattr: library.func('long flistxattr(int fd, uintptr_t list, size_t size)'),

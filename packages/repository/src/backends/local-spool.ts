@@ -90,7 +90,7 @@ export class LocalSpool implements Spool {
       return bytesWritten;
     } catch (error) {
       // The file system or the disk under it knows no such thing (open, write), or wants larger blocks (write).
-      if (errnoOf(error) !== 'EINVAL') throw error;
+      if (!['EINVAL', 'EOPNOTSUPP', 'ENOTSUP'].includes(errnoOf(error))) throw error;
       return 0;
     }
   }
