@@ -29,10 +29,11 @@ export function selfSigned(): SelfSigned {
     tag(0xa3, sequence(authority, sequence(oid('551d11'), tag(0x04, names)))),
   );
   const signature = tag(0x03, Buffer.concat([Buffer.from([0]), sign('sha256', content, privateKey)]));
-  const base64 = sequence(content, algorithm, signature).toString('base64');
+  // No empty line at the end where the last one is full: OpenSSL reads no certificate then. Signatures differ in length.
+  const lines = sequence(content, algorithm, signature).toString('base64').match(/.{1,64}/g)!;
   return {
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
-    cert: `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`,
+    cert: `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`,
   };
 }
 
