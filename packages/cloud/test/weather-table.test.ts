@@ -342,7 +342,7 @@ ${[line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')}
 | --- | --- |
 ${stories.join('\n')}
 
-Backups and recoveries, tested through the command line (test/e2e/protect.test.ts, test/interop/kill-hosts.test.ts):
+Backups and recoveries, tested through the command line (test/interop/protect.test.ts, test/interop/kill-hosts.test.ts):
 
 | weather | what comes of it |
 | --- | --- |
