@@ -4,13 +4,11 @@
  * threads, so that the caller computes meanwhile.
  */
 import { closeSync, constants, openSync, read } from 'node:fs';
-import { PAGE_BYTES, pagesOfMemory } from '@hostark/kernels';
+import { promisify } from 'node:util';
+import { PAGE_BYTES, pagesOfMemory, refusesDirect } from '@hostark/kernels';
+import type { ByteRange } from '@hostark/repository';
 
-/** A part of a file. */
-export interface Range {
-  readonly offset: number;
-  readonly length: number;
-}
+const readInto = promisify(read);
 
 export class DirectFile {
   readonly #path: string;
@@ -24,7 +22,7 @@ export class DirectFile {
     try {
       this.#direct = openSync(path, constants.O_RDONLY | constants.O_DIRECT);
     } catch (error) {
-      if (!isRefusal(error)) throw error;
+      if (!refusesDirect(error)) throw error;
       this.#openPlain();
     }
   }
@@ -33,7 +31,7 @@ export class DirectFile {
    * Reads a range into `pages`, which begin at a page, have room for all that the range touches (see Pages), and are nobody
    * else's until then. Resolves with a view of what there is of it: less where the file ends early. Rejects with errno errors.
    */
-  async read({ offset, length }: Range, pages: Uint8Array): Promise<Uint8Array> {
+  async read({ offset, length }: ByteRange, pages: Uint8Array): Promise<Uint8Array> {
     const start = offset - (offset % PAGE_BYTES);
     const end = offset + length;
     let filled = 0;
@@ -52,14 +50,15 @@ export class DirectFile {
 
   async #readSome(pages: Uint8Array, at: number, length: number, position: number): Promise<number> {
     // What a short read leaves begins anywhere.
-    if (this.#direct < 0 || at % PAGE_BYTES !== 0) return readInto(this.#openPlain(), pages, at, length, position);
-    try {
-      return await readInto(this.#direct, pages, at, length, position);
-    } catch (error) {
-      // Memory whose address is not known, or a disk with larger blocks.
-      if (!isRefusal(error)) throw error;
-      return readInto(this.#openPlain(), pages, at, length, position);
+    if (this.#direct >= 0 && at % PAGE_BYTES === 0) {
+      try {
+        return (await readInto(this.#direct, pages, at, length, position)).bytesRead;
+      } catch (error) {
+        // Memory whose address is not known, or a disk with larger blocks.
+        if (!refusesDirect(error)) throw error;
+      }
     }
+    return (await readInto(this.#openPlain(), pages, at, length, position)).bytesRead;
   }
 
   #openPlain(): number {
@@ -79,24 +78,13 @@ export class Pages {
   }
 
   /** Returns memory for a range and what else its pages hold; what was returned before is void. */
-  for({ offset, length }: Range): Uint8Array {
+  for({ offset, length }: ByteRange): Uint8Array {
     const needed = roundUp((offset % PAGE_BYTES) + length);
     if (needed > this.#bytes.length) this.#bytes = pagesOfMemory(Math.max(needed, this.#least));
     return this.#bytes;
   }
 }
 
-function readInto(fd: number, into: Uint8Array, at: number, length: number, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(fd, into, at, length, position, (error, count) => (error === null ? resolve(count) : reject(error)));
-  });
-}
-
 function roundUp(bytes: number): number {
   return Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
-}
-
-/** The file system, or the disk below it, does not read past the page cache. */
-function isRefusal(error: unknown): boolean {
-  return ['EINVAL', 'EOPNOTSUPP', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '');
 }

@@ -30,8 +30,8 @@ export class ChunkStore {
    * only if it must wait; until then the chunk stays where it is. `zeros`: it is MIN_CHUNK zeros.
    */
   store(plain: Memory, at: number, length: number, ids: ChunkIds, zeros = false): Promise<void> | undefined {
-    if (zeros) this.#zeroId ??= new Uint8Array(this.#packs.idOf(plain, at, length));
-    const id = zeros ? this.#zeroId! : this.#packs.idOf(plain, at, length);
+    const id = (zeros ? this.#zeroId : null) ?? this.#packs.idOf(plain, at, length);
+    if (zeros) this.#zeroId ??= new Uint8Array(id);
     ids.chunk(id);
     if (this.#blobs.claim('data', id) === 'known') return undefined;
     const packed = this.#packs.put(id, plain, at, length);

@@ -87,8 +87,6 @@ class ThreadPool implements Pool {
   readonly #start: () => Thread;
   readonly #threads: Thread[] = [];
   readonly #queue: QueuedJob[] = [];
-  /** What is not done yet, in milliseconds of one thread: a guess. */
-  #outstanding = 0;
 
   constructor(workers: number, setup: EngineSetup, exchange: () => SlabExchange) {
     this.#workers = workers;
@@ -100,14 +98,9 @@ class ThreadPool implements Pool {
   }
 
   run(job: PoolJob): Promise<FilesResult> {
-    const cost = guessedCost(job);
-    this.#outstanding += cost;
-    const done = new Promise<FilesResult>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       this.#queue.push({ job, resolve, reject });
       this.#dispatch();
-    });
-    return done.finally(() => {
-      this.#outstanding -= cost;
     });
   }
 
@@ -141,8 +134,12 @@ class ThreadPool implements Pool {
     return started;
   }
 
+  /** Whether what is not done yet keeps the threads that there are busy for long. */
   #needsAnother(): boolean {
-    return this.#threads.length < this.#workers && this.#outstanding >= WORK_FOR_ANOTHER * this.#threads.length;
+    const { length } = this.#threads;
+    if (length === this.#workers) return false;
+    const undone = [...this.#threads.flatMap((thread) => thread.jobs), ...this.#queue];
+    return undone.reduce((sum, { job }) => sum + guessedCost(job), 0) >= WORK_FOR_ANOTHER * length;
   }
 }
 
@@ -177,6 +174,11 @@ class Thread {
 
   get load(): number {
     return this.#jobs.length;
+  }
+
+  /** What it does and what it finds next. */
+  get jobs(): readonly QueuedJob[] {
+    return this.#jobs;
   }
 
   post(queued: QueuedJob): void {

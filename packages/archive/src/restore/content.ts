@@ -50,7 +50,7 @@ export async function writeContent(context: RestoreContext, window: Window): Pro
   }
 }
 
-/** Threads are kept two jobs deep, one is for us; loads from afar overlap as the memory bound and the backend allow. */
+/** Threads are kept busy, and so are we; loads from afar overlap as the memory bound and the backend allow. */
 export function segmentsAtOnce({ crew, repository }: Pick<RestoreContext, 'crew' | 'repository'>): number {
   const local = JOBS_PER_THREAD * crew.threads + JOBS_HERE;
   if (repository.backend.traits?.localDirectory !== undefined) return local;

@@ -2,15 +2,28 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { askAhead } from '@hostark/kernels';
-import { objectPath, type PackBytes, type PackCheck, type PackId, type PackVerdict } from '@hostark/repository';
+import { type BlobTable, objectPath, type PackBytes, type PackCheck, type PackVerdict } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
 import type { LocalPacks } from './messages.ts';
 
-/** Verifies a pack; null if it cannot be read, which the backend then tells in its own words. */
-export function verifyLocalPack(check: PackCheck, directory: string, pack: number, id: PackId): PackVerdict | null {
+/**
+ * Verifies the pack at `file` of the list, while the disk reads the one that is taken after it; null if it cannot be read,
+ * which the backend then tells in its own words.
+ */
+export function verifyLocalPack(
+  queue: PackQueue,
+  file: number,
+  check: PackCheck,
+  blobs: BlobTable,
+): PackVerdict | null {
+  const pathOf = (pack: number): string =>
+    join(queue.directory, objectPath({ type: 'data', name: blobs.packId(pack) }));
+  const next = queue.packAfter(file);
+  if (next !== null) askAhead(pathOf(next));
+  const pack = queue.packAt(file);
   let fd = -1;
   try {
-    fd = openSync(join(directory, objectPath({ type: 'data', name: id })), 'r');
+    fd = openSync(pathOf(pack), 'r');
     return check.run(pack, bytesOf(fd));
   } catch {
     return null;
@@ -33,18 +46,16 @@ function bytesOf(fd: number): PackBytes {
   };
 }
 
-/** Begins to read a pack that will be verified soon. */
-export function askForLocalPack(directory: string, id: PackId): void {
-  askAhead(join(directory, objectPath({ type: 'data', name: id })));
-}
-
 /** Takes packs off the shared list until none is left: each pack is taken once, whoever asks. */
 export class PackQueue {
+  /** The root of the repository. */
+  readonly directory: string;
   readonly #packs: Uint32Array;
   readonly #taken: Int32Array;
   readonly #readers: number;
 
-  constructor({ packs, taken, readers }: LocalPacks) {
+  constructor({ directory, packs, taken, readers }: LocalPacks) {
+    this.directory = directory;
     this.#packs = new Uint32Array(packs);
     this.#taken = new Int32Array(taken);
     this.#readers = readers;

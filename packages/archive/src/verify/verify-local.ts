@@ -12,7 +12,7 @@ import {
   packVerification,
   type TellVerdict,
 } from '@hostark/repository';
-import { askForLocalPack, PackQueue, verifyLocalPack } from './local-pack.ts';
+import { PackQueue, verifyLocalPack } from './local-pack.ts';
 import type { LocalPacks } from './messages.ts';
 import { VerifyThread } from './thread.ts';
 
@@ -77,10 +77,7 @@ export class LocalVerifier implements PackVerifier {
       const { platform, sealer, blobs } = source;
       const check = new PackCheck({ platform, sealer, blobs, order });
       for (let file = queue.take(); file !== null; file = queue.take()) {
-        const next = queue.packAfter(file);
-        if (next !== null) askForLocalPack(this.#directory, blobs.packId(next));
-        const { number, id } = this.#files[file]!;
-        this.#take(file, verifyLocalPack(check, this.#directory, number, id));
+        this.#take(file, verifyLocalPack(queue, file, check, blobs));
         await turn(); // lets verdicts and signals through
         signal?.throwIfAborted();
       }

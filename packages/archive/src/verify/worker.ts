@@ -3,7 +3,7 @@ import { nodePlatform } from '@hostark/kernels';
 import { BlobTable, PackCheck, PackOrder } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
 import { serve } from '../threads/serve.ts';
-import { askForLocalPack, PackQueue, verifyLocalPack } from './local-pack.ts';
+import { PackQueue, verifyLocalPack } from './local-pack.ts';
 import type { LocalPacks, VerifyAnswer, VerifyJob, VerifySetup } from './messages.ts';
 
 /** Loaded before the thread is told its setup. */
@@ -17,10 +17,7 @@ serve(({ key, blobs: table, order }: VerifySetup, port) => {
   const verifyLocal = (local: LocalPacks): void => {
     const queue = new PackQueue(local);
     for (let file = queue.take(); file !== null; file = queue.take()) {
-      const next = queue.packAfter(file);
-      if (next !== null) askForLocalPack(local.directory, blobs.packId(next));
-      const pack = queue.packAt(file);
-      answer({ kind: 'verdict', file, verdict: verifyLocalPack(check, local.directory, pack, blobs.packId(pack)) });
+      answer({ kind: 'verdict', file, verdict: verifyLocalPack(queue, file, check, blobs) });
     }
   };
   return (job: VerifyJob) => {

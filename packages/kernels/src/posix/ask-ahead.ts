@@ -7,15 +7,15 @@ const WILL_NEED = 3;
 /** Of one call the kernel takes as much as the disk takes in one request. */
 const STEP: number = 1 << 20;
 
-/** Has the kernel read `length` bytes of a file from `offset` on, all of it for 0. Never throws; nothing where there is no native call. */
-export function askAhead(path: string, offset = 0, length = 0): void {
+/** Has the kernel read a file. Never throws; nothing where there is no native call. */
+export function askAhead(path: string): void {
   const native = libc();
   if (native === null) return;
   try {
     const fd = openSync(path, 'r');
     try {
-      const end = length === 0 ? fstatSync(fd).size : offset + length;
-      for (let at = offset; at < end; at += STEP) native.fadvise(fd, at, Math.min(STEP, end - at), WILL_NEED);
+      const { size } = fstatSync(fd);
+      for (let at = 0; at < size; at += STEP) native.fadvise(fd, at, Math.min(STEP, size - at), WILL_NEED);
     } finally {
       closeSync(fd);
     }

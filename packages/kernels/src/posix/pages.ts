@@ -18,6 +18,11 @@ export function pagesOfMemory(size: number): Uint8Array {
   return fromPage(Buffer.allocUnsafeSlow(size + PAGE_BYTES).buffer, size);
 }
 
+/** Returns whether an error says that this file, memory or disk does not go with O_DIRECT: then the page cache serves. */
+export function refusesDirect(error: unknown): boolean {
+  return ['EINVAL', 'EOPNOTSUPP', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
 function fromPage(buffer: ArrayBufferLike, size: number): Uint8Array {
   const into = memoryOf(new Uint8Array(buffer)).address % PAGE_BYTES;
   return new Uint8Array(buffer, into === 0 ? 0 : PAGE_BYTES - into, size);

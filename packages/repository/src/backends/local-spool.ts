@@ -7,7 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, promises as fs } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { beginsAtPage, PAGE_BYTES } from '@hostark/kernels';
+import { beginsAtPage, PAGE_BYTES, refusesDirect } from '@hostark/kernels';
 import type { Handle, Spool } from '../backend.ts';
 import { errnoOf } from './local-errors.ts';
 import { syncDirectory, syncFile, writeDurably } from './local-file.ts';
@@ -81,7 +81,6 @@ export class LocalSpool implements Spool {
     if (length < LEAST_DIRECT_BYTES || this.#length % PAGE_BYTES !== 0 || !beginsAtPage(bytes)) return 0;
     try {
       if (this.#direct === undefined) {
-        this.#direct = null;
         this.#direct = await fs.open(this.#temporary, constants.O_WRONLY | constants.O_DIRECT);
       }
       if (this.#direct === null) return 0;
@@ -89,8 +88,11 @@ export class LocalSpool implements Spool {
       this.#length += bytesWritten;
       return bytesWritten;
     } catch (error) {
-      // The file system or the disk under it knows no such thing (open, write), or wants larger blocks (write).
-      if (!['EINVAL', 'EOPNOTSUPP', 'ENOTSUP'].includes(errnoOf(error))) throw error;
+      // At open, or only when it comes to blocks: once is enough.
+      if (!refusesDirect(error)) throw error;
+      const refused = this.#direct;
+      this.#direct = null;
+      await refused?.close();
       return 0;
     }
   }

@@ -30,7 +30,9 @@ export function selfSigned(): SelfSigned {
   );
   const signature = tag(0x03, Buffer.concat([Buffer.from([0]), sign('sha256', content, privateKey)]));
   // No empty line at the end where the last one is full: OpenSSL reads no certificate then. Signatures differ in length.
-  const lines = sequence(content, algorithm, signature).toString('base64').match(/.{1,64}/g)!;
+  const lines = sequence(content, algorithm, signature)
+    .toString('base64')
+    .match(/.{1,64}/g)!;
   return {
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
     cert: `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`,
