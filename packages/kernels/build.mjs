@@ -1,15 +1,18 @@
 /**
- * Compiles the modules of assembly/ to WebAssembly and writes src/generated/wasm.ts, one base64 constant each.
- * Does nothing when that file is newer than its sources. Run as a program or call `buildKernels`.
+ * Compiles the modules of assembly/ to WebAssembly and writes src/generated/wasm.ts, one base64 constant each; assembles those
+ * of machine/ for x86-64 into src/generated/machine.ts. Does nothing for a file that is newer than its sources. Run as a
+ * program or call `buildKernels`.
  */
 
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 
 const ROOT = path.dirname(fileURLToPath(import.meta.url));
 const SOURCES = path.join(ROOT, 'assembly');
-const OUTPUT = path.join(ROOT, 'src/generated/wasm.ts');
+const MACHINE = path.join(ROOT, 'machine');
+const GENERATED = path.join(ROOT, 'src/generated');
 
 /** Constant, source and WebAssembly features of each module. */
 const MODULES = [
@@ -20,25 +23,48 @@ const MODULES = [
   { constant: 'TREES_WASM', entry: 'tree-slice.ts', features: [] },
 ];
 
-/** Makes the generated module; returns true when it had to. */
-export async function buildKernels() {
-  const sources = (await readdir(SOURCES)).filter((name) => name.endsWith('.ts'));
-  const inputs = [fileURLToPath(import.meta.url), ...sources.map((name) => path.join(SOURCES, name))];
-  const [made, ...changed] = await Promise.all([OUTPUT, ...inputs].map(modifiedAt));
-  if (made > Math.max(...changed)) return false;
+/** Constant, source and the function that assembles it. */
+const MACHINE_CODE = [{ constant: 'SCRYPT_X64', entry: 'scrypt.ts', assemble: 'assembleScrypt' }];
 
-  const constants = [];
-  for (const { constant, entry, features } of MODULES) {
-    const wasm = await compile(entry, features);
-    constants.push(`export const ${constant}: string =\n  '${Buffer.from(wasm).toString('base64')}';\n`);
-  }
-  await mkdir(path.dirname(OUTPUT), { recursive: true });
+/** Makes the generated modules where their sources have changed. */
+export async function buildKernels() {
+  await generate('wasm.ts', SOURCES, async () => {
+    const constants = [];
+    for (const { constant, entry, features } of MODULES) {
+      const wasm = await compile(entry, features);
+      constants.push(`export const ${constant}: string =\n  '${Buffer.from(wasm).toString('base64')}';\n`);
+    }
+    return constants;
+  });
+  await generate('machine.ts', MACHINE, () => Promise.all(MACHINE_CODE.map(assemble)));
+}
+
+/** Writes a generated module from its constants, unless it is newer than all that it is made from. */
+async function generate(name, sources, make) {
+  const output = path.join(GENERATED, name);
+  const files = (await readdir(sources)).filter((file) => file.endsWith('.ts'));
+  const inputs = [fileURLToPath(import.meta.url), ...files.map((file) => path.join(sources, file))];
+  const [made, ...changed] = await Promise.all([output, ...inputs].map(modifiedAt));
+  if (made > Math.max(...changed)) return;
+  const constants = await make();
+  await mkdir(GENERATED, { recursive: true });
   // Renamed into place, so that a reader never sees half a file.
-  const partial = `${OUTPUT}.${process.pid}`;
-  const charter = '/** Made by packages/kernels/build.mjs from assembly/. Do not edit. */';
+  const partial = `${output}.${process.pid}`;
+  const charter = `/** Made by packages/kernels/build.mjs from ${path.basename(sources)}/. Do not edit. */`;
   await writeFile(partial, `${charter}\n\n${constants.join('\n')}`);
-  await rename(partial, OUTPUT);
-  return true;
+  await rename(partial, output);
+}
+
+async function assemble({ constant, entry, assemble: name }) {
+  const bundle = { bundle: true, write: false, format: 'esm', platform: 'neutral', logLevel: 'warning' };
+  const { outputFiles } = await build({ ...bundle, entryPoints: [path.join(MACHINE, entry)] });
+  const module = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
+  const { code, entries } = module[name]();
+  const fields = Object.entries(entries).map(([key, at]) => `${key}: ${at}`);
+  const type = `{ code: string; entries: { ${Object.keys(entries)
+    .map((key) => `${key}: number`)
+    .join('; ')} } }`;
+  return `export const ${constant}: ${type} = {\n  entries: { ${fields.join(', ')} },\n  code: '${Buffer.from(code).toString('base64')}',\n};\n`;
 }
 
 async function compile(entry, features) {

@@ -13,6 +13,8 @@ import {
   type TreeNode,
 } from '@hostark/repository';
 
+/** A larger tree gets memory of its own: there are few of them, and they are kept anyway while their directories are walked. */
+const MOST_LENT_BYTES = 1024 * 1024;
 /** Sealed bytes of tree packs kept: about one pack of the default size. */
 const KEPT_BYTES = 20 * 1024 * 1024;
 
@@ -93,8 +95,8 @@ export class ParentTrees {
   readonly #packs: Map<number, Uint8Array> = new Map();
   readonly #askedOnce: Set<number> = new Set();
   #keptBytes = 0;
-  readonly #opened = new Scratch();
-  readonly #plain = new Scratch();
+  readonly #opened = new Scratch(MOST_LENT_BYTES);
+  readonly #plain = new Scratch(MOST_LENT_BYTES);
 
   constructor(repository: Repository) {
     this.#repository = repository;
@@ -104,7 +106,7 @@ export class ParentTrees {
   async load(id: BlobId): Promise<PreviousTree> {
     // Whatever goes wrong with the whole pack, the careful way decides, and says what is wrong.
     const fast = await this.#fromPack(id).catch(() => null);
-    if (fast !== null) return new PreviousTree(id, fast, true);
+    if (fast !== null) return new PreviousTree(id, fast, this.#plain.lends(fast) || this.#opened.lends(fast));
     return new PreviousTree(id, await loadBlob(this.#repository, 'tree', id), false);
   }
 

@@ -5,6 +5,7 @@
  */
 
 import type koffi from 'koffi';
+import { processorFeatures } from '../machine/features.ts';
 import { optionalModule } from '../optional-module.ts';
 
 type Address = number;
@@ -103,16 +104,9 @@ function bindDigests(library: Library): Digests {
   };
 }
 
-/** What OPENSSL_info() calls the processor's abilities, as libcrypto uses them. */
-const CPU_SETTINGS = 1008;
-/** SHA extensions: bit 29 of the second number. */
-const SHA_UNIT = 1 << 29;
-
 /** Without a SHA unit the lanes are slower than one message after another: then there are none. */
 function bindSha256Blocks(library: Library): Sha256Blocks {
-  const settings = String(library.func('const char *OPENSSL_info(int type)')(CPU_SETTINGS));
-  const second = /^OPENSSL_ia32cap=0x[0-9a-f]+:0x[0-9a-f]*?([0-9a-f]{1,8})\b/.exec(settings)?.[1];
-  if (second === undefined || (Number.parseInt(second, 16) & SHA_UNIT) === 0) throw new Error('no SHA unit');
+  if (!processorFeatures().sha) throw new Error('no SHA unit');
   return {
     oneLane: library.func('void sha256_block_data_order(void *words, void *data, size_t blocks)'),
     oneLaneAt: library.func('void sha256_block_data_order(uintptr_t words, uintptr_t data, size_t blocks)'),

@@ -1,9 +1,11 @@
-/** scrypt (RFC 7914): through our own kernel where it runs, else through `node:crypto` in the thread pool. Same keys. */
+/** scrypt (RFC 7914): through one of our own kernels where it runs, else through `node:crypto` in the thread pool. Same keys. */
 
-import { pbkdf2Sync, scrypt } from 'node:crypto';
+import { scrypt } from 'node:crypto';
+import { keyThrough } from './lane-mixer.ts';
 import { laneMixer } from './scrypt-lanes.ts';
+import { vectorMixer } from './scrypt-vectors.ts';
 
-/** Above this the kernel's memory would be more than a backup takes; OpenSSL gets such keys. 64 MiB: r = 8, n = 65536. */
+/** Above this a kernel's memory would be more than a backup takes; OpenSSL gets such keys. 64 MiB: r = 8, n = 65536. */
 const MAX_LANE_BYTES = 64 * 1024 * 1024;
 
 /** Derives a key of `length` bytes; the contract of `Platform.scrypt`. */
@@ -16,22 +18,18 @@ export type DeriveKey = (
   length: number,
 ) => Promise<Uint8Array>;
 
-/** On this thread, two lanes at a time; every few milliseconds other work has its turn. */
+/** On this thread, some lanes at a time; every few milliseconds other work has its turn. */
 export const deriveKey: DeriveKey = async (password, salt, n, r, p, length) => {
-  const laneBytes = 128 * r;
-  const mixer = laneBytes * n > MAX_LANE_BYTES || !isUsual(n, r, p) ? null : laneMixer(n, r);
+  const mixer = 128 * r * n > MAX_LANE_BYTES || !isUsual(n, r, p) ? null : (vectorMixer(n, r, p) ?? laneMixer(n, r));
   if (mixer === null) return opensslKey(password, salt, n, r, p, length);
-  const lanes = pbkdf2Sync(password, salt, 1, p * laneBytes, 'sha256');
-  const lane = (i: number): Uint8Array => lanes.subarray(i * laneBytes, (i + 1) * laneBytes);
-  for (let i = 0; i < p; i += 2) {
-    for (const _step of mixer.mix(lane(i), i + 1 < p ? lane(i + 1) : null))
-      await new Promise((resolve) => setImmediate(resolve));
+  const steps = keyThrough(mixer, password, salt, r, p, length);
+  for (let step = steps.next(); ; step = steps.next()) {
+    if (step.done) return step.value;
+    await new Promise((resolve) => setImmediate(resolve));
   }
-  mixer.forget();
-  return pbkdf2Sync(password, lanes, 1, length, 'sha256');
 };
 
-/** Parameters that the kernel can work with; whether others are valid is for OpenSSL to say. */
+/** Parameters that the kernels can work with; whether others are valid is for OpenSSL to say. */
 function isUsual(n: number, r: number, p: number): boolean {
   const counts = [n, r, p].every((count) => Number.isSafeInteger(count) && count >= 1);
   return counts && n >= 2 && n <= 2 ** 26 && (n & (n - 1)) === 0 && r <= 64 && p <= 1024;

@@ -50,6 +50,11 @@ export interface Libc {
   futimens(fd: number, times: number): number;
   /** Takes the memory itself: pages of a buffer that lives outside the JavaScript heap. */
   madvise(memory: Uint8Array, size: number, advice: number): number;
+  mmap(at: number, size: number, access: number, flags: number, fd: number, offset: number): number | bigint;
+  munmap(at: number, size: number): number;
+  mprotect(at: number, size: number, access: number): number;
+  copyTo(to: number, from: Uint8Array, size: number): void;
+  copyFrom(to: Uint8Array, from: number, size: number): void;
 }
 
 /** Numbers of system calls that older C libraries have no function for (getdents64: glibc 2.30, mknodat: 2.33). */
@@ -111,6 +116,11 @@ function bind(): Libc | null {
       fchmod: library.func('int fchmod(int fd, uint mode)'),
       futimens: library.func('int futimens(int fd, uintptr_t times)'),
       madvise: library.func('int madvise(void *memory, size_t size, int advice)'),
+      mmap: library.func('intptr_t mmap(uintptr_t at, size_t size, int access, int flags, int fd, int64_t offset)'),
+      munmap: library.func('int munmap(uintptr_t at, size_t size)'),
+      mprotect: library.func('int mprotect(uintptr_t at, size_t size, int access)'),
+      copyTo: library.func('void *memcpy(uintptr_t to, void *from, size_t size)'),
+      copyFrom: library.func('void *memcpy(void *to, uintptr_t from, size_t size)'),
     };
   } catch {
     return null; // A C library without one of them: the fallback has all that can be had without.

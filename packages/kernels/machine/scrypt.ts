@@ -1,0 +1,322 @@
+/**
+ * scryptROMix (RFC 7914, section 5) for four lanes at once, in AVX-512: word w of a block of each lane shares a vector, and one
+ * pass of `mixes` does for the four what one lane would take. Salsa20/8 is one long chain of dependent steps: its length is
+ * the time that a lane takes at least, and with four of them abreast that is all that is left.
+ *
+ * Blocks stand in the order of their diagonals, as in assembly/scrypt.ts. Of each lane's table only every `kept`th entry
+ * is there, the others are made again when asked for. So lanes do not keep step: each does what is next for it.
+ */
+
+import {
+  AT_HAND,
+  AWAY,
+  FROM,
+  HALF,
+  KEPT_MASK,
+  KEPT_SHIFT,
+  LANES,
+  LEFT,
+  MADE,
+  MADE_NEXT,
+  MASK,
+  OTHER,
+  RECORD_BYTES,
+  RECORDS,
+  SIZE,
+  SPARE,
+  STATE,
+  TABLE,
+  TO,
+  ZEROS,
+} from './scrypt-layout.ts';
+import {
+  Assembler,
+  CALLEE_SAVED,
+  type Place,
+  place,
+  type Register,
+  r8,
+  r9,
+  r10,
+  r11,
+  r12,
+  r13,
+  r14,
+  r15,
+  rax,
+  rbp,
+  rbx,
+  rcx,
+  rdi,
+  rdx,
+  rsi,
+  rsp,
+  type Vector,
+  xmm,
+  zmm,
+} from './x64.ts';
+
+const BLOCK = 64;
+/** Words of a vector moved up by one, two and three places, round. */
+const [UP1, UP2, UP3] = [0x93, 0x4e, 0x39] as const;
+
+/** Returns the code and where its functions begin. */
+export function assembleScrypt(): { code: Uint8Array; entries: Record<'fill' | 'walk', number> } {
+  const x = new Assembler();
+  const mixes = x.here();
+  emitMixes(x);
+  const fill = x.here().at!;
+  emitFill(x, mixes);
+  const walk = x.here().at!;
+  emitWalk(x, mixes);
+  return { code: x.finish(), entries: { fill, walk } };
+}
+
+const record = (lane: number, field: number): number => RECORDS + lane * RECORD_BYTES + field;
+
+/**
+ * For each lane scryptBlockMix (RFC 7914, section 4) of FROM XOR OTHER into TO. rdi: the caller's numbers, kept. Changes
+ * every other register.
+ */
+function emitMixes(x: Assembler): void {
+  const from = [rax, rcx, rdx, rbx];
+  const other = [rsi, rbp, r8, r9];
+  const to = [r10, r11, r12, r13];
+  /** 64 i, and the same in the second half. */
+  const [even, odd] = [r14, r15];
+  const a = [zmm(0), zmm(1), zmm(2), zmm(3)] as const;
+
+  for (let lane = 0; lane < LANES; lane++) {
+    x.move(from[lane]!, place(rdi, record(lane, FROM)));
+    x.move(other[lane]!, place(rdi, record(lane, OTHER)));
+    x.move(to[lane]!, place(rdi, record(lane, TO)));
+  }
+  x.push(rdi);
+  // The last block comes first.
+  x.move(odd, place(rdi, HALF));
+  x.set(even, 0);
+  for (const [w, word] of a.entries()) loadBoth(x, word, from, other, odd, 16 * w - BLOCK);
+  const pair = x.here();
+  for (const [block, out] of [even, odd].entries()) {
+    a.forEach((word, w) => {
+      loadBoth(x, zmm(8), from, other, even, BLOCK * block + 16 * w);
+      x.vpxord(word, word, zmm(8));
+      x.vload(zmm(4 + w), word);
+    });
+    for (let double = 0; double < 4; double++) emitDoubleRound(x, a);
+    a.forEach((word, w) => {
+      x.vpaddd(word, word, zmm(4 + w));
+      to.forEach((base, lane) => {
+        x.vextracti32x4(place(base, 16 * w, out), word, lane);
+      });
+    });
+  }
+  x.add(even, BLOCK);
+  x.add(odd, BLOCK);
+  x.move(rdi, place(rsp));
+  x.compare(even, place(rdi, HALF));
+  x.jumpIf('below', pair);
+  x.pop(rdi);
+  x.ret();
+}
+
+/** target = 16 bytes of each lane, both sources XORed. `at`: 64 i; blocks come in pairs. */
+function loadBoth(
+  x: Assembler,
+  target: Vector,
+  from: readonly Register[],
+  other: readonly Register[],
+  at: Register,
+  offset: number,
+): void {
+  const spare = zmm(9);
+  for (const [vector, bases] of [
+    [target, from],
+    [spare, other],
+  ] as const) {
+    const source = (lane: number): Place => place(bases[lane]!, offset, at, 2);
+    x.vload(xmm(vector.vector), source(0));
+    for (let lane = 1; lane < LANES; lane++) x.vinserti32x4(vector, vector, source(lane), lane);
+  }
+  x.vpxord(target, target, spare);
+}
+
+/** A column round and a row round of Salsa20 (RFC 7914, section 3), on diagonals. */
+function emitDoubleRound(x: Assembler, [a0, a1, a2, a3]: readonly [Vector, Vector, Vector, Vector]): void {
+  /** word ^= (p + q) <<< bits */
+  const turn = (word: Vector, p: Vector, q: Vector, bits: number): void => {
+    x.vpaddd(zmm(8), p, q);
+    x.vprold(zmm(8), zmm(8), bits);
+    x.vpxord(word, word, zmm(8));
+  };
+  turn(a1, a0, a3, 7);
+  turn(a2, a1, a0, 9);
+  turn(a3, a2, a1, 13);
+  turn(a0, a3, a2, 18);
+  x.vpshufd(a1, a1, UP1);
+  x.vpshufd(a2, a2, UP2);
+  x.vpshufd(a3, a3, UP3);
+  turn(a3, a0, a1, 7);
+  turn(a2, a3, a0, 9);
+  turn(a1, a2, a3, 13);
+  turn(a0, a1, a2, 18);
+  x.vpshufd(a1, a1, UP3);
+  x.vpshufd(a2, a2, UP2);
+  x.vpshufd(a3, a3, UP1);
+}
+
+/** void fill(numbers, entries): every lane's state moves on by `entries` entries of its table. */
+function emitFill(x: Assembler, mixes: { at: number | null }): void {
+  const [numbers, entries, mix] = [rdi, place(rsp, 0), place(rsp, 8)];
+  enter(x);
+  x.push(rax);
+  x.push(rsi);
+  const entry = x.here();
+  x.move(rax, place(numbers, KEPT_MASK));
+  x.store(mix, rax);
+  // STATE is the entry; mixes go to and fro between the two made ones, and the last one to the next entry.
+  for (let lane = 0; lane < LANES; lane++) {
+    x.move(rax, place(numbers, record(lane, STATE)));
+    x.store(place(numbers, record(lane, FROM)), rax);
+    x.add(rax, place(numbers, SIZE));
+    x.store(place(numbers, record(lane, STATE)), rax);
+    x.move(rax, place(numbers, ZEROS));
+    x.store(place(numbers, record(lane, OTHER)), rax);
+    x.move(rax, place(numbers, record(lane, MADE)));
+    x.store(place(numbers, record(lane, TO)), rax);
+  }
+  const next = x.here();
+  const last = x.label();
+  x.move(rax, mix);
+  x.subtract(rax, 1);
+  x.store(mix, rax);
+  x.jumpIf('negative', last);
+  x.call(mixes);
+  for (let lane = 0; lane < LANES; lane++) {
+    x.move(rax, place(numbers, record(lane, TO)));
+    x.store(place(numbers, record(lane, FROM)), rax);
+    swapMade(x, numbers, record(lane, 0));
+    x.move(rax, place(numbers, record(lane, MADE)));
+    x.store(place(numbers, record(lane, TO)), rax);
+  }
+  x.jump(next);
+  x.here(last);
+  for (let lane = 0; lane < LANES; lane++) {
+    x.move(rax, place(numbers, record(lane, STATE)));
+    x.store(place(numbers, record(lane, TO)), rax);
+  }
+  x.call(mixes);
+  x.move(rax, entries);
+  x.subtract(rax, 1);
+  x.store(entries, rax);
+  x.jumpIf('notEqual', entry);
+  x.pop(rsi);
+  x.pop(rax);
+  leave(x);
+}
+
+/** uint64_t walk(numbers, passes): up to `passes` passes of `mixes`. Returns how many the lanes have left, all together. */
+function emitWalk(x: Assembler, mixes: { at: number | null }): void {
+  const [numbers, passes] = [rdi, place(rsp, 0)];
+  enter(x);
+  x.push(rsi);
+  const pass = x.here();
+  for (let lane = 0; lane < LANES; lane++) emitNextStep(x, numbers, lane);
+  x.call(mixes);
+  x.move(rax, place(numbers, record(0, LEFT)));
+  for (let lane = 1; lane < LANES; lane++) x.add(rax, place(numbers, record(lane, LEFT)));
+  const done = x.label();
+  x.compare(rax, 0);
+  x.jumpIf('equal', done);
+  x.move(rcx, passes);
+  x.subtract(rcx, 1);
+  x.store(passes, rcx);
+  x.jumpIf('notEqual', pass);
+  x.here(done);
+  x.pop(rsi);
+  leave(x);
+}
+
+/** Sets up what the next pass of `mixes` does for a lane: an entry made again, or a pass of its own. */
+function emitNextStep(x: Assembler, numbers: Register, lane: number): void {
+  const field = (offset: number): Place => place(numbers, record(lane, offset));
+  const [isChosen, passes, ready] = [x.label(), x.label(), x.label()];
+  x.move(rax, field(AWAY));
+  x.compare(rax, 0);
+  x.jumpIf('notNegative', isChosen);
+  emitChoice(x, numbers, field);
+
+  x.here(isChosen);
+  x.compare(rax, 0);
+  x.jumpIf('equal', passes);
+  x.subtract(rax, 1);
+  x.store(field(AWAY), rax);
+  copy(x, field(FROM), field(AT_HAND));
+  copy(x, field(OTHER), place(numbers, ZEROS));
+  copy(x, field(TO), field(MADE));
+  copy(x, field(AT_HAND), field(MADE));
+  swapMade(x, numbers, record(lane, 0));
+  x.jump(ready);
+
+  x.here(passes);
+  x.set(field(AWAY), -1);
+  copy(x, field(FROM), field(STATE));
+  copy(x, field(OTHER), field(AT_HAND));
+  copy(x, field(TO), field(SPARE));
+  // A lane that is through goes on into its spare state, which nobody looks at.
+  x.move(rcx, field(LEFT));
+  x.subtract(rcx, 1);
+  x.jumpIf('below', ready);
+  x.store(field(LEFT), rcx);
+  x.move(rcx, field(STATE));
+  copy(x, field(STATE), field(SPARE));
+  x.store(field(SPARE), rcx);
+  x.here(ready);
+}
+
+/** Integerify (RFC 7914, section 5): the number at the start of the state's last block. Leaves AWAY in rax. */
+function emitChoice(x: Assembler, numbers: Register, field: (offset: number) => Place): void {
+  x.move(rdx, field(STATE));
+  x.move(rcx, place(numbers, SIZE));
+  x.load32(rax, place(rdx, -BLOCK, rcx));
+  x.and(rax, place(numbers, MASK));
+  x.move(rdx, rax);
+  x.move(rcx, place(numbers, KEPT_SHIFT));
+  x.shiftRightByCl(rdx);
+  x.multiply(rdx, place(numbers, SIZE));
+  x.add(rdx, field(TABLE));
+  x.store(field(AT_HAND), rdx);
+  x.and(rax, place(numbers, KEPT_MASK));
+  x.store(field(AWAY), rax);
+  // All its cache lines at once, instead of each when its turn comes.
+  x.move(rcx, place(numbers, SIZE));
+  x.add(rcx, rdx);
+  const line = x.here();
+  x.prefetch(place(rdx));
+  x.add(rdx, BLOCK);
+  x.compare(rdx, rcx);
+  x.jumpIf('below', line);
+}
+
+function swapMade(x: Assembler, numbers: Register, lane: number): void {
+  x.move(rax, place(numbers, lane + MADE));
+  x.move(rcx, place(numbers, lane + MADE_NEXT));
+  x.store(place(numbers, lane + MADE), rcx);
+  x.store(place(numbers, lane + MADE_NEXT), rax);
+}
+
+function copy(x: Assembler, target: Place, source: Place): void {
+  x.move(rdx, source);
+  x.store(target, rdx);
+}
+
+function enter(x: Assembler): void {
+  for (const register of CALLEE_SAVED) x.push(register);
+}
+
+/** Ends a function; what it returns is in rax. */
+function leave(x: Assembler): void {
+  x.vzeroupper();
+  for (const register of [...CALLEE_SAVED].reverse()) x.pop(register);
+  x.ret();
+}

@@ -1,0 +1,35 @@
+/** What the processor can do, as libcrypto found it out: it asks the processor and leaves out what the system does not support. */
+import type koffi from 'koffi';
+import { optionalModule } from '../optional-module.ts';
+
+export interface ProcessorFeatures {
+  /** Instructions for SHA-256. */
+  readonly sha: boolean;
+  /** Vectors of 64 bytes, and their instructions on shorter ones (F and VL). */
+  readonly avx512: boolean;
+}
+
+const NONE: ProcessorFeatures = { sha: false, avx512: false };
+
+/** What OPENSSL_info() calls the processor's abilities. */
+const CPU_SETTINGS = 1008;
+
+/** Returns nothing but false on other than x86-64, or where there is nobody to ask. */
+export function processorFeatures(): ProcessorFeatures {
+  const ffi = optionalModule<typeof koffi>('koffi');
+  if (ffi === null || process.arch !== 'x64') return NONE;
+  try {
+    return readFeatures(String(ffi.load(null).func('const char *OPENSSL_info(int type)')(CPU_SETTINGS)));
+  } catch {
+    return NONE;
+  }
+}
+
+/** Reads what OPENSSL_ia32cap(3) describes: the lower half of the second number is CPUID's leaf 7, ebx. */
+export function readFeatures(settings: string): ProcessorFeatures {
+  const second = /^OPENSSL_ia32cap=0x[0-9a-f]+:0x[0-9a-f]*?([0-9a-f]{1,8})\b/.exec(settings)?.[1];
+  if (second === undefined) return NONE;
+  const ebx = Number.parseInt(second, 16);
+  const has = (...bits: number[]): boolean => bits.every((bit) => ((ebx >>> bit) & 1) === 1);
+  return { sha: has(29), avx512: has(16, 31) };
+}

@@ -1,0 +1,37 @@
+/**
+ * Machine code of this package (assembled from machine/ when it is built) in memory that can be executed, and its functions
+ * bound by koffi. Written first and executable after that, never both at once.
+ */
+import type koffi from 'koffi';
+import { optionalModule } from '../optional-module.ts';
+import { MappedMemory } from '../posix/mapped-memory.ts';
+
+/** As build.mjs writes it into generated/machine.ts. */
+export interface AssembledCode<Entry extends string> {
+  /** Base64. */
+  readonly code: string;
+  /** Where each function begins, in bytes. */
+  readonly entries: Readonly<Record<Entry, number>>;
+}
+
+/**
+ * Returns the functions of `code`, declared in C without a name, or null where they cannot be had: no koffi, or a system that
+ * lets no memory become executable. The processor must have what the code needs. The memory stays until the process ends.
+ */
+export function bindMachineCode<Entry extends string>(
+  { code, entries }: AssembledCode<Entry>,
+  declarations: Readonly<Record<Entry, string>>,
+): Record<Entry, (...args: number[]) => number> | null {
+  const ffi = optionalModule<typeof koffi>('koffi');
+  if (ffi === null || process.platform !== 'linux' || process.arch !== 'x64') return null;
+  const bytes = Buffer.from(code, 'base64');
+  const memory = MappedMemory.create(bytes.length);
+  if (memory === null) return null;
+  memory.write(0, bytes);
+  if (!memory.makeExecutable()) return null;
+  const bind = (entry: Entry) => [
+    entry,
+    ffi.decode(BigInt(memory.address + entries[entry]), ffi.proto(declarations[entry])),
+  ];
+  return Object.fromEntries((Object.keys(entries) as Entry[]).map(bind));
+}
