@@ -24,7 +24,10 @@ const MODULES = [
 ];
 
 /** Constant, source and the function that assembles it. */
-const MACHINE_CODE = [{ constant: 'SCRYPT_X64', entry: 'scrypt.ts', assemble: 'assembleScrypt' }];
+const MACHINE_CODE = [
+  { constant: 'SCAN_X64', entry: 'scan.ts', assemble: 'assembleScan' },
+  { constant: 'SCRYPT_X64', entry: 'scrypt.ts', assemble: 'assembleScrypt' },
+];
 
 /** Makes the generated modules where their sources have changed. */
 export async function buildKernels() {

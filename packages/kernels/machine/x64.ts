@@ -51,11 +51,20 @@ export function place(
 }
 
 /** Conditions of a jump, by their number in the encoding. */
-const CONDITIONS = { below: 2, aboveOrEqual: 3, equal: 4, notEqual: 5, negative: 8, notNegative: 9 } as const;
+const CONDITIONS = {
+  below: 2,
+  aboveOrEqual: 3,
+  equal: 4,
+  notEqual: 5,
+  belowOrEqual: 6,
+  negative: 8,
+  notNegative: 9,
+} as const;
 export type Condition = keyof typeof CONDITIONS;
 
 /** Opcode maps and mandatory prefixes, as EVEX counts them. */
 const MAP_0F = 1;
+const MAP_0F38 = 2;
 const MAP_0F3A = 3;
 const PREFIX_66 = 1;
 const PREFIX_F3 = 2;
@@ -171,6 +180,16 @@ export class Assembler {
     this.#integer([0xd3], 5, target);
   }
 
+  shiftRight(target: Register, bits: number): void {
+    this.#integer([0xc1], 5, target);
+    this.#code.push(bits);
+  }
+
+  shiftLeft(target: Register, bits: number): void {
+    this.#integer([0xc1], 4, target);
+    this.#code.push(bits);
+  }
+
   address(target: Register, of: Place): void {
     this.#integer([0x8d], target.register, of);
   }
@@ -225,6 +244,91 @@ export class Assembler {
   vextracti32x4(target: Place, source: Vector, lane: number): void {
     this.#vector({ map: MAP_0F3A, prefix: PREFIX_66, opcode: 0x39 }, source.bytes, source.vector, 0, target);
     this.#code.push(lane);
+  }
+
+  /** 64-bit words: target = target ^ a ^ b. */
+  vxor3(target: Vector, a: Vector, b: Vector): void {
+    this.#ternary(target, a, b, 0x96);
+  }
+
+  /** 64-bit words: target = target | (a & b). */
+  vorAnd(target: Vector, a: Vector, b: Vector): void {
+    this.#ternary(target, a, b, 0xf8);
+  }
+
+  vpandq(target: Vector, a: Vector, b: Vector): void {
+    this.#vector(
+      { map: MAP_0F, prefix: PREFIX_66, wide: true, opcode: 0xdb },
+      target.bytes,
+      target.vector,
+      a.vector,
+      b,
+    );
+  }
+
+  vporq(target: Vector, a: Vector, b: Vector): void {
+    this.#vector(
+      { map: MAP_0F, prefix: PREFIX_66, wide: true, opcode: 0xeb },
+      target.bytes,
+      target.vector,
+      a.vector,
+      b,
+    );
+  }
+
+  /** In each 16 bytes: the lower eight of a and of b by turns. */
+  vpunpcklbw(target: Vector, a: Vector, b: Vector): void {
+    this.#vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x60 }, target.bytes, target.vector, a.vector, b);
+  }
+
+  /** The same of the upper eight. */
+  vpunpckhbw(target: Vector, a: Vector, b: Vector): void {
+    this.#vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x68 }, target.bytes, target.vector, a.vector, b);
+  }
+
+  /** Eight bytes of memory, again and again. */
+  vpbroadcastq(target: Vector, source: Place): void {
+    this.#vector(
+      { map: MAP_0F38, prefix: PREFIX_66, wide: true, opcode: 0x59 },
+      target.bytes,
+      target.vector,
+      0,
+      source,
+    );
+  }
+
+  /** Each byte of `source` times the matrix over GF(2) in the same eight bytes of `matrix`; row for bit i is byte 7 - i. */
+  vgf2p8affineqb(target: Vector, source: Vector, matrix: Vector): void {
+    const code = { map: MAP_0F3A, prefix: PREFIX_66, wide: true, opcode: 0xce };
+    this.#vector(code, target.bytes, target.vector, source.vector, matrix);
+    this.#code.push(0);
+  }
+
+  /** Mask register k1 = which bytes of `source` are zero. */
+  zeroBytesToK1(source: Vector): void {
+    this.#vector({ map: MAP_0F38, prefix: PREFIX_F3, opcode: 0x26 }, source.bytes, 1, source.vector, source);
+  }
+
+  /** The zero flag = k1 is empty. */
+  testK1(): void {
+    this.#code.push(0xc4, 0xe1, 0xf8, 0x98, 0xc9);
+  }
+
+  /** rax = k1. */
+  k1ToRax(): void {
+    this.#code.push(0xc4, 0xe1, 0xfb, 0x93, 0xc1);
+  }
+
+  /** target = number of zero bits below the lowest that is set. */
+  trailingZeros(target: Register, source: Register): void {
+    this.#code.push(0xf3);
+    this.#integer([0x0f, 0xbc], target.register, source);
+  }
+
+  #ternary(target: Vector, a: Vector, b: Vector, table: number): void {
+    const code = { map: MAP_0F3A, prefix: PREFIX_66, wide: true, opcode: 0x25 };
+    this.#vector(code, target.bytes, target.vector, a.vector, b);
+    this.#code.push(table);
   }
 
   /** One of the eight two-operand instructions that share their encodings. */

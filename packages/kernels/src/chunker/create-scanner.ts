@@ -1,12 +1,13 @@
 /** Chooses the scanner that runs best here. */
 
+import { machineScanner } from './machine-scanner.ts';
 import { PlainScanner } from './plain-scanner.ts';
 import { expectPolynomial } from './polynomial.ts';
 import type { ChunkScanner } from './scanner.ts';
 import { type WasmVariant, wasmScanner } from './wasm-scanner.ts';
 
 /** Ways to scan; all cut alike. */
-export type ScannerVariant = WasmVariant | 'plain';
+export type ScannerVariant = 'gfni' | WasmVariant | 'plain';
 
 export interface ScannerOptions {
   /** Default: the fastest that runs here. `plain` is TypeScript alone and runs everywhere. */
@@ -14,7 +15,7 @@ export interface ScannerOptions {
 }
 
 /** Fastest first. Strict SIMD is not among them: it is slower than the scalar scan on x86 (assembly/scan-simd.ts). */
-const PREFERRED: readonly WasmVariant[] = ['relaxed-simd', 'scalar'];
+const PREFERRED: readonly (WasmVariant | 'gfni')[] = ['gfni', 'relaxed-simd', 'scalar'];
 
 /**
  * Returns a scanner over its own arena of `arenaBytes`.
@@ -26,11 +27,12 @@ export function createScanner(polynomial: bigint, arenaBytes: number, options: S
     throw new RangeError(`arenaBytes: expected 1 to ${1 << 30}, got ${arenaBytes}`);
   }
   const { variant } = options;
-  if (variant === 'plain') return new PlainScanner(polynomial, arenaBytes);
+  if (variant === 'plain') return new PlainScanner(polynomial, new Uint8Array(arenaBytes));
   for (const candidate of variant === undefined ? PREFERRED : [variant]) {
-    const scanner = wasmScanner(candidate, polynomial, arenaBytes);
+    const scanner =
+      candidate === 'gfni' ? machineScanner(polynomial, arenaBytes) : wasmScanner(candidate, polynomial, arenaBytes);
     if (scanner !== null) return scanner;
   }
   if (variant !== undefined) throw new RangeError(`variant: ${variant} cannot run here`);
-  return new PlainScanner(polynomial, arenaBytes);
+  return new PlainScanner(polynomial, new Uint8Array(arenaBytes));
 }

@@ -16,9 +16,9 @@ export class PlainScanner implements ChunkScanner {
   readonly #reduce: Halves;
   readonly #one = new Uint32Array(1);
 
-  constructor(polynomial: bigint, arenaBytes: number) {
+  constructor(polynomial: bigint, arena: Uint8Array) {
     const tables = makeTables(polynomial);
-    this.arena = new Uint8Array(arenaBytes);
+    this.arena = arena;
     this.#leaving = halves(tables.leaving);
     this.#reduce = halves(tables.reduce);
   }

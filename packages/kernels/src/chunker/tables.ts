@@ -40,21 +40,54 @@ function timesByte(factor: bigint, byte: bigint, polynomial: bigint): bigint {
   return modulo(product, polynomial);
 }
 
+/** Returns byte * x^(power + 3) modulo p * x^3: seven bytes. */
+function shiftedImage(power: bigint, byte: bigint, polynomial: bigint): bigint {
+  // Modulo p * x^3: x^(n + 3) mod p * x^3 is (x^n mod p) * x^3.
+  return timesByte(modulo(1n << power, polynomial), byte, polynomial) << 3n;
+}
+
 /**
  * The tables of assembly/scan-simd.ts: the low and high nibble of a byte that falls out at the top (times x^56), then of
  * a byte that leaves the window (times x^515), all modulo p * x^3; for each the seven bytes of the result, 16 entries each.
  */
 export function makeNibbleTables(polynomial: bigint): Uint8Array {
-  // Modulo p * x^3: x^(n + 3) mod p * x^3 is (x^n mod p) * x^3.
-  const factors = [53n, 57n, LEAVING_SHIFT, LEAVING_SHIFT + 4n].map((n) => modulo(1n << n, polynomial));
-  const tables = new Uint8Array(factors.length * 7 * 16);
-  factors.forEach((factor, group) => {
+  const powers = [53n, 57n, LEAVING_SHIFT, LEAVING_SHIFT + 4n];
+  const tables = new Uint8Array(powers.length * 7 * 16);
+  powers.forEach((power, group) => {
     for (let nibble = 0; nibble < 16; nibble++) {
-      const image = timesByte(factor, BigInt(nibble), polynomial) << 3n;
+      const image = shiftedImage(power, BigInt(nibble), polynomial);
       for (let byte = 0; byte < 7; byte++) {
         tables[(group * 7 + byte) * 16 + nibble] = Number((image >> BigInt(8 * byte)) & 0xffn);
       }
     }
   });
   return tables;
+}
+
+/**
+ * The matrices of machine/scan.ts, of eight bytes each: for the seven bytes of the fingerprint what they take from the byte that
+ * falls out at the top (times x^56), then from the one that leaves the window (times x^515), all modulo p * x^3; and what the
+ * lowest two take from the one that enters (times x^3).
+ */
+export function makeMatrices(polynomial: bigint): Uint8Array {
+  const images = [
+    (byte: bigint) => shiftedImage(53n, byte, polynomial),
+    (byte: bigint) => shiftedImage(LEAVING_SHIFT, byte, polynomial),
+    (byte: bigint) => byte << 3n,
+  ];
+  return Uint8Array.from(
+    images.flatMap((image, group) =>
+      Array.from({ length: group === 2 ? 2 : 7 }, (_, byte) => matrix(image, byte)).flat(),
+    ),
+  );
+}
+
+/** One byte of a linear image as GF2P8AFFINEQB wants it: row for bit i is byte 7 - i, its bit j being what bit j adds. */
+function matrix(image: (byte: bigint) => bigint, byte: number): number[] {
+  const rows = new Array<number>(8).fill(0);
+  for (let j = 0; j < 8; j++) {
+    const column = Number((image(1n << BigInt(j)) >> BigInt(8 * byte)) & 0xffn);
+    for (let i = 0; i < 8; i++) rows[7 - i]! |= ((column >> i) & 1) << j;
+  }
+  return rows;
 }

@@ -7,9 +7,11 @@ export interface ProcessorFeatures {
   readonly sha: boolean;
   /** Vectors of 64 bytes, and their instructions on shorter ones (F and VL). */
   readonly avx512: boolean;
+  /** The same on bytes (BW), and matrices over GF(2). */
+  readonly gfni: boolean;
 }
 
-const NONE: ProcessorFeatures = { sha: false, avx512: false };
+const NONE: ProcessorFeatures = { sha: false, avx512: false, gfni: false };
 
 /** What OPENSSL_info() calls the processor's abilities. */
 const CPU_SETTINGS = 1008;
@@ -25,11 +27,11 @@ export function processorFeatures(): ProcessorFeatures {
   }
 }
 
-/** Reads what OPENSSL_ia32cap(3) describes: the lower half of the second number is CPUID's leaf 7, ebx. */
+/** Reads what OPENSSL_ia32cap(3) describes: the second number is CPUID's leaf 7, ebx below ecx. */
 export function readFeatures(settings: string): ProcessorFeatures {
-  const second = /^OPENSSL_ia32cap=0x[0-9a-f]+:0x[0-9a-f]*?([0-9a-f]{1,8})\b/.exec(settings)?.[1];
+  const second = /^OPENSSL_ia32cap=0x[0-9a-f]+:0x([0-9a-f]+)/.exec(settings)?.[1];
   if (second === undefined) return NONE;
-  const ebx = Number.parseInt(second, 16);
-  const has = (...bits: number[]): boolean => bits.every((bit) => ((ebx >>> bit) & 1) === 1);
-  return { sha: has(29), avx512: has(16, 31) };
+  const leaf7 = BigInt(`0x${second}`);
+  const has = (...bits: number[]): boolean => bits.every((bit) => ((leaf7 >> BigInt(bit)) & 1n) === 1n);
+  return { sha: has(29), avx512: has(16, 31), gfni: has(16, 30, 31, 32 + 8) };
 }

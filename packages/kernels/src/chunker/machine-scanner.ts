@@ -1,0 +1,83 @@
+/** The chunk scanner in machine code (machine/scan.ts): AVX-512 with GFNI, 64 stretches at once. */
+import * as layout from '../../machine/scan-layout.ts';
+import { SCAN_X64 } from '../generated/machine.ts';
+import { processorFeatures } from '../machine/features.ts';
+import { bindMachineCode } from '../machine/machine-code.ts';
+import { memoryOf } from '../memory.ts';
+import { PAGE_BYTES, pagesOfMemory } from '../posix/pages.ts';
+import { chunkEnd } from './chunk-end.ts';
+import { expectContext, PlainScanner } from './plain-scanner.ts';
+import { type ChunkScanner, WINDOW } from './scanner.ts';
+import { makeMatrices } from './tables.ts';
+
+interface Kernel {
+  /** Returns the address of the first cut behind `from`; zero, or one behind `to`, if there is none up to that. */
+  readonly first: (memory: number, from: number, to: number) => number;
+}
+
+let bound: Kernel | null | undefined;
+
+/** Returns null where the processor or the system does not let the kernel run. */
+export function machineScanner(polynomial: bigint, arenaBytes: number): ChunkScanner | null {
+  if (bound === undefined) bound = bind();
+  return bound && new MachineScanner(bound, polynomial, arenaBytes);
+}
+
+function bind(): Kernel | null {
+  if (!processorFeatures().gfni) return null;
+  return bindMachineCode(SCAN_X64, { first: 'uintptr_t (uintptr_t memory, uintptr_t from, uintptr_t to)' });
+}
+
+class MachineScanner implements ChunkScanner {
+  readonly arena: Uint8Array;
+  readonly #kernel: Kernel;
+  readonly #arenaAt: number;
+  /** What the kernel works with; it begins at a page. */
+  readonly #memory: Uint8Array;
+  readonly #memoryAt: number;
+  /** For zeros, where every position is a candidate. */
+  readonly #close: PlainScanner;
+
+  constructor(kernel: Kernel, polynomial: bigint, arenaBytes: number) {
+    this.#kernel = kernel;
+    // A window before the arena and a square behind it may be read, though what is there does not count.
+    const around = pagesOfMemory(PAGE_BYTES + arenaBytes + layout.READ_BEHIND);
+    this.arena = around.subarray(PAGE_BYTES, PAGE_BYTES + arenaBytes);
+    this.#arenaAt = memoryOf(around).address + PAGE_BYTES;
+    this.#memory = pagesOfMemory(layout.MEMORY_BYTES);
+    this.#memoryAt = memoryOf(this.#memory).address;
+    this.#memory.set(makeMatrices(polynomial));
+    // Bits 3 to 22 of the fingerprint times x^3: the high five of the lowest byte, the next one, the low seven of the third.
+    this.#memory.fill(0xf8, layout.MASK_0, layout.MASK_0 + 8);
+    this.#memory.fill(0x7f, layout.MASK_2, layout.MASK_2 + 8);
+    this.#close = new PlainScanner(polynomial, this.arena);
+  }
+
+  cut(start: number, end: number, eof: boolean, from: number = start): number {
+    return chunkEnd(this.arena.length, start, end, eof, from, (after, to) => this.#first(after, to));
+  }
+
+  candidates(from: number, to: number, out: Uint32Array): number {
+    expectContext(from, to, this.arena.length);
+    let count = 0;
+    let at = from;
+    while (at < to && count < out.length) {
+      const hit = this.#first(at, to);
+      if (hit === 0) break;
+      at = hit;
+      out[count++] = hit;
+      for (let found = 1; found > 0 && at < to && count < out.length; count += found) {
+        const end = Math.min(to, at + WINDOW);
+        found = this.#close.candidates(at, end, out.subarray(count));
+        at = found === 0 ? end : out[count + found - 1]!;
+      }
+    }
+    return count;
+  }
+
+  /** Returns the first candidate p with after < p <= to, or 0. */
+  #first(after: number, to: number): number {
+    const hit = this.#kernel.first(this.#memoryAt, this.#arenaAt + after, this.#arenaAt + to) - this.#arenaAt;
+    return hit > 0 && hit <= to ? hit : 0;
+  }
+}
