@@ -68,12 +68,18 @@ const MAP_0F38 = 2;
 const MAP_0F3A = 3;
 const PREFIX_66 = 1;
 const PREFIX_F3 = 2;
+const PREFIX_F2 = 3;
+
+/** The prefix's bits for mask register k1, and for zeros where it has none. */
+const K1 = 0x01;
+const K1_OR_ZERO = 0x81;
 
 interface VectorCode {
   readonly map: number;
   readonly prefix: number;
   readonly wide?: boolean;
   readonly opcode: number;
+  readonly mask?: number;
 }
 
 /** Appends instructions to its code. */
@@ -246,6 +252,48 @@ export class Assembler {
     this.#code.push(lane);
   }
 
+  /** The 16 bytes of memory four times. */
+  vbroadcasti32x4(target: Vector, source: Place): void {
+    this.#vector({ map: MAP_0F38, prefix: PREFIX_66, opcode: 0x5a }, target.bytes, target.vector, 0, source);
+  }
+
+  /** 64-bit words: target = a + b. */
+  vpaddq(target: Vector, a: Vector, b: Vector | Place): void {
+    this.#vector(
+      { map: MAP_0F, prefix: PREFIX_66, wide: true, opcode: 0xd4 },
+      target.bytes,
+      target.vector,
+      a.vector,
+      b,
+    );
+  }
+
+  /** In each 16 bytes, bytes in the order that those of `order` give. */
+  vpshufb(target: Vector, source: Vector, order: Vector): void {
+    this.#vector({ map: MAP_0F38, prefix: PREFIX_66, opcode: 0x00 }, target.bytes, target.vector, source.vector, order);
+  }
+
+  /** A round of AES on each 16 bytes, then the round's key. */
+  vaesenc(target: Vector, state: Vector, key: Vector): void {
+    this.#vector({ map: MAP_0F38, prefix: PREFIX_66, opcode: 0xdc }, target.bytes, target.vector, state.vector, key);
+  }
+
+  /** The last round. */
+  vaesenclast(target: Vector, state: Vector, key: Vector): void {
+    this.#vector({ map: MAP_0F38, prefix: PREFIX_66, opcode: 0xdd }, target.bytes, target.vector, state.vector, key);
+  }
+
+  /** Loads the bytes that k1 names, zeros for the others, which are not touched. */
+  vloadByK1(target: Vector, source: Place): void {
+    const code = { map: MAP_0F, prefix: PREFIX_F2, opcode: 0x6f, mask: K1_OR_ZERO };
+    this.#vector(code, target.bytes, target.vector, 0, source);
+  }
+
+  /** Stores the bytes that k1 names. */
+  vstoreByK1(target: Place, source: Vector): void {
+    this.#vector({ map: MAP_0F, prefix: PREFIX_F2, opcode: 0x7f, mask: K1 }, source.bytes, source.vector, 0, target);
+  }
+
   /** 64-bit words: target = target ^ a ^ b. */
   vxor3(target: Vector, a: Vector, b: Vector): void {
     this.#ternary(target, a, b, 0x96);
@@ -319,6 +367,11 @@ export class Assembler {
     this.#code.push(0xc4, 0xe1, 0xfb, 0x93, 0xc1);
   }
 
+  /** k1 = rax. */
+  raxToK1(): void {
+    this.#code.push(0xc4, 0xe1, 0xfb, 0x92, 0xc8);
+  }
+
   /** target = number of zero bits below the lowest that is set. */
   trailingZeros(target: Register, source: Register): void {
     this.#code.push(0xf3);
@@ -365,7 +418,7 @@ export class Assembler {
       0x62,
       inverted(field >> 3, 7) | inverted(over, 6) | inverted(rm >> 3, 5) | inverted(field >> 4, 4) | code.map,
       (code.wide === true ? 0x80 : 0) | ((~second & 15) << 3) | 4 | code.prefix,
-      ({ 16: 0, 32: 1, 64: 2 }[bytes]! << 5) | inverted(second >> 4, 3),
+      ({ 16: 0, 32: 1, 64: 2 }[bytes]! << 5) | inverted(second >> 4, 3) | (code.mask ?? 0),
       code.opcode,
     );
     this.#operand(field, operand);

@@ -25,7 +25,7 @@ export function machineScanner(polynomial: bigint, arenaBytes: number): ChunkSca
 
 function bind(): Kernel | null {
   if (!processorFeatures().gfni) return null;
-  return bindMachineCode(SCAN_X64, { first: 'uintptr_t (uintptr_t memory, uintptr_t from, uintptr_t to)' });
+  return bindMachineCode<Kernel>(SCAN_X64, { first: 'uintptr_t (uintptr_t memory, uintptr_t from, uintptr_t to)' });
 }
 
 class MachineScanner implements ChunkScanner {

@@ -40,7 +40,7 @@ export function vectorMixer(n: number, r: number, lanes: number): LaneMixer | nu
 /** A key that comes out wrong would lock its repository for everybody else: the kernel must agree with OpenSSL once. */
 function bind(): Kernel | null {
   if (!processorFeatures().avx512) return null;
-  const kernel = bindMachineCode(SCRYPT_X64, {
+  const kernel = bindMachineCode<Kernel>(SCRYPT_X64, {
     fill: 'void (uintptr_t numbers, size_t entries)',
     walk: 'size_t (uintptr_t numbers, size_t passes)',
   });

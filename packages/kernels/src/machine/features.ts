@@ -5,13 +5,15 @@ import { optionalModule } from '../optional-module.ts';
 export interface ProcessorFeatures {
   /** Instructions for SHA-256. */
   readonly sha: boolean;
-  /** Vectors of 64 bytes, and their instructions on shorter ones (F and VL). */
+  /** Vectors of 64 bytes, and their instructions on shorter ones (AVX-512 F and VL). */
   readonly avx512: boolean;
-  /** The same on bytes (BW), and matrices over GF(2). */
+  /** The same on bytes (BW), and products with matrices over GF(2). */
   readonly gfni: boolean;
+  /** The same, and rounds of AES on such vectors. */
+  readonly vaes: boolean;
 }
 
-const NONE: ProcessorFeatures = { sha: false, avx512: false, gfni: false };
+const NONE: ProcessorFeatures = { sha: false, avx512: false, gfni: false, vaes: false };
 
 /** What OPENSSL_info() calls the processor's abilities. */
 const CPU_SETTINGS = 1008;
@@ -33,5 +35,5 @@ export function readFeatures(settings: string): ProcessorFeatures {
   if (second === undefined) return NONE;
   const leaf7 = BigInt(`0x${second}`);
   const has = (...bits: number[]): boolean => bits.every((bit) => ((leaf7 >> BigInt(bit)) & 1n) === 1n);
-  return { sha: has(29), avx512: has(16, 31), gfni: has(16, 30, 31, 32 + 8) };
+  return { sha: has(29), avx512: has(16, 31), gfni: has(16, 30, 31, 32 + 8), vaes: has(16, 30, 31, 32 + 9) };
 }

@@ -15,13 +15,14 @@ export interface AssembledCode<Entry extends string> {
 }
 
 /**
- * Returns the functions of `code`, declared in C without a name, or null where they cannot be had: no koffi, or a system that
+ * Returns the functions of `code`, which the caller declares in C without a name, or null where they cannot be had: no koffi, or a system that
  * lets no memory become executable. The processor must have what the code needs. The memory stays until the process ends.
  */
-export function bindMachineCode<Entry extends string>(
-  { code, entries }: AssembledCode<Entry>,
-  declarations: Readonly<Record<Entry, string>>,
-): Record<Entry, (...args: number[]) => number> | null {
+export function bindMachineCode<Functions>(
+  { code, entries }: AssembledCode<keyof Functions & string>,
+  declarations: Readonly<Record<keyof Functions & string, string>>,
+): Functions | null {
+  type Entry = keyof Functions & string;
   const ffi = optionalModule<typeof koffi>('koffi');
   if (ffi === null || process.platform !== 'linux' || process.arch !== 'x64') return null;
   const bytes = Buffer.from(code, 'base64');
@@ -33,5 +34,5 @@ export function bindMachineCode<Entry extends string>(
     entry,
     ffi.decode(BigInt(memory.address + entries[entry]), ffi.proto(declarations[entry])),
   ];
-  return Object.fromEntries((Object.keys(entries) as Entry[]).map(bind));
+  return Object.fromEntries((Object.keys(entries) as Entry[]).map(bind)) as Functions;
 }
