@@ -4,7 +4,7 @@
  */
 
 import { COUNTER, IN_VECTOR, REVERSED, ROUND_KEYS, ROUNDS, VECTOR } from './aes-ctr-layout.ts';
-import { Assembler, place, rax, rcx, rdi, rdx, rsi, xmm, zmm } from './x64.ts';
+import { Assembler, place, rax, rcx, rdi, rdx, rsi, xmm, zmm } from './assembler.ts';
 
 const VECTOR_BYTES = 64;
 const ABREAST = 8;

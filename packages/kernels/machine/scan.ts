@@ -9,19 +9,6 @@
  */
 
 import {
-  COLUMNS,
-  DIGEST,
-  ENTERING,
-  LANES,
-  LEAVING,
-  MASK_0,
-  MASK_2,
-  SQUARE_BYTES,
-  SQUARES,
-  STRETCH,
-  TOP,
-} from './scan-layout.ts';
-import {
   Assembler,
   CALLEE_SAVED,
   type Label,
@@ -44,7 +31,20 @@ import {
   type Vector,
   xmm,
   zmm,
-} from './x64.ts';
+} from './assembler.ts';
+import {
+  COLUMNS,
+  DIGEST,
+  ENTERING,
+  LANES,
+  LEAVING,
+  MASK_0,
+  MASK_2,
+  SQUARE_BYTES,
+  SQUARES,
+  STRETCH,
+  TOP,
+} from './scan-layout.ts';
 
 const VECTOR = 64;
 const DIGEST_BYTES = 7;

@@ -8,28 +8,6 @@
  */
 
 import {
-  AT_HAND,
-  AWAY,
-  FROM,
-  HALF,
-  KEPT_MASK,
-  KEPT_SHIFT,
-  LANES,
-  LEFT,
-  MADE,
-  MADE_NEXT,
-  MASK,
-  OTHER,
-  RECORD_BYTES,
-  RECORDS,
-  SIZE,
-  SPARE,
-  STATE,
-  TABLE,
-  TO,
-  ZEROS,
-} from './scrypt-layout.ts';
-import {
   Assembler,
   CALLEE_SAVED,
   type Place,
@@ -54,7 +32,29 @@ import {
   type Vector,
   xmm,
   zmm,
-} from './x64.ts';
+} from './assembler.ts';
+import {
+  AT_HAND,
+  AWAY,
+  FROM,
+  HALF,
+  KEPT_MASK,
+  KEPT_SHIFT,
+  LANES,
+  LEFT,
+  MADE,
+  MADE_NEXT,
+  MASK,
+  OTHER,
+  RECORD_BYTES,
+  RECORDS,
+  SIZE,
+  SPARE,
+  STATE,
+  TABLE,
+  TO,
+  ZEROS,
+} from './scrypt-layout.ts';
 
 const BLOCK = 64;
 /** Words of a vector moved up by one, two and three places, round. */

@@ -30,11 +30,11 @@ let bound: Kernel | null | undefined;
 
 /**
  * Returns a mixer for `lanes` lanes of 128 `r` bytes and cost `n` (a power of two), or null where the processor or the system
- * does not let it work, or its tables would be too large.
+ * does not let it work, or its tables would be too large. `tableBytes`: what they may take.
  */
-export function vectorMixer(n: number, r: number, lanes: number): LaneMixer | null {
+export function vectorMixer(n: number, r: number, lanes: number, tableBytes: number = TABLE_BYTES): LaneMixer | null {
   if (bound === undefined) bound = bind();
-  return bound === null ? null : mixerOf(bound, n, r, lanes);
+  return bound === null ? null : mixerOf(bound, n, r, lanes, tableBytes);
 }
 
 /** A key that comes out wrong would lock its repository for everybody else: the kernel must agree with OpenSSL once. */

@@ -1,0 +1,170 @@
+/** The assembler of this folder: integers, and on top the vector instructions that its kernels use. */
+
+import { IntegerAssembler } from './integers.ts';
+import type { Place, Vector } from './operands.ts';
+
+export type { Label } from './encoder.ts';
+export * from './operands.ts';
+
+/** Opcode maps and mandatory prefixes, as EVEX counts them. */
+const MAP_0F = 1;
+const MAP_0F38 = 2;
+const MAP_0F3A = 3;
+const PREFIX_66 = 1;
+const PREFIX_F3 = 2;
+const PREFIX_F2 = 3;
+
+/** The prefix's bits for mask register k1, and for zeros where it has none. */
+const K1 = 0x01;
+const K1_OR_ZERO = 0x81;
+
+export class Assembler extends IntegerAssembler {
+  /** Loads a whole vector, aligned or not. */
+  vload(target: Vector, source: Place | Vector): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_F3, opcode: 0x6f }, target.bytes, target.vector, 0, source);
+  }
+
+  vstore(target: Place, source: Vector): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_F3, opcode: 0x7f }, source.bytes, source.vector, 0, target);
+  }
+
+  /** 32-bit words: target = a + b. */
+  vpaddd(target: Vector, a: Vector, b: Vector | Place): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0xfe }, target.bytes, target.vector, a.vector, b);
+  }
+
+  /** 64-bit words: target = a + b. */
+  vpaddq(target: Vector, a: Vector, b: Vector | Place): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, wide: true, opcode: 0xd4 }, target.bytes, target.vector, a.vector, b);
+  }
+
+  vpxord(target: Vector, a: Vector, b: Vector | Place): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0xef }, target.bytes, target.vector, a.vector, b);
+  }
+
+  vpandq(target: Vector, a: Vector, b: Vector): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, wide: true, opcode: 0xdb }, target.bytes, target.vector, a.vector, b);
+  }
+
+  vporq(target: Vector, a: Vector, b: Vector): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, wide: true, opcode: 0xeb }, target.bytes, target.vector, a.vector, b);
+  }
+
+  /** 64-bit words: target = target ^ a ^ b. */
+  vxor3(target: Vector, a: Vector, b: Vector): void {
+    this.#ternary(target, a, b, 0x96);
+  }
+
+  /** 64-bit words: target = target | (a & b). */
+  vorAnd(target: Vector, a: Vector, b: Vector): void {
+    this.#ternary(target, a, b, 0xf8);
+  }
+
+  /** 32-bit words rotated left. */
+  vprold(target: Vector, source: Vector, bits: number): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x72 }, target.bytes, 1, target.vector, source);
+    this.append(bits);
+  }
+
+  /** In each 16 bytes, words in the order that `order` gives, two bits for each. */
+  vpshufd(target: Vector, source: Vector, order: number): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x70 }, target.bytes, target.vector, 0, source);
+    this.append(order);
+  }
+
+  /** In each 16 bytes, bytes in the order that those of `order` give. */
+  vpshufb(target: Vector, source: Vector, order: Vector): void {
+    this.vector({ map: MAP_0F38, prefix: PREFIX_66, opcode: 0x00 }, target.bytes, target.vector, source.vector, order);
+  }
+
+  /** In each 16 bytes: the lower eight of a and of b by turns. */
+  vpunpcklbw(target: Vector, a: Vector, b: Vector): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x60 }, target.bytes, target.vector, a.vector, b);
+  }
+
+  /** The same of the upper eight. */
+  vpunpckhbw(target: Vector, a: Vector, b: Vector): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x68 }, target.bytes, target.vector, a.vector, b);
+  }
+
+  /** target = `into` with its 16 bytes number `lane` from memory. */
+  vinserti32x4(target: Vector, into: Vector, source: Place, lane: number): void {
+    this.vector({ map: MAP_0F3A, prefix: PREFIX_66, opcode: 0x38 }, target.bytes, target.vector, into.vector, source);
+    this.append(lane);
+  }
+
+  /** Stores the 16 bytes number `lane`. */
+  vextracti32x4(target: Place, source: Vector, lane: number): void {
+    this.vector({ map: MAP_0F3A, prefix: PREFIX_66, opcode: 0x39 }, source.bytes, source.vector, 0, target);
+    this.append(lane);
+  }
+
+  /** The 16 bytes of memory four times. */
+  vbroadcasti32x4(target: Vector, source: Place): void {
+    this.vector({ map: MAP_0F38, prefix: PREFIX_66, opcode: 0x5a }, target.bytes, target.vector, 0, source);
+  }
+
+  /** Eight bytes of memory, again and again. */
+  vpbroadcastq(target: Vector, source: Place): void {
+    this.vector({ map: MAP_0F38, prefix: PREFIX_66, wide: true, opcode: 0x59 }, target.bytes, target.vector, 0, source);
+  }
+
+  /** Each byte of `source` times the matrix over GF(2) in the same eight bytes of `matrix`; row for bit i is byte 7 - i. */
+  vgf2p8affineqb(target: Vector, source: Vector, matrix: Vector): void {
+    const code = { map: MAP_0F3A, prefix: PREFIX_66, wide: true, opcode: 0xce };
+    this.vector(code, target.bytes, target.vector, source.vector, matrix);
+    this.append(0);
+  }
+
+  /** A round of AES on each 16 bytes, then the round's key. */
+  vaesenc(target: Vector, state: Vector, key: Vector): void {
+    this.vector({ map: MAP_0F38, prefix: PREFIX_66, opcode: 0xdc }, target.bytes, target.vector, state.vector, key);
+  }
+
+  /** The last round. */
+  vaesenclast(target: Vector, state: Vector, key: Vector): void {
+    this.vector({ map: MAP_0F38, prefix: PREFIX_66, opcode: 0xdd }, target.bytes, target.vector, state.vector, key);
+  }
+
+  /** Mask register k1 = which bytes of `source` are zero. */
+  zeroBytesToK1(source: Vector): void {
+    this.vector({ map: MAP_0F38, prefix: PREFIX_F3, opcode: 0x26 }, source.bytes, 1, source.vector, source);
+  }
+
+  /** The zero flag = k1 is empty. */
+  testK1(): void {
+    this.append(0xc4, 0xe1, 0xf8, 0x98, 0xc9);
+  }
+
+  /** rax = k1. */
+  k1ToRax(): void {
+    this.append(0xc4, 0xe1, 0xfb, 0x93, 0xc1);
+  }
+
+  /** k1 = rax. */
+  raxToK1(): void {
+    this.append(0xc4, 0xe1, 0xfb, 0x92, 0xc8);
+  }
+
+  /** Loads the bytes that k1 names, zeros for the others, which are not touched. */
+  vloadByK1(target: Vector, source: Place): void {
+    const code = { map: MAP_0F, prefix: PREFIX_F2, opcode: 0x6f, mask: K1_OR_ZERO };
+    this.vector(code, target.bytes, target.vector, 0, source);
+  }
+
+  /** Stores the bytes that k1 names. */
+  vstoreByK1(target: Place, source: Vector): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_F2, opcode: 0x7f, mask: K1 }, source.bytes, source.vector, 0, target);
+  }
+
+  /** What a function that used wide vectors does last: without it, older instructions of the caller's are slow. */
+  vzeroupper(): void {
+    this.append(0xc5, 0xf8, 0x77);
+  }
+
+  #ternary(target: Vector, a: Vector, b: Vector, table: number): void {
+    const code = { map: MAP_0F3A, prefix: PREFIX_66, wide: true, opcode: 0x25 };
+    this.vector(code, target.bytes, target.vector, a.vector, b);
+    this.append(table);
+  }
+}

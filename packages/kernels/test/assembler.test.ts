@@ -1,0 +1,131 @@
+import { describe, expect, test } from 'vitest';
+import {
+  Assembler,
+  place,
+  r8,
+  r10,
+  r12,
+  r13,
+  r14,
+  r15,
+  rax,
+  rbp,
+  rbx,
+  rcx,
+  rdi,
+  rdx,
+  rsi,
+  rsp,
+  xmm,
+  zmm,
+} from '../machine/assembler.ts';
+
+/** What GNU objdump 2.40 makes of the bytes, the bytes, and what assembles them. */
+const INSTRUCTIONS: readonly (readonly [text: string, bytes: string, emit: (x: Assembler) => void])[] = [
+  ['push   r12', '4154', (x) => x.push(r12)],
+  ['pop    rbx', '5b', (x) => x.pop(rbx)],
+  ['ret', 'c3', (x) => x.ret()],
+  ['mov    rax,r15', '498bc7', (x) => x.move(rax, r15)],
+  ['mov    r8,QWORD PTR [rsp+0x8]', '4c8b842408000000', (x) => x.move(r8, place(rsp, 8))],
+  ['mov    rdi,QWORD PTR [rsp+0x0]', '488bbc2400000000', (x) => x.move(rdi, place(rsp))],
+  ['mov    QWORD PTR [rbp+r12*2-0x8],rcx', '4a898c65f8ffffff', (x) => x.store(place(rbp, -8, r12, 2), rcx)],
+  ['mov    eax,DWORD PTR [rdx+rcx*1-0x40]', '8b840ac0ffffff', (x) => x.load32(rax, place(rdx, -64, rcx))],
+  ['mov    r13,0xffffffffffffffff', '49c7c5ffffffff', (x) => x.set(r13, -1)],
+  ['mov    QWORD PTR [rdi+0x70],0xffffffffffffffff', '48c78770000000ffffffff', (x) => x.set(place(rdi, 112), -1)],
+  ['add    rsi,0x40', '4881c640000000', (x) => x.add(rsi, 64)],
+  ['add    rax,QWORD PTR [rdi+0x40]', '48038740000000', (x) => x.add(rax, place(rdi, 64))],
+  ['sub    rcx,r8', '492bc8', (x) => x.subtract(rcx, r8)],
+  ['and    rax,QWORD PTR [r12+0x10]', '4923842410000000', (x) => x.and(rax, place(r12, 16))],
+  ['cmp    rbp,0xffffffffffffffff', '4881fdffffffff', (x) => x.compare(rbp, -1)],
+  ['cmp    rdx,rcx', '483bd1', (x) => x.compare(rdx, rcx)],
+  ['imul   rdx,QWORD PTR [rdi+0x0]', '480faf9700000000', (x) => x.multiply(rdx, place(rdi))],
+  ['shr    rdx,cl', '48d3ea', (x) => x.shiftRightByCl(rdx)],
+  ['shr    r8,0xc', '49c1e80c', (x) => x.shiftRight(r8, 12)],
+  ['shl    rax,0x6', '48c1e006', (x) => x.shiftLeft(rax, 6)],
+  ['tzcnt  rax,r13', 'f3490fbcc5', (x) => x.trailingZeros(rax, r13)],
+  ['lea    r15,[r8+r8*2+0x0]', '4f8dbc4000000000', (x) => x.address(r15, place(r8, 0, r8, 2))],
+  ['prefetcht0 BYTE PTR [r13+0x80]', '410f188d80000000', (x) => x.prefetch(place(r13, 128))],
+  [
+    'vmovdqu32 xmm9,XMMWORD PTR [rsi+r15*2-0x40]',
+    '62317e086f8c7ec0ffffff',
+    (x) => x.vload(xmm(9), place(rsi, -64, r15, 2)),
+  ],
+  ['vmovdqu32 zmm31,ZMMWORD PTR [r13+0x40]', '62417e486fbd40000000', (x) => x.vload(zmm(31), place(r13, 64))],
+  ['vmovdqu32 zmm20,zmm3', '62e17e486fe3', (x) => x.vload(zmm(20), zmm(3))],
+  ['vmovdqu32 ZMMWORD PTR [rbx+0x40],zmm17', '62e17e487f8b40000000', (x) => x.vstore(place(rbx, 64), zmm(17))],
+  ['vpaddd zmm8,zmm0,zmm31', '62117d48fec7', (x) => x.vpaddd(zmm(8), zmm(0), zmm(31))],
+  [
+    'vpaddq zmm0,zmm16,ZMMWORD PTR [rdi+0x100]',
+    '62f1fd40d48700010000',
+    (x) => x.vpaddq(zmm(0), zmm(16), place(rdi, 256)),
+  ],
+  [
+    'vpxord zmm1,zmm25,ZMMWORD PTR [rsi+0x40]',
+    '62f13540ef8e40000000',
+    (x) => x.vpxord(zmm(1), zmm(25), place(rsi, 64)),
+  ],
+  ['vpandq zmm9,zmm2,zmm15', '6251ed48dbcf', (x) => x.vpandq(zmm(9), zmm(2), zmm(15))],
+  ['vporq  zmm9,zmm9,zmm1', '6271b548ebc9', (x) => x.vporq(zmm(9), zmm(9), zmm(1))],
+  ['vpternlogq zmm5,zmm9,zmm30,0x96', '6293b54825ee96', (x) => x.vxor3(zmm(5), zmm(9), zmm(30))],
+  ['vpternlogq zmm9,zmm0,zmm14,0xf8', '6253fd4825cef8', (x) => x.vorAnd(zmm(9), zmm(0), zmm(14))],
+  ['vprold zmm8,zmm24,0x7', '62913d4872c807', (x) => x.vprold(zmm(8), zmm(24), 7)],
+  ['vpshufd zmm1,zmm17,0x93', '62b17d4870c993', (x) => x.vpshufd(zmm(1), zmm(17), 0x93)],
+  ['vpshufb zmm2,zmm0,zmm31', '62927d4800d7', (x) => x.vpshufb(zmm(2), zmm(0), zmm(31))],
+  ['vpunpcklbw zmm16,zmm0,zmm8', '62c17d4860c0', (x) => x.vpunpcklbw(zmm(16), zmm(0), zmm(8))],
+  ['vpunpckhbw zmm17,zmm0,zmm8', '62c17d4868c8', (x) => x.vpunpckhbw(zmm(17), zmm(0), zmm(8))],
+  [
+    'vinserti32x4 zmm0,zmm0,XMMWORD PTR [rcx+r15*2-0x10],0x3',
+    '62b37d48388479f0ffffff03',
+    (x) => x.vinserti32x4(zmm(0), zmm(0), place(rcx, -16, r15, 2), 3),
+  ],
+  [
+    'vextracti32x4 XMMWORD PTR [r10+r14*1+0x20],zmm18,0x2',
+    '62837d483994322000000002',
+    (x) => x.vextracti32x4(place(r10, 32, r14), zmm(18), 2),
+  ],
+  [
+    'vbroadcasti32x4 zmm30,XMMWORD PTR [rdi+0xe0]',
+    '62627d485ab7e0000000',
+    (x) => x.vbroadcasti32x4(zmm(30), place(rdi, 224)),
+  ],
+  ['vpbroadcastq zmm22,QWORD PTR [rdi+0x30]', '62e2fd4859b730000000', (x) => x.vpbroadcastq(zmm(22), place(rdi, 48))],
+  ['vgf2p8affineqb zmm9,zmm6,zmm22,0x0', '6233cd48cece00', (x) => x.vgf2p8affineqb(zmm(9), zmm(6), zmm(22))],
+  ['vaesenc zmm8,zmm8,zmm17', '62323d48dcc1', (x) => x.vaesenc(zmm(8), zmm(8), zmm(17))],
+  ['vaesenclast zmm8,zmm8,zmm30', '62123d48ddc6', (x) => x.vaesenclast(zmm(8), zmm(8), zmm(30))],
+  ['vptestnmb k1,zmm9,zmm9', '62d2364826c9', (x) => x.zeroBytesToK1(zmm(9))],
+  ['kortestq k1,k1', 'c4e1f898c9', (x) => x.testK1()],
+  ['kmovq  rax,k1', 'c4e1fb93c1', (x) => x.k1ToRax()],
+  ['kmovq  k1,rax', 'c4e1fb92c8', (x) => x.raxToK1()],
+  ['vmovdqu8 zmm2{k1}{z},ZMMWORD PTR [rsi+0x0]', '62f17fc96f9600000000', (x) => x.vloadByK1(zmm(2), place(rsi))],
+  ['vmovdqu8 ZMMWORD PTR [rdx+0x0]{k1},zmm2', '62f17f497f9200000000', (x) => x.vstoreByK1(place(rdx), zmm(2))],
+  ['vzeroupper', 'c5f877', (x) => x.vzeroupper()],
+];
+
+test.each(INSTRUCTIONS)('assembles %s', (_text, bytes, emit) => {
+  const x = new Assembler();
+  emit(x);
+  expect(Buffer.from(x.finish()).toString('hex')).toBe(bytes);
+});
+
+describe('labels', () => {
+  test('jumps count from the instruction behind them, forwards and back', () => {
+    const x = new Assembler();
+    const end = x.label();
+    const again = x.here();
+    x.jumpIf('equal', end);
+    x.jump(again);
+    x.here(end);
+    x.call(again);
+    expect(Buffer.from(x.finish()).toString('hex')).toBe(['0f8405000000', 'e9f5ffffff', 'e8f0ffffff'].join(''));
+  });
+
+  test('a jump to nowhere is refused', () => {
+    const x = new Assembler();
+    x.jump(x.label());
+    expect(() => x.finish()).toThrow('a jump leads to a label that is nowhere');
+  });
+});
+
+test('rsp is no index', () => {
+  expect(() => new Assembler().move(rax, place(rbx, 0, rsp))).toThrow('rsp cannot be an index');
+});
