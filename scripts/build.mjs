@@ -8,6 +8,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { straightImports } from './straight-imports.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const workers = {
@@ -55,7 +56,10 @@ async function bundle(outdir, entryPoints = {}) {
   await mkdir(dirname(outdir), { recursive: true });
   await mkdir(fresh, { recursive: true });
   for (const [name, path] of Object.entries(workers)) if (existsSync(path)) await bundleWorker(name, path, fresh);
-  if (Object.keys(entryPoints).length > 0) await build({ ...common, splitting: true, entryPoints, outdir: fresh });
+  if (Object.keys(entryPoints).length > 0) {
+    const plugins = [...common.plugins, straightImports(join(root, 'packages'))];
+    await build({ ...common, plugins, splitting: true, entryPoints, outdir: fresh });
+  }
   const old = `${outdir}.${process.pid}.old`;
   if (existsSync(outdir)) await rename(outdir, old).catch(() => {});
   await rename(fresh, outdir);
