@@ -123,8 +123,12 @@ async function saveTargets(
   const rethrow = (error: unknown): never => {
     throw error;
   };
-  const before = entriesOf(parent === null ? null : await parents.load(parent.tree), rethrow);
-  await walker.walk(top, before, (tree, entries) => rootDone({ tree, entries }));
+  try {
+    const before = entriesOf(parent === null ? null : await parents.load(parent.tree), rethrow);
+    await walker.walk(top, before, (tree, entries) => rootDone({ tree, entries }));
+  } finally {
+    parents.close();
+  }
   queue.end();
   const { tree, entries } = await Promise.race([root, failed]);
   if (entries > 0) return tree;

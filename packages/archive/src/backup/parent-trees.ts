@@ -1,10 +1,11 @@
 /**
- * The trees of the parent snapshot, read in the order of the walk. Trees of neighbouring directories lie side by side in
- * tree packs, so a pack that is asked for twice is fetched whole and kept for a while.
+ * The trees of the parent snapshot, read in the order of the walk. In a folder each is read where it lies. From afar a pack
+ * that is asked for twice is fetched whole and kept for a while: trees of neighbouring directories lie side by side.
  */
 import { SEAL_OVERHEAD } from '@hostark/kernels';
 import {
   type BlobId,
+  type BlobPlace,
   idBytes,
   iterateTree,
   loadBlob,
@@ -12,6 +13,7 @@ import {
   Scratch,
   type TreeNode,
 } from '@hostark/repository';
+import { PackReader } from '../disk/pack-reader.ts';
 
 /** A larger tree gets memory of its own: there are few of them, and they are kept anyway while their directories are walked. */
 const MOST_LENT_BYTES = 1024 * 1024;
@@ -89,8 +91,10 @@ export class PreviousTree {
   }
 }
 
+/** To be closed. */
 export class ParentTrees {
   readonly #repository: Repository;
+  readonly #local: PackReader | null;
   /** Whole packs by number, in order of last use. */
   readonly #packs: Map<number, Uint8Array> = new Map();
   readonly #askedOnce: Set<number> = new Set();
@@ -100,29 +104,40 @@ export class ParentTrees {
 
   constructor(repository: Repository) {
     this.#repository = repository;
+    const directory = repository.backend.traits?.localDirectory;
+    this.#local = directory === undefined ? null : new PackReader(directory);
+  }
+
+  close(): void {
+    this.#local?.close();
   }
 
   /** Returns a tree, lent until the next call, which is thereby known to be in the repository. Throws HostarkError if no copy can be read. */
   async load(id: BlobId): Promise<PreviousTree> {
-    // Whatever goes wrong with the whole pack, the careful way decides, and says what is wrong.
+    // Whatever goes wrong here, the careful way decides, and says what is wrong.
     const fast = await this.#fromPack(id).catch(() => null);
     if (fast !== null) return new PreviousTree(id, fast, this.#plain.lends(fast) || this.#opened.lends(fast));
     return new PreviousTree(id, await loadBlob(this.#repository, 'tree', id), false);
   }
 
-  /** Returns the tree's plaintext out of a whole pack, or null if that is not the way to get it. */
+  /** Returns the tree's plaintext out of its pack, or null if that is not the way to get it. */
   async #fromPack(tree: BlobId): Promise<Uint8Array | null> {
     const { blobs, platform, sealer } = this.#repository;
     const id = idBytes(tree);
     const place = blobs.lookup('tree', id);
-    const pack = place === null ? null : await this.#pack(place.pack);
-    if (place === null || pack === null || place.offset + place.length > pack.length) return null;
-    const sealed = pack.subarray(place.offset, place.offset + place.length);
+    if (place === null) return null;
+    const sealed = this.#local?.read(blobs.packId(place.pack), place) ?? (await this.#fromWholePack(place));
+    if (sealed === null) return null;
     const opened = this.#opened.exactly(place.length - SEAL_OVERHEAD);
     if (!sealer.open(sealed, opened)) return null;
     const size = place.uncompressedLength;
     const plain = size === 0 ? opened : platform.zstdDecompress(opened, size, this.#plain.exactly(size));
     return Buffer.compare(platform.sha256(plain), id) === 0 ? plain : null;
+  }
+
+  async #fromWholePack({ pack: number, offset, length }: BlobPlace): Promise<Uint8Array | null> {
+    const pack = this.#local === null ? await this.#pack(number) : null;
+    return pack === null || offset + length > pack.length ? null : pack.subarray(offset, offset + length);
   }
 
   async #pack(number: number): Promise<Uint8Array | null> {
