@@ -27,7 +27,9 @@ const INNER = [
   ['Poly1305', /poly1305/i],
   ['zstd', /ZSTD|HUF_|FSE_|HIST_|XXH|zstandard|zstd/],
   ['scrypt', /scrypt|PBKDF2|salsa/i],
-  ['WebAssembly: chunk scan, scrypt, trees', /wasm-function|^JS:\*?wasm|wasm/],
+  ['WebAssembly: trees; without AVX-512 chunk scan, scrypt', /wasm-function|^JS:\*?wasm|wasm/],
+  // V8's own code has names there.
+  ['machine code: chunk scan, scrypt, AES', /^\[unknown\] \(\S*perf-\d+\.map\)/],
   ['file system: read', /ksys_read|ksys_pread|vfs_read|filemap_read|do_sys_pread/],
   ['file system: write', /ksys_write|ksys_pwrite|vfs_write|vfs_writev/],
   ['file system: sync', /fsync|vfs_fsync/],

@@ -29,8 +29,8 @@ const KEY_BYTES = 16;
 const NAME_BYTES = 3 * 255 + 1;
 const ROW_BYTES = 144;
 const ROW_MODE = 28;
-/** Bytes of the parent's tree that a run begins with; more when they do not do. */
-const WINDOW_BYTES = 1024 * 1024;
+/** Bytes of the parent's tree that a run begins with, enough for a slice of usual nodes; more when they do not do. */
+const WINDOW_BYTES = 512 * 1024;
 /** 64 digits take this much text, 32 bytes this much memory. */
 const ID_TEXT_BYTES = 66;
 const ID_BYTES = 32;
@@ -58,6 +58,8 @@ export class FolderScan {
   #idsAt = 0;
   #textAt = 0;
   #beforeAt = 0;
+  /** Bytes of the parent's tree that the last run needed. */
+  #window = WINDOW_BYTES;
 
   private constructor(bound: Libc, hooks: ScanHooks, rules: ScanRules, kernel: TreeKernel) {
     this.#libc = bound;
@@ -92,6 +94,7 @@ export class FolderScan {
 
   /** Opens a directory for names() and scan(). */
   open(path: Uint8Array): number {
+    this.#window = WINDOW_BYTES;
     const address = this.#path.set(path, 'opendir');
     const flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
     let fd = this.#libc.openat(AT_FDCWD, address, flags | O_NOATIME, 0);
@@ -176,7 +179,7 @@ export class FolderScan {
     const extrasEnd = this.#placeExtras(extrasAt);
     const left = before === null ? 0 : before.bytes.length - before.at;
     let spare = 0;
-    for (let window = Math.min(left, WINDOW_BYTES); ; ) {
+    for (let window = Math.min(left, this.#window); ; ) {
       const textBytes = this.#layOut(align(extrasEnd + at.MARGIN), window, extrasEnd - extrasAt + spare);
       this.#placeBefore(before, window);
       this.#kernel.spare = spare;
@@ -187,7 +190,9 @@ export class FolderScan {
           continue;
         }
         if (window === left) return false;
-        window = Math.min(left, 2 * window);
+        // The next slice of the directory is likely to need as much.
+        this.#window = 2 * window;
+        window = Math.min(left, this.#window);
       } catch (error) {
         if (!(error instanceof NeedsRoom)) throw error;
         spare += error.bytes + textBytes;
