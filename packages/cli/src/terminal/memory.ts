@@ -19,7 +19,8 @@ export function keepYoungGenerationSmall(): void {
  * 3 to 5 % more CPU time; a restore would pay 10 % and gain nothing, so only backups ask for it.
  */
 export function growReluctantly(): void {
-  want('--optimize-for-size', '--no-optimize-for-size');
+  // It sets the size of the young generation too, and taking it back leaves that.
+  want('--optimize-for-size', '--no-optimize-for-size', '--max-semi-space-size=0');
 }
 
 /**
@@ -31,12 +32,12 @@ export function inlineReluctantly(): void {
   want('--max-inlined-bytecode-size-cumulative=100', '--max-inlined-bytecode-size-cumulative=920');
 }
 
-/** Each flag that is wanted, with the one that takes it back. */
-const wanted = new Map<string, string>();
+/** Each flag that is wanted, with those that take it back: all must be again as they were (v8.cachedDataVersionTag() shows it). */
+const wanted = new Map<string, readonly string[]>();
 /** Threads that have not yet loaded all they need. */
 let starting = 0;
 
-function want(flag: string, back: string): void {
+function want(flag: string, ...back: string[]): void {
   if (wanted.size === 0) process.on('worker', standBack);
   wanted.set(flag, back);
   if (starting === 0) setFlagsFromString(flag);
@@ -44,7 +45,7 @@ function want(flag: string, back: string): void {
 
 /** Takes the flags back until `worker` has said its first word. */
 function standBack(worker: Worker): void {
-  if (starting++ === 0) for (const back of wanted.values()) setFlagsFromString(back);
+  if (starting++ === 0) for (const flag of [...wanted.values()].flat()) setFlagsFromString(flag);
   const started = (): void => {
     worker.off('message', started).off('exit', started);
     if (--starting === 0) for (const flag of wanted.keys()) setFlagsFromString(flag);

@@ -68,5 +68,7 @@ function instantiate(): Kernel | null {
     return module === null ? null : (instanceOf(module) as Kernel);
   } finally {
     setFlagsFromString('--liftoff');
+    // Goes with it, but does not come back with it: while a flag differs, threads do not take Node's compiled code.
+    setFlagsFromString('--wasm-dynamic-tiering');
   }
 }
