@@ -16,7 +16,7 @@ const OPTIONS: Readonly<Record<ThreadKind, WorkerOptions & { readonly bundle: Pa
   backup: {
     bundle: 'worker.js',
     trackUnmanagedFds: false,
-    resourceLimits: { maxYoungGenerationSizeMb: 5, maxOldGenerationSizeMb: 512, stackSizeMb: 2 },
+    resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512, stackSizeMb: 2 },
   },
   restore: { bundle: 'restore-worker.js', trackUnmanagedFds: false, resourceLimits: { maxYoungGenerationSizeMb: 6 } },
   verify: { bundle: 'verify-worker.js', resourceLimits: { maxYoungGenerationSizeMb: 2 } },
