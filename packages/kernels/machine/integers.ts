@@ -86,6 +86,11 @@ export class IntegerAssembler extends Encoder {
     this.integer([0x0f, 0xaf], target.register, source);
   }
 
+  /** rax = rax / source, rdx = what is left over; unsigned, rdx must be zero before. */
+  divide(source: Register | Place): void {
+    this.integer([0xf7], 6, source);
+  }
+
   /** Shifts right, zeros come in; by what is in cl. */
   shiftRightByCl(target: Register): void {
     this.integer([0xd3], 5, target);

@@ -9,9 +9,10 @@ export const SIZE = 0;
 export const HALF = 8;
 /** n - 1, where n is a power of two. */
 export const MASK = 16;
-/** Every `kept`th entry of a table is kept, a power of two: that less one, and its logarithm. */
-export const KEPT_MASK = 24;
-export const KEPT_SHIFT = 32;
+/** Every so many entries of a table one is kept. */
+export const KEPT = 24;
+/** How many mixes `fill` does from one entry to the next, less one: usually all up to the next that is kept. */
+export const BETWEEN = 32;
 /** The address of SIZE bytes of zeros. */
 export const ZEROS = 40;
 export const RECORDS = 64;
@@ -25,7 +26,7 @@ export const TO = 16;
 /** The lane's state, and room for the next one. At the start the state is the table's first entry. */
 export const STATE = 24;
 export const SPARE = 32;
-/** n / kept entries and one more. */
+/** n / KEPT entries, and one more or two: the state at the end of filling is the last. */
 export const TABLE = 40;
 /** How many mixes the chosen entry is away from the one that is at hand; below zero: none is chosen. */
 export const AWAY = 48;

@@ -3,7 +3,7 @@
  * pass of `mixes` does for the four what one lane would take. Salsa20/8 is one long chain of dependent steps: its length is
  * the time that a lane takes at least, and with four of them abreast that is all that is left.
  *
- * Blocks stand in the order of their diagonals, as in assembly/scrypt.ts. Of each lane's table only every `kept`th entry
+ * Blocks stand in the order of their diagonals, as in assembly/scrypt.ts. Of each lane's table only one entry in KEPT
  * is there, the others are made again when asked for. So lanes do not keep step: each does what is next for it.
  */
 
@@ -36,10 +36,10 @@ import {
 import {
   AT_HAND,
   AWAY,
+  BETWEEN,
   FROM,
   HALF,
-  KEPT_MASK,
-  KEPT_SHIFT,
+  KEPT,
   LANES,
   LEFT,
   MADE,
@@ -172,7 +172,7 @@ function emitFill(x: Assembler, mixes: { at: number | null }): void {
   x.push(rax);
   x.push(rsi);
   const entry = x.here();
-  x.move(rax, place(numbers, KEPT_MASK));
+  x.move(rax, place(numbers, BETWEEN));
   x.store(mix, rax);
   // STATE is the entry; mixes go to and fro between the two made ones, and the last one to the next entry.
   for (let lane = 0; lane < LANES; lane++) {
@@ -280,22 +280,21 @@ function emitChoice(x: Assembler, numbers: Register, field: (offset: number) => 
   x.move(rcx, place(numbers, SIZE));
   x.load32(rax, place(rdx, -BLOCK, rcx));
   x.and(rax, place(numbers, MASK));
-  x.move(rdx, rax);
-  x.move(rcx, place(numbers, KEPT_SHIFT));
-  x.shiftRightByCl(rdx);
-  x.multiply(rdx, place(numbers, SIZE));
-  x.add(rdx, field(TABLE));
-  x.store(field(AT_HAND), rdx);
-  x.and(rax, place(numbers, KEPT_MASK));
-  x.store(field(AWAY), rax);
+  x.set(rdx, 0);
+  x.divide(place(numbers, KEPT));
+  x.store(field(AWAY), rdx);
+  x.multiply(rax, place(numbers, SIZE));
+  x.add(rax, field(TABLE));
+  x.store(field(AT_HAND), rax);
   // All its cache lines at once, instead of each when its turn comes.
   x.move(rcx, place(numbers, SIZE));
-  x.add(rcx, rdx);
+  x.add(rcx, rax);
   const line = x.here();
-  x.prefetch(place(rdx));
-  x.add(rdx, BLOCK);
-  x.compare(rdx, rcx);
+  x.prefetch(place(rax));
+  x.add(rax, BLOCK);
+  x.compare(rax, rcx);
   x.jumpIf('below', line);
+  x.move(rax, rdx);
 }
 
 function swapMade(x: Assembler, numbers: Register, lane: number): void {

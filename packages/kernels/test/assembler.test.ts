@@ -39,6 +39,7 @@ const INSTRUCTIONS: readonly (readonly [text: string, bytes: string, emit: (x: A
   ['cmp    rbp,0xffffffffffffffff', '4881fdffffffff', (x) => x.compare(rbp, -1)],
   ['cmp    rdx,rcx', '483bd1', (x) => x.compare(rdx, rcx)],
   ['imul   rdx,QWORD PTR [rdi+0x0]', '480faf9700000000', (x) => x.multiply(rdx, place(rdi))],
+  ['div    QWORD PTR [rdi+0x18]', '48f7b718000000', (x) => x.divide(place(rdi, 24))],
   ['shr    rdx,cl', '48d3ea', (x) => x.shiftRightByCl(rdx)],
   ['shr    r8,0xc', '49c1e80c', (x) => x.shiftRight(r8, 12)],
   ['shl    rax,0x6', '48c1e006', (x) => x.shiftLeft(rax, 6)],
