@@ -1,6 +1,6 @@
 /**
- * scryptROMix (RFC 7914, section 5) in AVX-512 (machine/scrypt.ts), four lanes abreast: restic's usual key in less than half of
- * the time that the WebAssembly kernel takes, and half of its memory.
+ * scryptROMix (RFC 7914, section 5) in AVX-512 (machine/scrypt.ts), four lanes abreast: restic's usual key in half of the time
+ * that the WebAssembly kernel takes, and two thirds of its memory.
  */
 import { scryptSync } from 'node:crypto';
 import * as layout from '../../machine/scrypt-layout.ts';
@@ -19,7 +19,7 @@ interface Kernel {
   readonly walk: (numbers: number, passes: number) => number;
 }
 
-/** What the tables of all lanes may take: with it short commands peak like restic. Half as much again would save an eighth of the time. */
+/** What the tables of all lanes may take, no more than unchanged backups need later. 32 MiB would save an eighth of the time. */
 const TABLE_BYTES = 22 * 1024 * 1024;
 /** To keep fewer entries than every sixteenth would take longer than one lane after another elsewhere. */
 const MOST_LEFT_OUT = 16;

@@ -15,8 +15,9 @@ export interface AssembledCode<Entry extends string> {
 }
 
 /**
- * Returns the functions of `code`, which the caller declares in C without a name, or null where they cannot be had: no koffi, or a system that
- * lets no memory become executable. The processor must have what the code needs. The memory stays until the process ends.
+ * Returns the functions of `code`, which the caller declares in C without a name, or null where they cannot be had: no koffi,
+ * or a system that lets no memory become executable. The processor must have what the code needs. The memory stays until the
+ * process ends.
  */
 export function bindMachineCode<Functions>(
   { code, entries }: AssembledCode<keyof Functions & string>,
@@ -29,7 +30,10 @@ export function bindMachineCode<Functions>(
   const memory = MappedMemory.create(bytes.length);
   if (memory === null) return null;
   memory.write(0, bytes);
-  if (!memory.makeExecutable()) return null;
+  if (!memory.makeExecutable()) {
+    memory.free();
+    return null;
+  }
   const bind = (entry: Entry) => [
     entry,
     ffi.decode(BigInt(memory.address + entries[entry]), ffi.proto(declarations[entry])),
