@@ -13,6 +13,9 @@ interface Kernel {
 
 const BLOCK = 16;
 
+/** What libcrypto does with a key that is no longer needed. */
+const wiped = new FinalizationRegistry<Buffer>((memory) => memory.fill(0));
+
 let bound: Kernel | null | undefined;
 
 /** One key; messages one at a time. */
@@ -31,6 +34,7 @@ export class VectorCtr {
       this.#memory[layout.VECTOR + BLOCK * block] = 4;
     }
     for (let i = 0; i < BLOCK; i++) this.#memory[layout.REVERSED + i] = BLOCK - 1 - i;
+    wiped.register(this, this.#memory);
   }
 
   /** Returns null where the processor or the system does not let the kernel run. */
