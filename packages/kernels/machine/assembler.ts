@@ -1,7 +1,7 @@
 /** The assembler of this folder: integers, and on top the vector instructions that its kernels use. */
 
 import { IntegerAssembler } from './integers.ts';
-import type { Place, Vector } from './operands.ts';
+import { CALLEE_SAVED, type Place, type Vector } from './operands.ts';
 
 export type { Label } from './encoder.ts';
 export * from './operands.ts';
@@ -19,6 +19,18 @@ const K1 = 0x01;
 const K1_OR_ZERO = 0x81;
 
 export class Assembler extends IntegerAssembler {
+  /** Begins a function that may change every register. */
+  enter(): void {
+    for (const register of CALLEE_SAVED) this.push(register);
+  }
+
+  /** Ends it; what it returns is in rax. */
+  leave(): void {
+    this.vzeroupper();
+    for (const register of [...CALLEE_SAVED].reverse()) this.pop(register);
+    this.ret();
+  }
+
   /** Loads a whole vector, aligned or not. */
   vload(target: Vector, source: Place | Vector): void {
     this.vector({ map: MAP_0F, prefix: PREFIX_F3, opcode: 0x6f }, target.bytes, target.vector, 0, source);

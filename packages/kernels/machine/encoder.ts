@@ -66,7 +66,13 @@ export class Encoder {
   }
 
   /** EVEX prefix, opcode, ModRM and what it needs (section 2.7). `second` is the operand that the prefix names. */
-  protected vector(code: VectorCode, bytes: number, field: number, second: number, operand: Vector | Place): void {
+  protected vector(
+    code: VectorCode,
+    bytes: Vector['bytes'],
+    field: number,
+    second: number,
+    operand: Vector | Place,
+  ): void {
     // Of five bits the upper two of an operand stand in the prefix; a vector's fifth where memory has its index.
     const [rm, over] =
       'vector' in operand ? [operand.vector, operand.vector >> 4] : [operand.base.register, indexOf(operand) >> 3];
@@ -75,7 +81,7 @@ export class Encoder {
       0x62,
       inverted(field >> 3, 7) | inverted(over, 6) | inverted(rm >> 3, 5) | inverted(field >> 4, 4) | code.map,
       (code.wide === true ? 0x80 : 0) | ((~second & 15) << 3) | 4 | code.prefix,
-      ({ 16: 0, 32: 1, 64: 2 }[bytes]! << 5) | inverted(second >> 4, 3) | (code.mask ?? 0),
+      (bytes === 64 ? 0x40 : 0) | inverted(second >> 4, 3) | (code.mask ?? 0),
       code.opcode,
     );
     this.#operand(field, operand);

@@ -2,8 +2,8 @@
 
 /** A general register, by its number in the encoding. */
 export type Register = { readonly register: number };
-/** A vector register of `bytes` 16, 32 or 64. */
-export type Vector = { readonly vector: number; readonly bytes: 16 | 32 | 64 };
+/** A vector register, or its lowest 16 bytes. */
+export type Vector = { readonly vector: number; readonly bytes: 16 | 64 };
 /** [base + index * scale + displacement]. */
 export interface Place {
   readonly base: Register;

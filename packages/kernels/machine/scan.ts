@@ -10,7 +10,6 @@
 
 import {
   Assembler,
-  CALLEE_SAVED,
   type Label,
   place,
   r8,
@@ -98,7 +97,7 @@ export function assembleScan(): { code: Uint8Array; entries: Record<'first', num
  * far as it is not behind `to`; else zero, or one behind `to`. The window before `from` and READ_BEHIND bytes behind `to` are read.
  */
 function emitFirst(x: Assembler, transpose: Label, warmUp: Label, scan: Label): void {
-  for (const register of CALLEE_SAVED) x.push(register);
+  x.enter();
   const [block, square, fits, done, end] = Array.from({ length: 5 }, () => x.label()) as [...Five];
 
   x.here(block);
@@ -148,9 +147,7 @@ function emitFirst(x: Assembler, transpose: Label, warmUp: Label, scan: Label): 
   x.set(best, 0);
   x.here(done);
   x.move(rax, best);
-  x.vzeroupper();
-  for (const register of [...CALLEE_SAVED].reverse()) x.pop(register);
-  x.ret();
+  x.leave();
 }
 
 type Five = [Label, Label, Label, Label, Label];

@@ -9,7 +9,7 @@
 
 import {
   Assembler,
-  CALLEE_SAVED,
+  type Label,
   type Place,
   place,
   type Register,
@@ -166,9 +166,10 @@ function emitDoubleRound(x: Assembler, [a0, a1, a2, a3]: readonly [Vector, Vecto
 }
 
 /** void fill(numbers, entries): every lane's state moves on by `entries` entries of its table. */
-function emitFill(x: Assembler, mixes: { at: number | null }): void {
+function emitFill(x: Assembler, mixes: Label): void {
   const [numbers, entries, mix] = [rdi, place(rsp, 0), place(rsp, 8)];
-  enter(x);
+  const field = (lane: number, offset: number): Place => place(numbers, record(lane, offset));
+  x.enter();
   x.push(rax);
   x.push(rsi);
   const entry = x.here();
@@ -176,14 +177,11 @@ function emitFill(x: Assembler, mixes: { at: number | null }): void {
   x.store(mix, rax);
   // STATE is the entry; mixes go to and fro between the two made ones, and the last one to the next entry.
   for (let lane = 0; lane < LANES; lane++) {
-    x.move(rax, place(numbers, record(lane, STATE)));
-    x.store(place(numbers, record(lane, FROM)), rax);
-    x.add(rax, place(numbers, SIZE));
-    x.store(place(numbers, record(lane, STATE)), rax);
-    x.move(rax, place(numbers, ZEROS));
-    x.store(place(numbers, record(lane, OTHER)), rax);
-    x.move(rax, place(numbers, record(lane, MADE)));
-    x.store(place(numbers, record(lane, TO)), rax);
+    copy(x, field(lane, FROM), field(lane, STATE));
+    x.add(rdx, place(numbers, SIZE));
+    x.store(field(lane, STATE), rdx);
+    copy(x, field(lane, OTHER), place(numbers, ZEROS));
+    copy(x, field(lane, TO), field(lane, MADE));
   }
   const next = x.here();
   const last = x.label();
@@ -193,18 +191,13 @@ function emitFill(x: Assembler, mixes: { at: number | null }): void {
   x.jumpIf('negative', last);
   x.call(mixes);
   for (let lane = 0; lane < LANES; lane++) {
-    x.move(rax, place(numbers, record(lane, TO)));
-    x.store(place(numbers, record(lane, FROM)), rax);
+    copy(x, field(lane, FROM), field(lane, TO));
     swapMade(x, numbers, record(lane, 0));
-    x.move(rax, place(numbers, record(lane, MADE)));
-    x.store(place(numbers, record(lane, TO)), rax);
+    copy(x, field(lane, TO), field(lane, MADE));
   }
   x.jump(next);
   x.here(last);
-  for (let lane = 0; lane < LANES; lane++) {
-    x.move(rax, place(numbers, record(lane, STATE)));
-    x.store(place(numbers, record(lane, TO)), rax);
-  }
+  for (let lane = 0; lane < LANES; lane++) copy(x, field(lane, TO), field(lane, STATE));
   x.call(mixes);
   x.move(rax, entries);
   x.subtract(rax, 1);
@@ -212,13 +205,13 @@ function emitFill(x: Assembler, mixes: { at: number | null }): void {
   x.jumpIf('notEqual', entry);
   x.pop(rsi);
   x.pop(rax);
-  leave(x);
+  x.leave();
 }
 
 /** uint64_t walk(numbers, passes): up to `passes` passes of `mixes`. Returns how many the lanes have left, all together. */
-function emitWalk(x: Assembler, mixes: { at: number | null }): void {
+function emitWalk(x: Assembler, mixes: Label): void {
   const [numbers, passes] = [rdi, place(rsp, 0)];
-  enter(x);
+  x.enter();
   x.push(rsi);
   const pass = x.here();
   for (let lane = 0; lane < LANES; lane++) emitNextStep(x, numbers, lane);
@@ -234,7 +227,7 @@ function emitWalk(x: Assembler, mixes: { at: number | null }): void {
   x.jumpIf('notEqual', pass);
   x.here(done);
   x.pop(rsi);
-  leave(x);
+  x.leave();
 }
 
 /** Sets up what the next pass of `mixes` does for a lane: an entry made again, or a pass of its own. */
@@ -304,18 +297,8 @@ function swapMade(x: Assembler, numbers: Register, lane: number): void {
   x.store(place(numbers, lane + MADE_NEXT), rax);
 }
 
+/** Leaves what was copied in rdx. */
 function copy(x: Assembler, target: Place, source: Place): void {
   x.move(rdx, source);
   x.store(target, rdx);
-}
-
-function enter(x: Assembler): void {
-  for (const register of CALLEE_SAVED) x.push(register);
-}
-
-/** Ends a function; what it returns is in rax. */
-function leave(x: Assembler): void {
-  x.vzeroupper();
-  for (const register of [...CALLEE_SAVED].reverse()) x.pop(register);
-  x.ret();
 }

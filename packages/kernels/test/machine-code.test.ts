@@ -2,7 +2,7 @@ import { createCipheriv, randomBytes, scryptSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { aes256RoundKeys } from '../src/crypto/aes-key-schedule.ts';
-import { keyThrough } from '../src/crypto/lane-mixer.ts';
+import { keyThrough, toEnd } from '../src/crypto/lane-mixer.ts';
 import { vectorMixer } from '../src/crypto/scrypt-vectors.ts';
 import { VectorCtr } from '../src/crypto/vector-ctr.ts';
 import { processorFeatures, readFeatures } from '../src/machine/features.ts';
@@ -43,7 +43,7 @@ describe.skipIf(!isX64Linux)('machine code', () => {
   test('is executed, and cannot be written to any more', () => {
     // lea rax, [rdi + rsi]; ret
     const code = { code: Buffer.from('488d0437c3', 'hex').toString('base64'), entries: { sum: 0 } };
-    const bound = bindMachineCode<{ sum: (a: number, b: number) => number }>(code, {
+    const bound = bindMachineCode<{ sum: (a: number, b: number) => number }>(code, null, {
       sum: 'size_t (size_t a, size_t b)',
     });
     expect(bound!.sum(40, 2)).toBe(42);
@@ -124,8 +124,7 @@ describe.skipIf(!features.avx512)('scrypt in vectors', () => {
   const derive = (n: number, r: number, p: number, tableBytes: number): Uint8Array | null => {
     const mixer = vectorMixer(n, r, p, tableBytes);
     if (mixer === null) return null;
-    const steps = keyThrough(mixer, Buffer.from('password'), Buffer.from('salt'), r, p, 48);
-    for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
+    return toEnd(keyThrough(mixer, Buffer.from('password'), Buffer.from('salt'), r, p, 48));
   };
 
   test('is that of node:crypto, however many lanes there are and however few entries are kept', () => {

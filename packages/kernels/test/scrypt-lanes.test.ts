@@ -2,12 +2,11 @@ import { scryptSync } from 'node:crypto';
 import { cachedDataVersionTag } from 'node:v8';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { keyThrough } from '../src/crypto/lane-mixer.ts';
+import { keyThrough, toEnd } from '../src/crypto/lane-mixer.ts';
 import { laneMixer } from '../src/crypto/scrypt-lanes.ts';
 
 function derive(n: number, r: number, p: number): Uint8Array {
-  const steps = keyThrough(laneMixer(n, r)!, Buffer.from('password'), Buffer.from('salt'), r, p, 48);
-  for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
+  return toEnd(keyThrough(laneMixer(n, r)!, Buffer.from('password'), Buffer.from('salt'), r, p, 48));
 }
 
 test('scrypt in WebAssembly is that of node:crypto, for an even and an odd number of lanes', () => {

@@ -126,7 +126,8 @@ export class ParentTrees {
     const id = idBytes(tree);
     const place = blobs.lookup('tree', id);
     if (place === null) return null;
-    const sealed = this.#local?.read(blobs.packId(place.pack), place) ?? (await this.#fromWholePack(place));
+    const sealed =
+      this.#local === null ? await this.#inWholePack(place) : this.#local.read(blobs.packId(place.pack), place);
     if (sealed === null) return null;
     const opened = this.#opened.exactly(place.length - SEAL_OVERHEAD);
     if (!sealer.open(sealed, opened)) return null;
@@ -135,8 +136,8 @@ export class ParentTrees {
     return Buffer.compare(platform.sha256(plain), id) === 0 ? plain : null;
   }
 
-  async #fromWholePack({ pack: number, offset, length }: BlobPlace): Promise<Uint8Array | null> {
-    const pack = this.#local === null ? await this.#pack(number) : null;
+  async #inWholePack({ pack: number, offset, length }: BlobPlace): Promise<Uint8Array | null> {
+    const pack = await this.#pack(number);
     return pack === null || offset + length > pack.length ? null : pack.subarray(offset, offset + length);
   }
 

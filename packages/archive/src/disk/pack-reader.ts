@@ -1,7 +1,8 @@
 /** Ranges of packs in a folder, read one at a time by plain calls: a few microseconds each while the same pack is asked for. */
-import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
-import { type ByteRange, objectPath, type PackId, Scratch } from '@hostark/repository';
+import { closeSync, openSync } from 'node:fs';
+import { type ByteRange, type PackId, Scratch } from '@hostark/repository';
+import { packPath } from './pack-path.ts';
+import { readFully } from './read-fully.ts';
 
 /** Longer ranges get memory of their own. */
 const MOST_KEPT_BYTES = 1024 * 1024;
@@ -22,12 +23,7 @@ export class PackReader {
   read(pack: PackId, { offset, length }: ByteRange): Uint8Array | null {
     if (this.#pack !== pack) this.#open(pack);
     const bytes = this.#bytes.exactly(length);
-    for (let filled = 0; filled < length; ) {
-      const read = readSync(this.#fd, bytes, filled, length - filled, offset + filled);
-      if (read === 0) return null;
-      filled += read;
-    }
-    return bytes;
+    return readFully(this.#fd, bytes, offset) ? bytes : null;
   }
 
   close(): void {
@@ -38,8 +34,7 @@ export class PackReader {
 
   #open(pack: PackId): void {
     this.close();
-    const path = join(this.#directory, objectPath({ type: 'data', name: pack }));
-    this.#fd = openSync(path, constants.O_RDONLY);
+    this.#fd = openSync(packPath(this.#directory, pack), 'r');
     this.#pack = pack;
   }
 }

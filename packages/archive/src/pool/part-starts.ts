@@ -2,8 +2,8 @@
  * Where the parts of a large file start: sync points (sync-point.ts) found by whichever worker needs one first and kept in
  * shared memory. The search depends on the file's bytes alone, so that two workers that search at once find the same.
  */
-import { readSync } from 'node:fs';
 import { type ChunkScanner, MIN_CHUNK, WINDOW } from '@hostark/kernels';
+import { readFully } from '../disk/read-fully.ts';
 import { PART_NONE, PART_UNKNOWN } from './jobs.ts';
 import { type CandidateSource, findSyncPoint } from './sync-point.ts';
 
@@ -78,13 +78,8 @@ class FileCandidates implements CandidateSource {
     const { arena } = this.#scanner;
     const wanted = context + STEP;
     const base = this.#scanned - context;
-    let got = 0;
-    while (got < wanted) {
-      const count = readSync(this.#fd, arena, got, wanted - got, base + got);
-      if (count === 0) break;
-      got += count;
-    }
-    const count = got === wanted ? this.#scanner.candidates(context, wanted, this.#out) : DENSEST;
+    const all = readFully(this.#fd, arena.subarray(0, wanted), base);
+    const count = all ? this.#scanner.candidates(context, wanted, this.#out) : DENSEST;
     if (count === DENSEST || this.#scanned >= this.#limit) {
       this.exhausted = true;
       return;

@@ -1,5 +1,7 @@
 /** Which blobs of a file on the disk are already what they should be. Runs on a thread; reads, never writes. */
-import { closeSync, readSync } from 'node:fs';
+import { closeSync } from 'node:fs';
+import { Scratch } from '@hostark/repository';
+import { readFully } from '../disk/read-fully.ts';
 import type { Tools } from './execute.ts';
 
 /** Files to look at, as columns. */
@@ -56,28 +58,9 @@ function compareBlobs(
   let offset = 0;
   for (let b = file === 0 ? 0 : files.blobEnds[file - 1]!; b < files.blobEnds[file]!; b++) {
     const length = files.lengths[b]!;
-    const bytes = scratch.take(length);
+    const bytes = scratch.exactly(length);
     if (!readFully(fd, bytes, offset)) return;
     if (Buffer.compare(tools.platform.sha256(bytes), files.ids.subarray(32 * b, 32 * b + 32)) === 0) matches[b] = 1;
     offset += length;
-  }
-}
-
-function readFully(fd: number, into: Uint8Array, offset: number): boolean {
-  for (let at = 0; at < into.length; ) {
-    const read = readSync(fd, into, at, into.length - at, offset + at);
-    if (read === 0) return false;
-    at += read;
-  }
-  return true;
-}
-
-/** One buffer that grows to the largest blob. */
-class Scratch {
-  #bytes = new Uint8Array(1 << 20);
-
-  take(length: number): Uint8Array {
-    if (length > this.#bytes.length) this.#bytes = new Uint8Array(2 * length);
-    return this.#bytes.subarray(0, length);
   }
 }

@@ -2,9 +2,9 @@
  * The content of a window of files: which blobs are needed, from where, fetched and written by the threads.
  * A damaged or missing blob is looked for in other packs; if there is none, its files fail and all others go on.
  */
-import { join } from 'node:path';
 import { HostarkError, isHostarkError } from '@hostark/protocol';
-import { type BlobPlace, blobIdFrom, loadBlob, objectPath, plainLength } from '@hostark/repository';
+import { type BlobPlace, blobIdFrom, loadBlob, plainLength } from '@hostark/repository';
+import { packPath } from '../disk/pack-path.ts';
 import { loadExtent } from './ahead.ts';
 import type { RestoreContext } from './context.ts';
 import { type Crew, JOBS_HERE, JOBS_PER_THREAD } from './crew.ts';
@@ -225,8 +225,7 @@ class Writing {
     const { repository, signal, memory, ahead } = this.#context;
     const { pack, offset, length } = segment;
     const name = repository.blobs.packId(pack);
-    if (this.#directory !== null)
-      return { kind: 'file', path: join(this.#directory, objectPath({ type: 'data', name })), offset, length };
+    if (this.#directory !== null) return { kind: 'file', path: packPath(this.#directory, name), offset, length };
     const bytes = await (ahead?.take(segment) ?? loadExtent(repository, memory, segment, signal));
     return bytes === null ? null : { kind: 'bytes', bytes };
   }

@@ -1,8 +1,9 @@
 /** A pack in a folder, read with plain calls into the reader's own memory. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { askAhead } from '@hostark/kernels';
-import { type BlobTable, objectPath, type PackBytes, type PackCheck, type PackVerdict } from '@hostark/repository';
+import type { BlobTable, PackBytes, PackCheck, PackVerdict } from '@hostark/repository';
+import { packPath } from '../disk/pack-path.ts';
+import { readFully } from '../disk/read-fully.ts';
 import { breathe } from '../pool/cpu-limit.ts';
 import type { LocalPacks } from './messages.ts';
 
@@ -16,8 +17,7 @@ export function verifyLocalPack(
   check: PackCheck,
   blobs: BlobTable,
 ): PackVerdict | null {
-  const pathOf = (pack: number): string =>
-    join(queue.directory, objectPath({ type: 'data', name: blobs.packId(pack) }));
+  const pathOf = (pack: number): string => packPath(queue.directory, blobs.packId(pack));
   const next = queue.packAfter(file);
   if (next !== null) askAhead(pathOf(next));
   const pack = queue.packAt(file);
@@ -37,11 +37,7 @@ function bytesOf(fd: number): PackBytes {
     length: fstatSync(fd).size,
     read(offset, out) {
       breathe();
-      for (let at = 0; at < out.length; ) {
-        const read = readSync(fd, out, at, out.length - at, offset + at);
-        if (read === 0) throw new RangeError('the file ended early');
-        at += read;
-      }
+      if (!readFully(fd, out, offset)) throw new RangeError('the file ended early');
     },
   };
 }

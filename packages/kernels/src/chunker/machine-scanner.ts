@@ -1,12 +1,12 @@
 /** The chunk scanner in machine code (machine/scan.ts): AVX-512 with GFNI, 64 stretches at once. */
 import * as layout from '../../machine/scan-layout.ts';
 import { SCAN_X64 } from '../generated/machine.ts';
-import { processorFeatures } from '../machine/features.ts';
 import { bindMachineCode } from '../machine/machine-code.ts';
 import { memoryOf } from '../memory.ts';
 import { PAGE_BYTES, pagesOfMemory } from '../posix/pages.ts';
+import { findCandidates } from './candidates.ts';
 import { chunkEnd } from './chunk-end.ts';
-import { expectContext, PlainScanner } from './plain-scanner.ts';
+import { PlainScanner } from './plain-scanner.ts';
 import { type ChunkScanner, WINDOW } from './scanner.ts';
 import { makeMatrices } from './tables.ts';
 
@@ -15,31 +15,28 @@ interface Kernel {
   readonly first: (memory: number, from: number, to: number) => number;
 }
 
-let bound: Kernel | null | undefined;
-
 /** Returns null where the processor or the system does not let the kernel run. */
 export function machineScanner(polynomial: bigint, arenaBytes: number): ChunkScanner | null {
-  if (bound === undefined) bound = bind();
-  return bound && new MachineScanner(bound, polynomial, arenaBytes);
-}
-
-function bind(): Kernel | null {
-  if (!processorFeatures().gfni) return null;
-  return bindMachineCode<Kernel>(SCAN_X64, { first: 'uintptr_t (uintptr_t memory, uintptr_t from, uintptr_t to)' });
+  const kernel = bindMachineCode<Kernel>(SCAN_X64, 'gfni', {
+    first: 'uintptr_t (uintptr_t memory, uintptr_t from, uintptr_t to)',
+  });
+  return kernel && new MachineScanner(kernel, polynomial, arenaBytes);
 }
 
 class MachineScanner implements ChunkScanner {
   readonly arena: Uint8Array;
   readonly #kernel: Kernel;
+  readonly #polynomial: bigint;
   readonly #arenaAt: number;
   /** What the kernel works with; it begins at a page. */
   readonly #memory: Uint8Array;
   readonly #memoryAt: number;
-  /** For zeros, where every position is a candidate. */
-  readonly #close: PlainScanner;
+  /** For candidates right behind one: made when there is one. */
+  #plain: PlainScanner | null = null;
 
   constructor(kernel: Kernel, polynomial: bigint, arenaBytes: number) {
     this.#kernel = kernel;
+    this.#polynomial = polynomial;
     // A window before the arena and a square behind it may be read, though what is there does not count.
     const around = pagesOfMemory(PAGE_BYTES + arenaBytes + layout.READ_BEHIND);
     this.arena = around.subarray(PAGE_BYTES, PAGE_BYTES + arenaBytes);
@@ -50,7 +47,6 @@ class MachineScanner implements ChunkScanner {
     // Bits 3 to 22 of the fingerprint times x^3: the high five of the lowest byte, the next one, the low seven of the third.
     this.#memory.fill(0xf8, layout.MASK_0, layout.MASK_0 + 8);
     this.#memory.fill(0x7f, layout.MASK_2, layout.MASK_2 + 8);
-    this.#close = new PlainScanner(polynomial, this.arena);
   }
 
   cut(start: number, end: number, eof: boolean, from: number = start): number {
@@ -58,21 +54,11 @@ class MachineScanner implements ChunkScanner {
   }
 
   candidates(from: number, to: number, out: Uint32Array): number {
-    expectContext(from, to, this.arena.length);
-    let count = 0;
-    let at = from;
-    while (at < to && count < out.length) {
-      const hit = this.#first(at, to);
-      if (hit === 0) break;
-      at = hit;
-      out[count++] = hit;
-      for (let found = 1; found > 0 && at < to && count < out.length; count += found) {
-        const end = Math.min(to, at + WINDOW);
-        found = this.#close.candidates(at, end, out.subarray(count));
-        at = found === 0 ? end : out[count + found - 1]!;
-      }
-    }
-    return count;
+    const first = (after: number, end: number): number => this.#first(after, end);
+    return findCandidates(this.arena.length, from, to, out, first, (after, end, rest) => {
+      this.#plain ??= new PlainScanner(this.#polynomial, this.arena);
+      return this.#plain.candidates(after, Math.min(end, after + WINDOW), rest);
+    });
   }
 
   /** Returns the first candidate p with after < p <= to, or 0. */

@@ -40,10 +40,11 @@ function timesByte(factor: bigint, byte: bigint, polynomial: bigint): bigint {
   return modulo(product, polynomial);
 }
 
-/** Returns byte * x^(power + 3) modulo p * x^3: seven bytes. */
-function shiftedImage(power: bigint, byte: bigint, polynomial: bigint): bigint {
+/** Returns the map of a byte to byte * x^(power + 3) modulo p * x^3: seven bytes. */
+function shiftedImage(power: bigint, polynomial: bigint): (byte: bigint) => bigint {
   // Modulo p * x^3: x^(n + 3) mod p * x^3 is (x^n mod p) * x^3.
-  return timesByte(modulo(1n << power, polynomial), byte, polynomial) << 3n;
+  const factor = modulo(1n << power, polynomial);
+  return (byte) => timesByte(factor, byte, polynomial) << 3n;
 }
 
 /**
@@ -54,8 +55,9 @@ export function makeNibbleTables(polynomial: bigint): Uint8Array {
   const powers = [53n, 57n, LEAVING_SHIFT, LEAVING_SHIFT + 4n];
   const tables = new Uint8Array(powers.length * 7 * 16);
   powers.forEach((power, group) => {
+    const imageOf = shiftedImage(power, polynomial);
     for (let nibble = 0; nibble < 16; nibble++) {
-      const image = shiftedImage(power, BigInt(nibble), polynomial);
+      const image = imageOf(BigInt(nibble));
       for (let byte = 0; byte < 7; byte++) {
         tables[(group * 7 + byte) * 16 + nibble] = Number((image >> BigInt(8 * byte)) & 0xffn);
       }
@@ -70,24 +72,24 @@ export function makeNibbleTables(polynomial: bigint): Uint8Array {
  * lowest two take from the one that enters (times x^3).
  */
 export function makeMatrices(polynomial: bigint): Uint8Array {
-  const images = [
-    (byte: bigint) => shiftedImage(53n, byte, polynomial),
-    (byte: bigint) => shiftedImage(LEAVING_SHIFT, byte, polynomial),
-    (byte: bigint) => byte << 3n,
-  ];
-  return Uint8Array.from(
-    images.flatMap((image, group) =>
-      Array.from({ length: group === 2 ? 2 : 7 }, (_, byte) => matrix(image, byte)).flat(),
-    ),
-  );
+  return Uint8Array.from([
+    ...matrices(shiftedImage(53n, polynomial), 7),
+    ...matrices(shiftedImage(LEAVING_SHIFT, polynomial), 7),
+    ...matrices((byte) => byte << 3n, 2),
+  ]);
 }
 
-/** One byte of a linear image as GF2P8AFFINEQB wants it: row for bit i is byte 7 - i, its bit j being what bit j adds. */
-function matrix(image: (byte: bigint) => bigint, byte: number): number[] {
-  const rows = new Array<number>(8).fill(0);
+/**
+ * The lowest `bytes` bytes of a linear image, each as GF2P8AFFINEQB wants it: row for bit i is byte 7 - i, its bit j being what
+ * bit j adds.
+ */
+function matrices(image: (byte: bigint) => bigint, bytes: number): number[] {
+  const rows = new Array<number>(8 * bytes).fill(0);
   for (let j = 0; j < 8; j++) {
-    const column = Number((image(1n << BigInt(j)) >> BigInt(8 * byte)) & 0xffn);
-    for (let i = 0; i < 8; i++) rows[7 - i]! |= ((column >> i) & 1) << j;
+    const column = image(1n << BigInt(j));
+    for (let bit = 0; bit < 8 * bytes; bit++) {
+      rows[(bit | 7) - (bit & 7)]! |= Number((column >> BigInt(bit)) & 1n) << j;
+    }
   }
   return rows;
 }

@@ -1,8 +1,8 @@
 /** The chunk scanner over WebAssembly: one instance and one memory a scanner, the arena being part of that memory. */
 
 import { RELAXED_SIMD_WASM, SCALAR_WASM, SIMD_WASM } from '../generated/wasm.ts';
+import { findCandidates } from './candidates.ts';
 import { chunkEnd } from './chunk-end.ts';
-import { expectContext } from './plain-scanner.ts';
 import type { ChunkScanner } from './scanner.ts';
 import { makeNibbleTables, makeTables } from './tables.ts';
 import { compile, compileRelaxed, instanceOf, type WasmMemory, type WasmModule } from './webassembly.ts';
@@ -58,29 +58,23 @@ class WasmScanner implements ChunkScanner {
   }
 
   cut(start: number, end: number, eof: boolean, from: number = start): number {
-    return chunkEnd(this.arena.length, start, end, eof, from, (after, to) => {
-      const hit = this.#scan.first(ARENA + after, ARENA + to);
-      return hit === 0 ? 0 : hit - ARENA;
-    });
+    return chunkEnd(this.arena.length, start, end, eof, from, (after, to) => this.#first(after, to));
   }
 
   candidates(from: number, to: number, out: Uint32Array): number {
-    expectContext(from, to, this.arena.length);
-    let count = 0;
-    let at = from;
-    while (at < to && count < out.length) {
-      const hit = this.#scan.first(ARENA + at, ARENA + to);
-      if (hit === 0) break;
-      at = hit - ARENA;
-      out[count++] = at;
-      const room = Math.min(out.length - count, FOUND_ENTRIES);
-      const found = this.#scan.hitsClose(hit, ARENA + to, ARENA, FOUND, room);
-      if (found === 0) continue;
-      out.set(this.#found.subarray(0, found), count);
-      count += found;
-      at = out[count - 1]!;
-    }
-    return count;
+    const first = (after: number, end: number): number => this.#first(after, end);
+    return findCandidates(this.arena.length, from, to, out, first, (after, end, rest) => {
+      const room = Math.min(rest.length, FOUND_ENTRIES);
+      const found = this.#scan.hitsClose(ARENA + after, ARENA + end, ARENA, FOUND, room);
+      rest.set(this.#found.subarray(0, found));
+      return found;
+    });
+  }
+
+  /** Returns the first candidate p with after < p <= to, or 0. */
+  #first(after: number, to: number): number {
+    const hit = this.#scan.first(ARENA + after, ARENA + to);
+    return hit === 0 ? 0 : hit - ARENA;
   }
 }
 

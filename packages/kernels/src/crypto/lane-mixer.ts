@@ -11,7 +11,7 @@ export interface LaneMixer {
   forget(): void;
 }
 
-/** Derives a key of `length` bytes in the mixer's steps, and has it forget. `r` and `n` are those that the mixer was made for. */
+/** Derives a key of `length` bytes in the mixer's steps, and has it forget. `r` is the one that the mixer was made for. */
 export function* keyThrough(
   mixer: LaneMixer,
   password: Uint8Array,
@@ -23,10 +23,18 @@ export function* keyThrough(
   const laneBytes = 128 * r;
   const states = pbkdf2Sync(password, salt, 1, p * laneBytes, 'sha256');
   const lane = (i: number): Uint8Array => states.subarray(i * laneBytes, (i + 1) * laneBytes);
-  for (let i = 0; i < p; i += mixer.lanes) {
-    const end = Math.min(p, i + mixer.lanes);
-    yield* mixer.mix(Array.from({ length: end - i }, (_, at) => lane(i + at)));
+  try {
+    for (let i = 0; i < p; i += mixer.lanes) {
+      const end = Math.min(p, i + mixer.lanes);
+      yield* mixer.mix(Array.from({ length: end - i }, (_, at) => lane(i + at)));
+    }
+  } finally {
+    mixer.forget();
   }
-  mixer.forget();
   return pbkdf2Sync(password, states, 1, length, 'sha256');
+}
+
+/** Takes all steps at once and returns what comes of them. */
+export function toEnd<T>(steps: Generator<void, T>): T {
+  for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
 }

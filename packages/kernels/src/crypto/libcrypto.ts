@@ -167,7 +167,7 @@ export function expectOne(result: number, call: string): void {
 
 const released = new FinalizationRegistry<() => void>((free) => free());
 
-/** Frees a context when its owner is collected. */
-export function releaseWith(owner: object, free: (context: number) => void, context: number): void {
-  released.register(owner, () => free(context));
+/** Frees what an owner has, a context of libcrypto's for instance, when the owner is collected. `free` must not know the owner. */
+export function releaseWith<T>(owner: object, free: (held: T) => void, held: T): void {
+  released.register(owner, () => free(held));
 }

@@ -5,12 +5,11 @@
 import { scryptSync } from 'node:crypto';
 import * as layout from '../../machine/scrypt-layout.ts';
 import { SCRYPT_X64 } from '../generated/machine.ts';
-import { processorFeatures } from '../machine/features.ts';
 import { bindMachineCode } from '../machine/machine-code.ts';
 import { memoryOf } from '../memory.ts';
 import { MappedMemory } from '../posix/mapped-memory.ts';
 import { fromDiagonals, toDiagonals } from './diagonals.ts';
-import { keyThrough, type LaneMixer } from './lane-mixer.ts';
+import { keyThrough, type LaneMixer, toEnd } from './lane-mixer.ts';
 
 interface Kernel {
   /** Moves every lane's state on by so many entries of its table. */
@@ -39,27 +38,18 @@ export function vectorMixer(n: number, r: number, lanes: number, tableBytes: num
 
 /** A key that comes out wrong would lock its repository for everybody else: the kernel must agree with OpenSSL once. */
 function bind(): Kernel | null {
-  if (!processorFeatures().avx512) return null;
-  const kernel = bindMachineCode<Kernel>(SCRYPT_X64, {
+  const kernel = bindMachineCode<Kernel>(SCRYPT_X64, 'avx512', {
     fill: 'void (uintptr_t numbers, size_t entries)',
     walk: 'size_t (uintptr_t numbers, size_t passes)',
   });
   if (kernel === null) return null;
   const [password, salt] = [Buffer.from('NaCl'), Buffer.from('password')];
   const mixer = mixerOf(kernel, 64, 2, 5, 4 * 128 * 2 * 16)!;
-  const steps = keyThrough(mixer, password, salt, 2, 5, 64);
-  for (let step = steps.next(); ; step = steps.next()) {
-    if (step.done) return scryptSync(password, salt, 64, { N: 64, r: 2, p: 5 }).equals(step.value) ? kernel : null;
-  }
+  const key = toEnd(keyThrough(mixer, password, salt, 2, 5, 64));
+  return scryptSync(password, salt, 64, { N: 64, r: 2, p: 5 }).equals(key) ? kernel : null;
 }
 
-function mixerOf(
-  kernel: Kernel,
-  n: number,
-  r: number,
-  wanted: number,
-  tableBytes: number = TABLE_BYTES,
-): LaneMixer | null {
+function mixerOf(kernel: Kernel, n: number, r: number, wanted: number, tableBytes: number): LaneMixer | null {
   const lanes = Math.min(wanted, layout.LANES);
   const size = 128 * r;
   const kept = Math.min(n, Math.max(1, Math.ceil((lanes * size * n) / tableBytes)));

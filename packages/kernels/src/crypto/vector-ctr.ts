@@ -1,10 +1,10 @@
-/** AES-256 in counter mode through machine code (machine/aes-ctr.ts), a quarter of libcrypto's time in Node 20. */
+/** AES-256 in counter mode through machine code (machine/aes-ctr.ts). */
 import * as layout from '../../machine/aes-ctr-layout.ts';
 import { AES_CTR_X64 } from '../generated/machine.ts';
-import { processorFeatures } from '../machine/features.ts';
 import { bindMachineCode } from '../machine/machine-code.ts';
 import { memoryOf } from '../memory.ts';
 import { aes256RoundKeys } from './aes-key-schedule.ts';
+import { releaseWith } from './libcrypto.ts';
 
 interface Kernel {
   readonly crypt: (memory: number, from: Uint8Array, to: Uint8Array, length: number) => void;
@@ -12,11 +12,6 @@ interface Kernel {
 }
 
 const BLOCK = 16;
-
-/** What libcrypto does with a key that is no longer needed. */
-const wiped = new FinalizationRegistry<Buffer>((memory) => memory.fill(0));
-
-let bound: Kernel | null | undefined;
 
 /** One key; messages one at a time. */
 export class VectorCtr {
@@ -34,13 +29,16 @@ export class VectorCtr {
       this.#memory[layout.VECTOR + BLOCK * block] = 4;
     }
     for (let i = 0; i < BLOCK; i++) this.#memory[layout.REVERSED + i] = BLOCK - 1 - i;
-    wiped.register(this, this.#memory);
+    releaseWith(this, wipe, this.#memory);
   }
 
   /** Returns null where the processor or the system does not let the kernel run. */
   static create(key: Uint8Array): VectorCtr | null {
-    if (bound === undefined) bound = bind();
-    return bound && new VectorCtr(bound, key);
+    const kernel = bindMachineCode<Kernel>(AES_CTR_X64, 'vaes', {
+      crypt: 'void (uintptr_t memory, void *from, void *to, size_t length)',
+      cryptAt: 'void (uintptr_t memory, uintptr_t from, uintptr_t to, size_t length)',
+    });
+    return kernel && new VectorCtr(kernel, key);
   }
 
   /**
@@ -63,10 +61,7 @@ export class VectorCtr {
   }
 }
 
-function bind(): Kernel | null {
-  if (!processorFeatures().vaes) return null;
-  return bindMachineCode<Kernel>(AES_CTR_X64, {
-    crypt: 'void (uintptr_t memory, void *from, void *to, size_t length)',
-    cryptAt: 'void (uintptr_t memory, uintptr_t from, uintptr_t to, size_t length)',
-  });
+/** What libcrypto does with the keys in its contexts. */
+function wipe(memory: Buffer): void {
+  memory.fill(0);
 }

@@ -5,6 +5,7 @@
 import type koffi from 'koffi';
 import { optionalModule } from '../optional-module.ts';
 import { MappedMemory } from '../posix/mapped-memory.ts';
+import { type ProcessorFeatures, processorFeatures } from './features.ts';
 
 /** As build.mjs writes it into generated/machine.ts. */
 export interface AssembledCode<Entry extends string> {
@@ -14,12 +15,26 @@ export interface AssembledCode<Entry extends string> {
   readonly entries: Readonly<Record<Entry, number>>;
 }
 
+const bound = new Map<AssembledCode<string>, unknown>();
+
 /**
- * Returns the functions of `code`, which the caller declares in C without a name, or null where they cannot be had: no koffi,
- * or a system that lets no memory become executable. The processor must have what the code needs. The memory stays until the
- * process ends.
+ * Returns the functions of `code`, which the caller declares in C without a name, or null where they cannot be had: a processor
+ * without what the code `needs` (null: nothing that some lack), no koffi, or a system that lets no memory become executable.
+ * Binds once a thread; the memory stays until the process ends.
  */
 export function bindMachineCode<Functions>(
+  code: AssembledCode<keyof Functions & string>,
+  needs: keyof ProcessorFeatures | null,
+  declarations: Readonly<Record<keyof Functions & string, string>>,
+): Functions | null {
+  if (!bound.has(code)) {
+    const runs = needs === null || processorFeatures()[needs];
+    bound.set(code, runs ? bind<Functions>(code, declarations) : null);
+  }
+  return bound.get(code) as Functions | null;
+}
+
+function bind<Functions>(
   { code, entries }: AssembledCode<keyof Functions & string>,
   declarations: Readonly<Record<keyof Functions & string, string>>,
 ): Functions | null {
@@ -34,9 +49,9 @@ export function bindMachineCode<Functions>(
     memory.free();
     return null;
   }
-  const bind = (entry: Entry) => [
+  const functionAt = (entry: Entry) => [
     entry,
     ffi.decode(BigInt(memory.address + entries[entry]), ffi.proto(declarations[entry])),
   ];
-  return Object.fromEntries((Object.keys(entries) as Entry[]).map(bind)) as Functions;
+  return Object.fromEntries((Object.keys(entries) as Entry[]).map(functionAt)) as Functions;
 }
