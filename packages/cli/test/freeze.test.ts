@@ -96,16 +96,8 @@ describe('a freeze', () => {
 
   it('ends when the session that holds it is gone', async () => {
     const stop = new AbortController();
-    const held = whileFrozen(
-      session,
-      [MOUNT],
-      () => new Promise((resolve) => stop.signal.addEventListener('abort', resolve)),
-      {
-        signal: stop.signal,
-      },
-    );
-    while (asked().length < 1) await new Promise((resolve) => setTimeout(resolve, 20));
-    stop.abort();
+    const work = async (): Promise<void> => stop.abort(); // not before it is frozen: that would end it without the work
+    const held = whileFrozen(session, [MOUNT], work, { signal: stop.signal });
     expect(await held).toMatchObject({ held: false });
     expect(asked()).toEqual([`-f ${MOUNT}`, `-u ${MOUNT}`]);
   });
@@ -118,13 +110,14 @@ describe('a freeze', () => {
     async (_, seconds) => {
       writeFileSync(
         join(directory, 'fsfreeze'),
-        `#!/bin/sh\ntrap '' TERM\n[ "$1" != -V ] || exit 0\necho "$*" >>${directory}/asked\n[ "$1" = -u ] || sleep ${seconds}\n`,
+        `#!/bin/sh\ntrap '' TERM\n[ "$1" != -V ] || exit 0\necho "$*" >>${directory}/asked\n[ "$1" = -u ] || { until [ -e ${directory}/stopped ]; do sleep 0.05; done; sleep ${seconds}; }\n`,
       );
       const stop = new AbortController();
       const freezing = whileFrozen(session, [MOUNT], async () => 1, { signal: stop.signal });
       freezing.catch(() => {});
       while (asked().length < 1) await new Promise((resolve) => setTimeout(resolve, 20));
       stop.abort();
+      writeFileSync(join(directory, 'stopped'), '');
       await expect(freezing).rejects.toMatchObject({ code: 'interrupted' });
       await expect.poll(asked, { timeout: 6_000 }).toEqual([`-f ${MOUNT}`, `-u ${MOUNT}`]);
     },
