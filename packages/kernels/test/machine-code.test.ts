@@ -2,11 +2,11 @@ import { createCipheriv, randomBytes, scryptSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { aes256RoundKeys } from '../src/crypto/aes-key-schedule.ts';
-import { keyThrough, toEnd } from '../src/crypto/lane-mixer.ts';
+import { keyThrough } from '../src/crypto/lane-mixer.ts';
 import { vectorMixer } from '../src/crypto/scrypt-vectors.ts';
 import { VectorCtr } from '../src/crypto/vector-ctr.ts';
 import { processorFeatures, readFeatures } from '../src/machine/features.ts';
-import { bindMachineCode } from '../src/machine/machine-code.ts';
+import { bindMachineCode, inThreadPool } from '../src/machine/machine-code.ts';
 import { memoryOf } from '../src/memory.ts';
 import { MappedMemory } from '../src/posix/mapped-memory.ts';
 
@@ -40,13 +40,14 @@ describe('what the processor can do', () => {
 });
 
 describe.skipIf(!isX64Linux)('machine code', () => {
-  test('is executed, and cannot be written to any more', () => {
+  test('is executed, and cannot be written to any more', async () => {
     // lea rax, [rdi + rsi]; ret
     const code = { code: Buffer.from('488d0437c3', 'hex').toString('base64'), entries: { sum: 0 } };
     const bound = bindMachineCode<{ sum: (a: number, b: number) => number }>(code, null, {
       sum: 'size_t (size_t a, size_t b)',
     });
     expect(bound!.sum(40, 2)).toBe(42);
+    expect(await inThreadPool(bound!.sum)(40, 2)).toBe(42);
   });
 });
 
@@ -121,31 +122,31 @@ describe.skipIf(!features.vaes)('AES-CTR in vectors', () => {
 });
 
 describe.skipIf(!features.avx512)('scrypt in vectors', () => {
-  const derive = (n: number, r: number, p: number, tableBytes: number): Uint8Array | null => {
-    const mixer = vectorMixer(n, r, p, tableBytes);
+  const derive = async (n: number, r: number, p: number, tableBytes: number): Promise<Uint8Array | null> => {
+    const mixer = await vectorMixer(n, r, p, tableBytes);
     if (mixer === null) return null;
-    return toEnd(keyThrough(mixer, Buffer.from('password'), Buffer.from('salt'), r, p, 48));
+    return keyThrough(mixer, Buffer.from('password'), Buffer.from('salt'), r, p, 48);
   };
 
-  test('is that of node:crypto, however many lanes there are and however few entries are kept', () => {
+  test('is that of node:crypto, however many lanes there are and however few entries are kept', async () => {
     const parameters = fc.tuple(
       fc.integer({ min: 1, max: 10 }),
       fc.integer({ min: 1, max: 9 }),
       fc.integer({ min: 1, max: 9 }),
     );
-    fc.assert(
-      fc.property(parameters, fc.integer({ min: 1, max: 16 }), ([log, r, p], kept) => {
+    await fc.assert(
+      fc.asyncProperty(parameters, fc.integer({ min: 1, max: 16 }), async ([log, r, p], kept) => {
         const n = 2 ** log;
         const all = Math.min(p, 4) * 128 * r * n;
-        const key = derive(n, r, p, Math.ceil(all / kept));
+        const key = await derive(n, r, p, Math.ceil(all / kept));
         expect(Buffer.from(key!)).toEqual(scryptSync('password', 'salt', 48, { N: n, r, p }));
       }),
       { seed: SEED, numRuns: 120 },
     );
   });
 
-  test('is left to others where too little could be kept', () => {
-    expect(derive(1024, 8, 4, (4 * 1024 * 1024) / 16)).not.toBeNull();
-    expect(vectorMixer(1024, 8, 4, (4 * 1024 * 1024) / 32)).toBeNull();
+  test('is left to others where too little could be kept', async () => {
+    expect(await derive(1024, 8, 4, (4 * 1024 * 1024) / 16)).not.toBeNull();
+    expect(await vectorMixer(1024, 8, 4, (4 * 1024 * 1024) / 32)).toBeNull();
   });
 });

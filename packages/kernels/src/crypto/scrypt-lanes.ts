@@ -45,18 +45,20 @@ export function laneMixer(n: number, r: number): LaneMixer | null {
   return {
     lanes: 2,
     forget: () => dropPages(new Uint8Array(kernel.memory.buffer)),
-    *mix(states) {
+    async mix(states) {
       for (const [lane, state] of states.entries()) toDiagonals(state, laneWords(lane));
       kernel.begin(STATE, scratch, size, n);
       for (let from = 0; from < n / 2; from += step / 2) {
         kernel.fill(STATE, scratch, table, size, n, from, Math.min(n / 2, from + step / 2));
-        yield;
+        await nextTurn();
       }
-      while (kernel.walk(scratch, table, size, n, step) !== 0) yield;
+      while (kernel.walk(scratch, table, size, n, step) !== 0) await nextTurn();
       for (const [lane, state] of states.entries()) fromDiagonals(laneWords(lane), state);
     },
   };
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Null where WebAssembly or its SIMD is missing. */
 function instantiate(): Kernel | null {

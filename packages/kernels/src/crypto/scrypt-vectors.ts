@@ -1,51 +1,57 @@
 /**
  * scryptROMix (RFC 7914, section 5) in AVX-512 (machine/scrypt.ts), four lanes abreast: restic's usual key in half of the time
- * that the WebAssembly kernel takes, and two thirds of its memory.
+ * that the WebAssembly kernel takes, and two thirds of its memory. In the thread pool: meanwhile this thread loads what comes next.
  */
 import { scryptSync } from 'node:crypto';
 import * as layout from '../../machine/scrypt-layout.ts';
 import { SCRYPT_X64 } from '../generated/machine.ts';
-import { bindMachineCode } from '../machine/machine-code.ts';
+import { bindMachineCode, inThreadPool } from '../machine/machine-code.ts';
 import { memoryOf } from '../memory.ts';
 import { MappedMemory } from '../posix/mapped-memory.ts';
 import { fromDiagonals, toDiagonals } from './diagonals.ts';
-import { keyThrough, type LaneMixer, toEnd } from './lane-mixer.ts';
+import { keyThrough, type LaneMixer } from './lane-mixer.ts';
 
 interface Kernel {
   /** Moves every lane's state on by so many entries of its table. */
-  readonly fill: (numbers: number, entries: number) => void;
-  /** Up to `passes` mixes for each lane; returns how many passes through the table are left, of all lanes together. */
-  readonly walk: (numbers: number, passes: number) => number;
+  readonly fill: (numbers: number, entries: number) => Promise<unknown>;
+  /** As many passes through every lane's table as there are; at most `passes` mixes a lane. */
+  readonly walk: (numbers: number, passes: number) => Promise<unknown>;
 }
 
 /** What the tables of all lanes may take, no more than unchanged backups need later. 32 MiB would save an eighth of the time. */
 const TABLE_BYTES = 22 * 1024 * 1024;
 /** To keep fewer entries than every sixteenth would take longer than one lane after another elsewhere. */
 const MOST_LEFT_OUT = 16;
-/** Mixes of r = 8 in a step: some 4 ms. */
-const MIXES_PER_STEP = 4096;
 
-let bound: Kernel | null | undefined;
+let bound: Promise<Kernel | null> | undefined;
 
 /**
  * Returns a mixer for `lanes` lanes of 128 `r` bytes and cost `n` (a power of two), or null where the processor or the system
  * does not let it work, or its tables would be too large. `tableBytes`: what they may take.
  */
-export function vectorMixer(n: number, r: number, lanes: number, tableBytes: number = TABLE_BYTES): LaneMixer | null {
-  if (bound === undefined) bound = bind();
-  return bound === null ? null : mixerOf(bound, n, r, lanes, tableBytes);
+export async function vectorMixer(
+  n: number,
+  r: number,
+  lanes: number,
+  tableBytes: number = TABLE_BYTES,
+): Promise<LaneMixer | null> {
+  bound ??= bind();
+  const kernel = await bound;
+  return kernel === null ? null : mixerOf(kernel, n, r, lanes, tableBytes);
 }
 
 /** A key that comes out wrong would lock its repository for everybody else: the kernel must agree with OpenSSL once. */
-function bind(): Kernel | null {
-  const kernel = bindMachineCode<Kernel>(SCRYPT_X64, 'avx512', {
-    fill: 'void (uintptr_t numbers, size_t entries)',
-    walk: 'size_t (uintptr_t numbers, size_t passes)',
-  });
-  if (kernel === null) return null;
+async function bind(): Promise<Kernel | null> {
+  const functions = bindMachineCode<Record<'fill' | 'walk', (numbers: number, count: number) => number>>(
+    SCRYPT_X64,
+    'avx512',
+    { fill: 'void (uintptr_t numbers, size_t entries)', walk: 'size_t (uintptr_t numbers, size_t passes)' },
+  );
+  if (functions === null) return null;
+  const kernel = { fill: inThreadPool(functions.fill), walk: inThreadPool(functions.walk) };
   const [password, salt] = [Buffer.from('NaCl'), Buffer.from('password')];
   const mixer = mixerOf(kernel, 64, 2, 5, 4 * 128 * 2 * 16)!;
-  const key = toEnd(keyThrough(mixer, password, salt, 2, 5, 64));
+  const key = await keyThrough(mixer, password, salt, 2, 5, 64);
   return scryptSync(password, salt, 64, { N: 64, r: 2, p: 5 }).equals(key) ? kernel : null;
 }
 
@@ -64,7 +70,6 @@ function mixerOf(kernel: Kernel, n: number, r: number, wanted: number, tableByte
   const { address } = memory;
   const numbers = Buffer.allocUnsafeSlow(layout.NUMBERS_BYTES);
   const numbersAt = memoryOf(numbers).address;
-  const step = Math.ceil((MIXES_PER_STEP * 8) / r);
 
   const laneAt = (lane: number): number => size + lane * laneBytes;
   const words = new Uint32Array(size / 4);
@@ -73,7 +78,7 @@ function mixerOf(kernel: Kernel, n: number, r: number, wanted: number, tableByte
   return {
     lanes,
     forget: () => memory.free(),
-    *mix(states) {
+    async mix(states) {
       numbers.fill(0);
       set(layout.SIZE, size);
       set(layout.HALF, size / 2);
@@ -98,16 +103,12 @@ function mixerOf(kernel: Kernel, n: number, r: number, wanted: number, tableByte
         toDiagonals(bytes, words);
         memory.write(laneAt(lane), state);
       }
-      const entriesPerStep = Math.ceil(step / kept);
-      for (let from = 0; from < entries; from += entriesPerStep) {
-        kernel.fill(numbersAt, Math.min(entriesPerStep, entries - from));
-        yield;
-      }
+      await kernel.fill(numbersAt, entries);
       if (rest > 0) {
         set(layout.BETWEEN, rest - 1);
-        kernel.fill(numbersAt, 1);
+        await kernel.fill(numbersAt, 1);
       }
-      while (kernel.walk(numbersAt, step) !== 0) yield;
+      await kernel.walk(numbersAt, Number.MAX_SAFE_INTEGER);
       for (const [lane, bytes] of states.entries()) {
         const at = Number(numbers.readBigInt64LE(layout.RECORDS + lane * layout.RECORD_BYTES + layout.STATE));
         memory.read(at - address, state);

@@ -18,15 +18,11 @@ export type DeriveKey = (
   length: number,
 ) => Promise<Uint8Array>;
 
-/** On this thread, some lanes at a time; every few milliseconds other work has its turn. */
+/** Some lanes at a time, in the thread pool or in steps of a few milliseconds on this thread. */
 export const deriveKey: DeriveKey = async (password, salt, n, r, p, length) => {
-  const mixer = 128 * r * n > MAX_LANE_BYTES || !isUsual(n, r, p) ? null : (vectorMixer(n, r, p) ?? laneMixer(n, r));
-  if (mixer === null) return opensslKey(password, salt, n, r, p, length);
-  const steps = keyThrough(mixer, password, salt, r, p, length);
-  for (let step = steps.next(); ; step = steps.next()) {
-    if (step.done) return step.value;
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  const isOurs = 128 * r * n <= MAX_LANE_BYTES && isUsual(n, r, p);
+  const mixer = isOurs ? ((await vectorMixer(n, r, p)) ?? laneMixer(n, r)) : null;
+  return mixer === null ? opensslKey(password, salt, n, r, p, length) : keyThrough(mixer, password, salt, r, p, length);
 };
 
 /** Parameters that the kernels can work with; whether others are valid is for OpenSSL to say. */

@@ -2,7 +2,9 @@
  * Machine code of this package (assembled from machine/ when it is built) in memory that can be executed, and its functions
  * bound by koffi. Written first and executable after that, never both at once.
  */
+import { promisify } from 'node:util';
 import type koffi from 'koffi';
+import type { KoffiFunc } from 'koffi';
 import { optionalModule } from '../optional-module.ts';
 import { MappedMemory } from '../posix/mapped-memory.ts';
 import { type ProcessorFeatures, processorFeatures } from './features.ts';
@@ -32,6 +34,13 @@ export function bindMachineCode<Functions>(
     bound.set(code, runs ? bind<Functions>(code, declarations) : null);
   }
   return bound.get(code) as Functions | null;
+}
+
+/** Returns a function of bindMachineCode() as one for the thread pool: what it works on must stay in its place until then. */
+export function inThreadPool<Numbers extends number[], Result>(
+  native: (...numbers: Numbers) => Result,
+): (...numbers: Numbers) => Promise<Result> {
+  return promisify((native as KoffiFunc<typeof native>).async) as (...numbers: Numbers) => Promise<Result>;
 }
 
 function bind<Functions>(
