@@ -28,6 +28,7 @@ const MACHINE_CODE = [
   { constant: 'AES_CTR_X64', entry: 'aes-ctr.ts', assemble: 'assembleAesCtr' },
   { constant: 'SCAN_X64', entry: 'scan.ts', assemble: 'assembleScan' },
   { constant: 'SCRYPT_X64', entry: 'scrypt.ts', assemble: 'assembleScrypt' },
+  { constant: 'SHA256_X64', entry: 'sha256.ts', assemble: 'assembleSha256' },
 ];
 
 /** Makes the generated modules where their sources have changed. */

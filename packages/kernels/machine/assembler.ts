@@ -14,9 +14,10 @@ const PREFIX_66 = 1;
 const PREFIX_F3 = 2;
 const PREFIX_F2 = 3;
 
-/** The prefix's bits for mask register k1, and for zeros where it has none. */
+/** The prefix's bits for mask register k1, for zeros where it has none, and for one word of memory in the place of a vector. */
 const K1 = 0x01;
 const K1_OR_ZERO = 0x81;
+const ONE_WORD = 0x10;
 
 export class Assembler extends IntegerAssembler {
   /** Begins a function that may change every register. */
@@ -45,6 +46,12 @@ export class Assembler extends IntegerAssembler {
     this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0xfe }, target.bytes, target.vector, a.vector, b);
   }
 
+  /** 32-bit words: target = a + the one word in memory. */
+  vpadddOf(target: Vector, a: Vector, word: Place): void {
+    const code = { map: MAP_0F, prefix: PREFIX_66, opcode: 0xfe, flags: ONE_WORD };
+    this.vector(code, target.bytes, target.vector, a.vector, word);
+  }
+
   /** 64-bit words: target = a + b. */
   vpaddq(target: Vector, a: Vector, b: Vector | Place): void {
     this.vector({ map: MAP_0F, prefix: PREFIX_66, wide: true, opcode: 0xd4 }, target.bytes, target.vector, a.vector, b);
@@ -67,6 +74,16 @@ export class Assembler extends IntegerAssembler {
     this.#ternary(target, a, b, 0x96);
   }
 
+  /** Bit for bit: target = target ? a : b. */
+  vselect(target: Vector, a: Vector, b: Vector): void {
+    this.#ternary(target, a, b, 0xca);
+  }
+
+  /** Bit for bit: what two or three of target, a and b have. */
+  vmajority(target: Vector, a: Vector, b: Vector): void {
+    this.#ternary(target, a, b, 0xe8);
+  }
+
   /** 64-bit words: target = target | (a & b). */
   vorAnd(target: Vector, a: Vector, b: Vector): void {
     this.#ternary(target, a, b, 0xf8);
@@ -75,6 +92,12 @@ export class Assembler extends IntegerAssembler {
   /** 32-bit words rotated left. */
   vprold(target: Vector, source: Vector, bits: number): void {
     this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x72 }, target.bytes, 1, target.vector, source);
+    this.append(bits);
+  }
+
+  /** 32-bit words shifted right, zeros come in. */
+  vpsrld(target: Vector, source: Vector, bits: number): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x72 }, target.bytes, 2, target.vector, source);
     this.append(bits);
   }
 
@@ -97,6 +120,28 @@ export class Assembler extends IntegerAssembler {
   /** The same of the upper eight. */
   vpunpckhbw(target: Vector, a: Vector, b: Vector): void {
     this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x68 }, target.bytes, target.vector, a.vector, b);
+  }
+
+  /** In each 16 bytes: the lower two 32-bit words of a and of b by turns. */
+  vpunpckldq(target: Vector, a: Vector, b: Vector): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x62 }, target.bytes, target.vector, a.vector, b);
+  }
+
+  /** The same of the upper two. */
+  vpunpckhdq(target: Vector, a: Vector, b: Vector): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x6a }, target.bytes, target.vector, a.vector, b);
+  }
+
+  /** In each 16 bytes: the lower 64-bit word of a, then that of b. */
+  vpunpcklqdq(target: Vector, a: Vector, b: Vector): void {
+    const code = { map: MAP_0F, prefix: PREFIX_66, wide: true, opcode: 0x6c };
+    this.vector(code, target.bytes, target.vector, a.vector, b);
+  }
+
+  /** The same of the upper ones. */
+  vpunpckhqdq(target: Vector, a: Vector, b: Vector): void {
+    const code = { map: MAP_0F, prefix: PREFIX_66, wide: true, opcode: 0x6d };
+    this.vector(code, target.bytes, target.vector, a.vector, b);
   }
 
   /** target = `into` with its 16 bytes number `lane` from memory. */
@@ -160,13 +205,13 @@ export class Assembler extends IntegerAssembler {
 
   /** Loads the bytes that k1 names, zeros for the others, which are not touched. */
   vloadByK1(target: Vector, source: Place): void {
-    const code = { map: MAP_0F, prefix: PREFIX_F2, opcode: 0x6f, mask: K1_OR_ZERO };
+    const code = { map: MAP_0F, prefix: PREFIX_F2, opcode: 0x6f, flags: K1_OR_ZERO };
     this.vector(code, target.bytes, target.vector, 0, source);
   }
 
   /** Stores the bytes that k1 names. */
   vstoreByK1(target: Place, source: Vector): void {
-    this.vector({ map: MAP_0F, prefix: PREFIX_F2, opcode: 0x7f, mask: K1 }, source.bytes, source.vector, 0, target);
+    this.vector({ map: MAP_0F, prefix: PREFIX_F2, opcode: 0x7f, flags: K1 }, source.bytes, source.vector, 0, target);
   }
 
   /** What a function that used wide vectors does last: without it, older instructions of the caller's are slow. */

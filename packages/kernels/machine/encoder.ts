@@ -7,13 +7,13 @@ import type { Place, Register, Vector } from './operands.ts';
 /** A place in the code; bound once by `here`. */
 export type Label = { at: number | null };
 
-/** A vector instruction: opcode map, mandatory prefix as EVEX counts it, opcode; 64-bit words; bits for a mask register. */
+/** A vector instruction: opcode map, mandatory prefix as EVEX counts it, opcode; 64-bit words; what else stands in the prefix's last byte. */
 export interface VectorCode {
   readonly map: number;
   readonly prefix: number;
   readonly wide?: boolean;
   readonly opcode: number;
-  readonly mask?: number;
+  readonly flags?: number;
 }
 
 export class Encoder {
@@ -81,7 +81,7 @@ export class Encoder {
       0x62,
       inverted(field >> 3, 7) | inverted(over, 6) | inverted(rm >> 3, 5) | inverted(field >> 4, 4) | code.map,
       (code.wide === true ? 0x80 : 0) | ((~second & 15) << 3) | 4 | code.prefix,
-      (bytes === 64 ? 0x40 : 0) | inverted(second >> 4, 3) | (code.mask ?? 0),
+      (bytes === 64 ? 0x40 : 0) | inverted(second >> 4, 3) | (code.flags ?? 0),
       code.opcode,
     );
     this.#operand(field, operand);

@@ -8,12 +8,12 @@
 export { createScanner, type ScannerOptions, type ScannerVariant } from './chunker/create-scanner.ts';
 export { isIrreducible, randomPolynomial } from './chunker/polynomial.ts';
 export { type ChunkScanner, MAX_CHUNK, MIN_CHUNK, WINDOW } from './chunker/scanner.ts';
-export type { Sealer, SealingKey } from './crypto/sealer.ts';
-export { SEAL_OVERHEAD } from './crypto/sealer.ts';
+export type { Opener, Sealer, SealingKey } from './crypto/sealer.ts';
+export { OPENER_STEP, SEAL_OVERHEAD } from './crypto/sealer.ts';
 export type { Memory } from './memory.ts';
 export { nodePlatform } from './node-platform.ts';
-export type { Platform, Sha256 } from './platform.ts';
-export { askAhead } from './posix/ask-ahead.ts';
+export type { HashPart, Platform, Sha256 } from './platform.ts';
+export { AHEAD_STEP, askAhead, askAheadOf } from './posix/ask-ahead.ts';
 export { IDENTITY_WORDS, identitySize, sameIdentity, writeIdentity } from './posix/identity.ts';
 export { posix } from './posix/index.ts';
 export { makeFolders } from './posix/make-folders.ts';

@@ -10,8 +10,9 @@ import { PortableSha256, portableSha256 } from './crypto/portable-sha256.ts';
 import { deriveKey, opensslKey } from './crypto/scrypt.ts';
 import type { Sealer, SealingKey } from './crypto/sealer.ts';
 import { Sha256Lanes } from './crypto/sha256-lanes.ts';
+import { Sha256Vectors } from './crypto/sha256-vectors.ts';
 import { expectInside, type Memory, memoryOf, viewIn } from './memory.ts';
-import type { Platform, Sha256 } from './platform.ts';
+import type { HashPart, Platform, Sha256 } from './platform.ts';
 import { chooseZstd } from './zstd/zstd.ts';
 
 export interface NodePlatformOptions {
@@ -30,6 +31,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   const newSha256 = nativeHashes(library);
   const oneShot = newSha256?.();
   const lanes = sha256Lanes(library);
+  const both = lanes === null ? apart : inLockstep(lanes);
   const zstd = chooseZstd(native);
   return {
     name: `node (sha256: ${said(newSha256)}${lanes === null ? '' : ' in two lanes'}, sealing: ${said(newSealer)}, zstd: ${zstd.name})`,
@@ -37,9 +39,11 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     sha256: oneShot === undefined ? portableSha256 : (data) => hashOnce(oneShot, data),
     sha256At: oneShot === undefined ? hashView : (memory, at, length) => hashRange(oneShot, memory, at, length),
     sha256Stream: lanes !== null ? () => lanes.make() : (newSha256 ?? (() => new PortableSha256())),
-    sha256Both: lanes !== null ? inLockstep(lanes) : apart,
+    sha256Both: both,
+    sha256Together: together(both, lanes === null ? null : sha256Vectors(lanes)),
     randomBytes: (n) => randomBytes(n),
     sealer: newSealer ?? ((key) => new PortableSealer(key)),
+    opener: newSealer ?? (() => null),
     zstdCompress: (data, level, into) => zstd.compress(data, level, into),
     zstdCompressAt: (memory, at, length, level, into, intoAt, room) =>
       zstd.compressAt(memory, at, length, level, into, intoAt, room),
@@ -94,6 +98,38 @@ const apart: Both = (first, firstMemory, firstAt, firstLength, second, secondMem
   second.updateAt(secondMemory, secondAt, secondLength);
 };
 
+/** Many abreast as far as that pays, what is left two at a time. */
+function together(both: Both, vectors: Sha256Vectors | null): Platform['sha256Together'] {
+  return (parts) => {
+    const known =
+      vectors !== null && parts.every((part): part is HashPart<LaneSha256> => part.hash instanceof LaneSha256);
+    const left = known ? vectors.begin(parts) : parts;
+    for (let i = 0; i + 1 < left.length; i += 2) {
+      const [a, b] = [left[i]!, left[i + 1]!];
+      both(a.hash, a.memory, a.at, a.length, b.hash, b.memory, b.at, b.length);
+    }
+    if (left.length % 2 === 1) {
+      const { hash, memory, at, length } = left.at(-1)!;
+      hash.updateAt(memory, at, length);
+    }
+  };
+}
+
+/** Null where they do not run, or do not agree. */
+function sha256Vectors(lanes: Sha256Lanes): Sha256Vectors | null {
+  const vectors = Sha256Vectors.create();
+  if (vectors === null) return null;
+  const memory = memoryOf(Uint8Array.from({ length: 600 }, (_, i) => i * 5 + (i >> 3)));
+  const lengths = Array.from({ length: 15 }, (_, i) => 64 + 31 * i);
+  const hashed = () => {
+    const parts = lengths.map((length, i) => ({ hash: lanes.make(), memory, at: i, length }));
+    for (const { hash, at, length } of vectors.begin(parts)) hash.updateAt(memory, at, length);
+    return Buffer.concat(parts.map(({ hash }) => hash.digest()));
+  };
+  const expected = lengths.map((length, i) => portableSha256(memory.bytes.subarray(i, i + length)));
+  return agrees(hashed, Buffer.concat(expected)) ? vectors : null;
+}
+
 /** Unlike the rest, these are no part of libcrypto's interface: they must agree for all that they are used for. */
 function sha256Lanes(library: Libcrypto | null): Sha256Lanes | null {
   if (library === null || library.sha256Blocks === null) return null;
@@ -114,7 +150,7 @@ function sha256Lanes(library: Libcrypto | null): Sha256Lanes | null {
   return agrees(hashed, Buffer.concat(expected)) && agrees(once, expected[0]!) ? lanes : null;
 }
 
-function nativeSealers(library: Libcrypto | null): ((key: SealingKey) => Sealer) | null {
+function nativeSealers(library: Libcrypto | null): ((key: SealingKey) => NativeSealer) | null {
   if (library === null || library.cipher === null || library.mac === null) return null;
   const { cipher, mac } = library;
   const make = (key: SealingKey) => new NativeSealer(library, cipher, mac, key);

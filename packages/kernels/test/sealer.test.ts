@@ -2,7 +2,7 @@ import { createCipheriv } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { poly1305 } from '../src/crypto/poly1305.ts';
-import { nodePlatform, type Sealer, type SealingKey } from '../src/index.ts';
+import { nodePlatform, OPENER_STEP, type Sealer, type SealingKey } from '../src/index.ts';
 import { slowPoly1305 } from './reference/slow-poly1305.ts';
 
 const SEED = 20_260_103;
@@ -252,5 +252,39 @@ test('both sealers give the same bytes and open each other’s', () => {
       if (length <= 4096) expect(toHex(box.subarray(-16))).toBe(toHex(tag));
     }),
     { seed: SEED, numRuns: 60 },
+  );
+});
+
+describe('an opener', () => {
+  const opener = nodePlatform().opener(RESTIC_KEY);
+
+  test('is there where there is libcrypto, and nowhere else', () => {
+    expect(opener !== null).toBe(nodePlatform().name.includes('sealing: libcrypto'));
+    expect(nodePlatform({ native: false }).opener(RESTIC_KEY)).toBeNull();
+  });
+
+  test.skipIf(opener === null)(
+    'gives in pieces what open() gives, and knows a wrong MAC, message after message',
+    () => {
+      const sealer = nodePlatform({ native: false }).sealer(RESTIC_KEY);
+      const length = fc.oneof(fc.integer({ min: 0, max: 300 }), fc.integer({ min: 0, max: 70_000 }));
+      fc.assert(
+        fc.property(length, fc.integer({ min: 1, max: 200 }), fc.nat(), (bytes, steps, place) => {
+          const plain = Uint8Array.from({ length: bytes }, (_, i) => i * 7 + (i >> 8));
+          const box = sealed(sealer, plain);
+          for (const damaged of [false, true, false]) {
+            const given = box.slice();
+            if (damaged) given[place % given.length]! ^= 1;
+            const [body, out] = [given.subarray(16, -16), new Uint8Array(bytes)];
+            opener!.begin(given.subarray(0, 16));
+            for (let at = 0; at < bytes; at += steps * OPENER_STEP)
+              opener!.piece(body.subarray(at, at + steps * OPENER_STEP), out.subarray(at, at + steps * OPENER_STEP));
+            expect(opener!.end(given.subarray(-16))).toBe(!damaged);
+            if (!damaged) expect(Buffer.compare(out, plain)).toBe(0);
+          }
+        }),
+        { seed: SEED, numRuns: 60 },
+      );
+    },
   );
 });

@@ -14,7 +14,7 @@ export {
 } from './check/check.ts';
 export { type BlobRef, FINDING_SEVERITY, type Finding, type FindingKind } from './check/finding.ts';
 export type { PackBytes } from './check/hashed-pack.ts';
-export { PackCheck, type PackVerdict } from './check/pack-check.ts';
+export { PackCheck, type PackCheckTools } from './check/pack-check.ts';
 export { PackOrder, type SharedPackOrder } from './check/pack-order.ts';
 export {
   type PackVerifier,
@@ -25,7 +25,9 @@ export {
   verifyHere,
 } from './check/pack-verifier.ts';
 export type { IndexedFile } from './check/packs.ts';
+export { type PackOutcome, PacksAbreast } from './check/packs-abreast.ts';
 export { type DataSubset, parseSubset } from './check/subset.ts';
+export type { PackVerdict, ReadPack } from './check/verdict.ts';
 export { FORMAT_VERSIONS, type FormatVersion, type RepositoryConfig } from './config.ts';
 export { compareBytes, sameBytes, textOf, utf8 } from './encoding/bytes.ts';
 export { formatInstant, parseInstant } from './encoding/instant-text.ts';

@@ -10,7 +10,7 @@ export interface VerifySetup {
 }
 
 /** Packs in a folder, of which every thread takes the next one as soon as it is free. */
-export interface LocalPacks {
+export interface PackList {
   /** The root of the repository. */
   readonly directory: string;
   /** Numbers of the packs in the table, in the order in which they are taken (Uint32Array). */
@@ -22,7 +22,7 @@ export interface LocalPacks {
 }
 
 export type VerifyJob =
-  | { readonly kind: 'local'; readonly local: LocalPacks }
+  | { readonly kind: 'local'; readonly list: PackList }
   /** A pack that was loaded already, handed over. */
   | { readonly kind: 'bytes'; readonly file: number; readonly pack: number; readonly bytes: Uint8Array };
 

@@ -5,15 +5,15 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import {
   type IndexedFile,
-  PackCheck,
   type PackVerdict,
   type PackVerifier,
   type PackVerifierSetup,
   packVerification,
   type TellVerdict,
 } from '@hostark/repository';
-import { PackQueue, verifyLocalPack } from './local-pack.ts';
-import type { LocalPacks } from './messages.ts';
+import { LocalPacks } from './local-packs.ts';
+import type { PackList } from './messages.ts';
+import { PackQueue } from './pack-queue.ts';
 import { VerifyThread } from './thread.ts';
 
 export class LocalVerifier implements PackVerifier {
@@ -49,8 +49,8 @@ export class LocalVerifier implements PackVerifier {
     if (files.length === 0) this.#resolve();
     const threads = Math.min(this.#wanted, files.length);
     const packs = files.map(({ number }) => number);
-    const local: LocalPacks = PackQueue.share(this.#directory, packs, threads + 1);
-    this.#queue = new PackQueue(local);
+    const list: PackList = PackQueue.share(this.#directory, packs, threads + 1);
+    this.#queue = new PackQueue(list);
     const { source, order } = this.#setup;
     const shared = { key: source.key, blobs: source.blobs.share(), order: order.share() };
     const listener = {
@@ -59,7 +59,7 @@ export class LocalVerifier implements PackVerifier {
     };
     for (let i = 0; i < threads; i++) {
       const thread = new VerifyThread(shared, listener);
-      thread.post({ kind: 'local', local });
+      thread.post({ kind: 'local', list });
       this.#threads.push(thread);
     }
   }
@@ -72,17 +72,18 @@ export class LocalVerifier implements PackVerifier {
       this.#reject(signal?.reason);
     };
     signal?.addEventListener('abort', stop);
+    const { platform, sealer, blobs, key } = source;
+    const packs = new LocalPacks(queue, { platform, sealer, blobs, order }, key);
     try {
       signal?.throwIfAborted();
-      const { platform, sealer, blobs } = source;
-      const check = new PackCheck({ platform, sealer, blobs, order });
-      for (let file = queue.take(); file !== null; file = queue.take()) {
-        this.#take(file, verifyLocalPack(queue, file, check, blobs));
+      for (let ended = packs.step(); ended !== null; ended = packs.step()) {
+        for (const { file, verdict } of ended) this.#take(file, verdict);
         await turn(); // lets verdicts and signals through
         signal?.throwIfAborted();
       }
       await this.#done;
     } finally {
+      packs.close();
       signal?.removeEventListener('abort', stop);
     }
   }

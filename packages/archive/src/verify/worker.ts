@@ -3,8 +3,9 @@ import { nodePlatform } from '@hostark/kernels';
 import { BlobTable, PackCheck, PackOrder } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
 import { serve } from '../threads/serve.ts';
-import { PackQueue, verifyLocalPack } from './local-pack.ts';
-import type { LocalPacks, VerifyAnswer, VerifyJob, VerifySetup } from './messages.ts';
+import { LocalPacks } from './local-packs.ts';
+import type { PackList, VerifyAnswer, VerifyJob, VerifySetup } from './messages.ts';
+import { PackQueue } from './pack-queue.ts';
 
 /** Loaded before the thread is told its setup. */
 const platform = nodePlatform();
@@ -12,21 +13,23 @@ const platform = nodePlatform();
 serve(({ key, blobs: table, order }: VerifySetup, port) => {
   const answer = (message: VerifyAnswer): void => port.postMessage(message);
   const blobs = BlobTable.attach(table);
-  const check = new PackCheck({ platform, sealer: platform.sealer(key), blobs, order: PackOrder.attach(blobs, order) });
+  const tools = { platform, sealer: platform.sealer(key), blobs, order: PackOrder.attach(blobs, order) };
+  let alone: PackCheck | null = null;
 
-  const verifyLocal = (local: LocalPacks): void => {
-    const queue = new PackQueue(local);
-    for (let file = queue.take(); file !== null; file = queue.take()) {
-      answer({ kind: 'verdict', file, verdict: verifyLocalPack(queue, file, check, blobs) });
+  const verifyLocal = (list: PackList): void => {
+    const packs = new LocalPacks(new PackQueue(list), tools, key);
+    for (let ended = packs.step(); ended !== null; ended = packs.step()) {
+      for (const outcome of ended) answer({ kind: 'verdict', ...outcome });
     }
   };
   return (job: VerifyJob) => {
     try {
-      if (job.kind === 'local') return verifyLocal(job.local);
+      if (job.kind === 'local') return verifyLocal(job.list);
       breathe();
       const { bytes, file, pack } = job;
       const read = (offset: number, out: Uint8Array): void => out.set(bytes.subarray(offset, offset + out.length));
-      answer({ kind: 'verdict', file, verdict: check.run(pack, { length: bytes.length, read }) });
+      alone ??= new PackCheck(tools);
+      answer({ kind: 'verdict', file, verdict: alone.run(pack, { length: bytes.length, read }) });
     } catch (error) {
       answer({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) });
     }

@@ -25,12 +25,21 @@ const ALL = { readData: { kind: 'all' } } as const;
 
 /** Six packs of data, among them twins, and one of trees, with an index and a snapshot. */
 async function sample(folder: string): Promise<TestRepository> {
+  return sampleOf(folder, 5, 40);
+}
+
+/** Twelve packs of one large blob each, and the others of a sample. */
+async function largeSample(folder: string): Promise<TestRepository> {
+  return sampleOf(folder, 12, 0);
+}
+
+async function sampleOf(folder: string, packs: number, smallFiles: number): Promise<TestRepository> {
   await initLocalDirectory(folder);
   const made = await TestRepository.create(localBackend(folder));
   const nodes = [];
-  for (let pack = 0; pack < 5; pack++) {
+  for (let pack = 0; pack < packs; pack++) {
     const large = noise(700_000, pack + 1);
-    const small = Array.from({ length: 40 }, (_, i) => Buffer.from(`file ${i} of pack ${pack} `.repeat(40)));
+    const small = Array.from({ length: smallFiles }, (_, i) => Buffer.from(`file ${i} of pack ${pack} `.repeat(40)));
     nodes.push(made.file(`large-${pack}`, [large]));
     for (const [i, content] of small.entries()) nodes.push(made.file(`small-${pack}-${i}`, [content]));
     await made.closePacks();
@@ -153,6 +162,22 @@ describe.skipIf(!built)('threads (need the build)', () => {
     expect(damaged.map(({ id }) => id).sort()).toEqual([twin, cut, header, grown, blobs, trees].sort());
     expect(damaged.find(({ id }) => id === twin)!.blobs).toEqual([]);
     expect(damaged.find(({ id }) => id === blobs)!.message).toMatch(/; and \d+ more$/);
+  });
+
+  testInFolder('find what one thread finds in packs of large blobs, which are verified abreast', async ({ folder }) => {
+    const made = await largeSample(folder);
+    expect((await expectSameReports(made, folder)).errors).toBe(0);
+    const [twin, cut, header, grown, blob, gone] = made.packs as [PackId, PackId, PackId, PackId, PackId, PackId];
+    change(folder, twin, (bytes) => flipped(bytes, 5000));
+    change(folder, cut, (bytes) => bytes.subarray(0, 300_000));
+    change(folder, header, (bytes) => flipped(bytes, bytes.length - 20));
+    change(folder, grown, (bytes) => Buffer.concat([bytes, Buffer.from('more')]));
+    change(folder, blob, (bytes) => flipped(bytes, 699_000));
+    rmSync(pathOf(folder, gone));
+    mkdirSync(pathOf(folder, gone));
+    const report = await expectSameReports(made, folder);
+    const damaged = report.findings.filter(({ kind }) => kind === 'pack-damaged');
+    expect(damaged.map(({ id }) => id).sort()).toEqual([twin, cut, header, grown, blob].sort());
   });
 
   testInFolder('find what one thread finds when index entries overlap', async ({ folder }) => {

@@ -4,6 +4,7 @@ import { HostarkError } from '@hostark/protocol';
 import { checkRepository, type Finding, parseSubset } from '@hostark/repository';
 import { withRepository } from '../repository/open.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
+import { inlineReluctantly } from '../terminal/memory.ts';
 import type { Output } from '../terminal/output.ts';
 import type { CommandCode } from '../tree/command.ts';
 
@@ -32,6 +33,7 @@ export const check: CommandCode<CheckFlags> = async (context, flags) => {
   } as const;
   const ahead = flags.readData ? startVerifyThread() : null;
   const checked = withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
+    inlineReluctantly();
     const report = await checkRepository(repository, {
       readData,
       signal,

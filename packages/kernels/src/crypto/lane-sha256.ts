@@ -50,6 +50,7 @@ export class LaneSha256 implements Sha256 {
     const from = this.completeBlock(memory, 0, data.length);
     const blocks = Math.floor((data.length - from) / BLOCK_BYTES);
     if (blocks > 0) this.#blocks.oneLane(this.words, from === 0 ? data : data.subarray(from), blocks);
+    this.#total += data.length - from;
     this.#keep(memory, from + blocks * BLOCK_BYTES, data.length);
   }
 
@@ -78,11 +79,11 @@ export class LaneSha256 implements Sha256 {
     return this.#hash;
   }
 
-  /** Counts the range, takes what completes a block that has begun, and returns how many bytes that was. */
+  /** Takes what completes a block that has begun, and returns how many bytes that was. */
   completeBlock(memory: Memory, at: number, length: number): number {
-    this.#total += length;
     if (this.#pending === 0) return 0;
     const taken = Math.min(BLOCK_BYTES - this.#pending, length);
+    this.#total += taken;
     this.#copy(memory.bytes, at, taken);
     if (this.#pending === BLOCK_BYTES) {
       this.#blocks.oneLaneAt(this.#address, this.#address + TAIL, 1);
@@ -91,8 +92,14 @@ export class LaneSha256 implements Sha256 {
     return taken;
   }
 
-  /** Takes what is left of a range, `from` bytes and `done` blocks of which are hashed. */
+  /** Counts blocks by which `words` went on. */
+  count(blocks: number): void {
+    this.#total += blocks * BLOCK_BYTES;
+  }
+
+  /** Takes what is left of a range: completeBlock() took `from` bytes, and `words` went on by `done` blocks. */
   rest(memory: Memory, at: number, from: number, done: number, length: number): void {
+    this.#total += length - from;
     const start = from + done * BLOCK_BYTES;
     const blocks = Math.floor((length - start) / BLOCK_BYTES);
     if (blocks > 0) this.#blocks.oneLaneAt(this.#address, memory.address + at + start, blocks);

@@ -14,6 +14,8 @@ import {
   expectWindow,
   IV_BYTES,
   MAC_BYTES,
+  OPENER_STEP,
+  type Opener,
   SEAL_OVERHEAD,
   type Sealer,
   type SealingKey,
@@ -32,7 +34,7 @@ type CtrPiece = (from: Uint8Array, to: Uint8Array) => void;
  * libcrypto's AVX-512 code for Poly1305 takes eight blocks at a time only if their number is a multiple of eight; else it takes
  * all of them four at a time, for twice the time. So what is long goes in as two pieces.
  */
-const MAC_STRIDE: number = 8 * 16;
+const MAC_STRIDE = OPENER_STEP;
 const MAC_LONG = 16384;
 
 /** Places in the scratch memory. The one-time key r | s is in one piece. */
@@ -43,7 +45,7 @@ const TAG = 48;
 const WRITTEN = 64;
 const SCRATCH_BYTES = 72;
 
-export class NativeSealer implements Sealer {
+export class NativeSealer implements Sealer, Opener {
   readonly #cipher: Ciphers;
   readonly #mac: Macs;
   readonly #ctr: number;
@@ -55,6 +57,8 @@ export class NativeSealer implements Sealer {
   readonly #at: number;
   readonly #nonces: NativeNonces;
   readonly #ivs: RandomIvs = new RandomIvs();
+  /** Of the message that is opened in pieces. */
+  #opening: CtrPiece | null = null;
 
   constructor(libcrypto: Libcrypto, cipher: Ciphers, mac: Macs, key: SealingKey) {
     expectSealingKey(key);
@@ -134,6 +138,25 @@ export class NativeSealer implements Sealer {
     return true;
   }
 
+  begin(iv: Uint8Array): void {
+    this.#scratch.set(iv, NONCE);
+    this.#beginTag();
+    this.#opening = this.#startCtr(true);
+  }
+
+  piece(body: Uint8Array, plain: Uint8Array): void {
+    if (plain.length !== body.length) throw new RangeError(`plain: expected ${body.length} bytes, got ${plain.length}`);
+    if (body.length === 0) return;
+    this.#addToTag(body);
+    this.#opening!(body, plain);
+  }
+
+  end(mac: Uint8Array): boolean {
+    this.#opening = null;
+    this.#endTag();
+    return this.#tagIs(mac);
+  }
+
   /** Returns what lies between IV and MAC, with the IV in scratch, or null if the MAC is wrong. */
   #provenBody(sealed: Uint8Array): Uint8Array | null {
     this.#scratch.set(sealed.subarray(0, IV_BYTES), NONCE);
@@ -168,13 +191,28 @@ export class NativeSealer implements Sealer {
 
   /** Leaves the MAC of `body` under the nonce in scratch at TAG. */
   #computeTag(body: Uint8Array): void {
+    this.#beginTag();
+    this.#addToTag(body);
+    this.#endTag();
+  }
+
+  /** Begins a MAC under the nonce in scratch. */
+  #beginTag(): void {
     const at = this.#at;
     // s = AES-128_k(IV): one block of ECB.
     expectOne(this.#cipher.updateAt(this.#ecb, at + S, at + WRITTEN, at + NONCE, IV_BYTES), 'EVP_EncryptUpdate');
     expectOne(this.#mac.init(this.#poly, at + ONE_TIME_KEY, 32, 0), 'EVP_MAC_init');
+  }
+
+  #addToTag(body: Uint8Array): void {
     const even = evenPart(body.length);
     if (even > 0) this.#macPiece(body.subarray(0, even));
     if (even < body.length) this.#macPiece(body.subarray(even));
+  }
+
+  /** Leaves the MAC at TAG. */
+  #endTag(): void {
+    const at = this.#at;
     expectOne(this.#mac.final(this.#poly, at + TAG, at + WRITTEN, MAC_BYTES), 'EVP_MAC_final');
   }
 

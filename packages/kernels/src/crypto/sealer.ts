@@ -46,6 +46,19 @@ export interface Sealer {
   openThrough(sealed: Uint8Array, window: Uint8Array, take: (length: number) => void): boolean;
 }
 
+/** Opens sealed messages in pieces, one message at a time, under one key. What comes out is proven only by end(). */
+export interface Opener {
+  /** Begins a message. `iv`: its first 16 bytes. */
+  begin(iv: Uint8Array): void;
+  /** Writes to `plain` what the next bytes of the body hold, which are as many: OPENER_STEP or a multiple, but for the last. */
+  piece(body: Uint8Array, plain: Uint8Array): void;
+  /** Ends the message, and returns whether `mac`, its last 16 bytes, is right. */
+  end(mac: Uint8Array): boolean;
+}
+
+/** Pieces of so many bytes suit the cipher's vectors and those of the MAC (native-sealer.ts). */
+export const OPENER_STEP = 128;
+
 /** Throws RangeError unless the three parts have their lengths and none is all zero (the format forbids such keys). */
 export function expectSealingKey(key: SealingKey): void {
   expectKeyPart(key.encrypt, 32, 'encrypt');

@@ -5,21 +5,25 @@ import { libc } from './libc.ts';
 /** POSIX_FADV_WILLNEED (posix_fadvise(2)): reading into the page cache begins now, nobody waits for it. */
 const WILL_NEED = 3;
 /** Of one call the kernel takes as much as the disk takes in one request. */
-const STEP: number = 1 << 20;
+export const AHEAD_STEP: number = 1 << 20;
 
-/** Has the kernel read a file. Never throws; nothing where there is no native call. */
-export function askAhead(path: string): void {
-  const native = libc();
-  if (native === null) return;
+/** Has the kernel read a file, or its first `most` bytes. Never throws; nothing where there is no native call. */
+export function askAhead(path: string, most: number = Number.POSITIVE_INFINITY): void {
   try {
     const fd = openSync(path, 'r');
     try {
-      const { size } = fstatSync(fd);
-      for (let at = 0; at < size; at += STEP) native.fadvise(fd, at, Math.min(STEP, size - at), WILL_NEED);
+      askAheadOf(fd, 0, Math.min(most, fstatSync(fd).size));
     } finally {
       closeSync(fd);
     }
   } catch {
     // Whoever reads it will be told.
   }
+}
+
+/** The same of the bytes of an open file from `from` up to `end`. */
+export function askAheadOf(fd: number, from: number, end: number): void {
+  const native = libc();
+  if (native === null) return;
+  for (let at = from; at < end; at += AHEAD_STEP) native.fadvise(fd, at, Math.min(AHEAD_STEP, end - at), WILL_NEED);
 }

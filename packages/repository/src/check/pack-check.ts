@@ -4,21 +4,11 @@
  */
 import type { Platform, Sealer } from '@hostark/kernels';
 import type { BlobTable } from '../blobs/table.ts';
-import { blobIdFrom, ID_BYTES, type PackId, sameId } from '../ids.ts';
-import { readHeader } from '../pack/header.ts';
-import { headerOfBytes } from '../pack/read-header.ts';
+import { blobIdFrom, ID_BYTES } from '../ids.ts';
 import { BlobCheck } from './blob-check.ts';
 import { HashedPack, type PackBytes, READ_BYTES } from './hashed-pack.ts';
 import type { OrderedBlob, PackOrder } from './pack-order.ts';
-
-/** What came out for one pack. Can be sent to another thread. */
-export interface PackVerdict {
-  readonly bytesRead: number;
-  /** One sentence each; none for a pack that is whole. */
-  readonly problems: readonly string[];
-  /** Entries of the table whose blobs cannot be read from this pack, in order of their offsets. */
-  readonly broken: readonly number[];
-}
+import { type PackVerdict, verdictOn } from './verdict.ts';
 
 export interface PackCheckTools {
   readonly platform: Platform;
@@ -60,11 +50,7 @@ export class PackCheck {
         broken.push(blob.entry);
       }
     }
-    const named = this.#compareHeader(id, bytes, blobs);
-    if (named !== null) problems.unshift(named);
-    const digest = stream.digest();
-    if (digest !== id) problems.unshift(`its ${bytes.length} bytes have the SHA-256 ${digest}`);
-    return { bytesRead: bytes.length, problems, broken };
+    return verdictOn(this.#tools, { id, bytes, blobs }, stream.digest(), problems, broken);
   }
 
   /** Returns what is wrong with a blob, or null. */
@@ -81,34 +67,6 @@ export class PackCheck {
     } catch (error) {
       return (error as Error).message;
     }
-  }
-
-  /** Returns how the header of a pack differs from the index, or null. */
-  #compareHeader(id: PackId, bytes: PackBytes, blobs: readonly OrderedBlob[]): string | null {
-    let header: Uint8Array;
-    try {
-      header = headerOfBytes(this.#tools.sealer, id, bytes.length, (offset, length) => {
-        const part = new Uint8Array(length);
-        bytes.read(offset, part);
-        return part;
-      });
-    } catch (error) {
-      return (error as Error).message;
-    }
-    const table = this.#tools.blobs;
-    let next = 0;
-    let same = true;
-    readHeader(header, (kind, idAt, offset, length, uncompressedLength) => {
-      const blob = blobs[next++];
-      if (blob === undefined) {
-        same = false;
-        return;
-      }
-      table.idOf(blob.entry, this.#id);
-      same &&= table.kindOf(blob.entry) === kind && sameId(this.#id, 0, header, idAt) && blob.offset === offset;
-      same &&= blob.length === length && blob.uncompressedLength === uncompressedLength;
-    });
-    return same && next === blobs.length ? null : 'its header and the index list different blobs';
   }
 }
 

@@ -1,9 +1,10 @@
 /** Who verifies packs: this thread, or threads that the caller of checkRepository() brings. The verdicts are the same. */
 import { forEachConcurrent } from '../concurrent.ts';
 import type { Repository } from '../repository.ts';
-import { PackCheck, type PackVerdict } from './pack-check.ts';
+import { PackCheck } from './pack-check.ts';
 import type { PackOrder } from './pack-order.ts';
 import type { IndexedFile } from './packs.ts';
+import type { PackVerdict } from './verdict.ts';
 
 /** What verifying needs to know. */
 export interface PackVerifierSetup {

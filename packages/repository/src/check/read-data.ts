@@ -3,10 +3,10 @@ import type { BlobTable } from '../blobs/table.ts';
 import { blobIdFrom, ID_BYTES } from '../ids.ts';
 import type { CheckContext, CheckSource } from './check.ts';
 import type { BlobRef } from './finding.ts';
-import type { PackVerdict } from './pack-check.ts';
 import { PackOrder } from './pack-order.ts';
 import { type PackVerifier, type PackVerifiers, verifyHere } from './pack-verifier.ts';
 import type { IndexedFile } from './packs.ts';
+import type { PackVerdict } from './verdict.ts';
 
 /** Problems of one pack that are told; the rest is counted. */
 const MAX_TOLD = 3;

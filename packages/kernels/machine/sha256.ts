@@ -1,0 +1,112 @@
+/**
+ * SHA-256 (FIPS 180-4, 6.2) of sixteen messages abreast in AVX-512: a vector holds the same word of each. Without a
+ * unit of its own for SHA, but with sixteen lanes it takes half of the time that such a unit takes for two.
+ */
+import { Assembler, type Place, place, rax, rcx, rdi, rsi, type Vector, xmm, zmm } from './assembler.ts';
+import { CONSTANTS, INPUTS, LANES, REVERSED, WORDS } from './sha256-layout.ts';
+
+const BLOCK = 64;
+const ROUNDS = 64;
+
+/** The caller's memory, how many blocks are left, and where in its input each lane is. */
+const [memory, left, at] = [rdi, rsi, rcx];
+const [t1, t2, t3, t4] = [zmm(8), zmm(9), zmm(10), zmm(11)];
+const reversed = zmm(12);
+/** The last sixteen words of the message schedule. */
+const schedule = (t: number): Vector => zmm(16 + (t % 16));
+const words = (w: number): Place => place(memory, WORDS + 4 * LANES * w);
+
+/** void advance(memory, blocks): every lane by `blocks` blocks, at least one. Returns the code and where it begins. */
+export function assembleSha256(): { code: Uint8Array; entries: { advance: number } } {
+  const x = new Assembler();
+  const state = Array.from({ length: 8 }, (_, w) => zmm(w));
+  x.vbroadcasti32x4(reversed, place(memory, REVERSED));
+  for (const [w, word] of state.entries()) x.vload(word, words(w));
+  x.set(at, 0);
+  const block = x.here();
+  emitLoad(x);
+  for (let t = 0; t < ROUNDS; t++) {
+    emitRound(x, state, t);
+    if (t < ROUNDS - 16) emitSchedule(x, t);
+    state.unshift(state.pop()!);
+  }
+  for (const [w, word] of state.entries()) {
+    x.vpaddd(word, word, words(w));
+    x.vstore(words(w), word);
+  }
+  x.add(at, BLOCK);
+  x.subtract(left, 1);
+  x.jumpIf('notEqual', block);
+  x.vzeroupper();
+  x.ret();
+  return { code: x.finish(), entries: { advance: 0 } };
+}
+
+/** The next block of each lane into the schedule: word t of every lane into vector t. */
+function emitLoad(x: Assembler): void {
+  // First four words of four lanes side by side: lanes i, i + 4, i + 8, i + 12 for the vector that is i-th of its four.
+  for (let lane = 0; lane < LANES; lane++) {
+    x.move(rax, place(memory, INPUTS + 8 * lane));
+    for (let four = 0; four < 4; four++) {
+      const target = schedule(4 * four + (lane % 4));
+      const source = place(rax, 16 * four, at);
+      if (lane < 4) x.vload(xmm(target.vector), source);
+      else x.vinserti32x4(target, target, source, lane >> 2);
+    }
+  }
+  for (let four = 0; four < 4; four++) {
+    const [a, b, c, d] = [0, 1, 2, 3].map((i) => schedule(4 * four + i)) as [Vector, Vector, Vector, Vector];
+    x.vpunpckldq(t1, a, b);
+    x.vpunpckhdq(a, a, b);
+    x.vpunpckldq(t2, c, d);
+    x.vpunpckhdq(c, c, d);
+    x.vpunpckhqdq(b, t1, t2);
+    x.vpunpckhqdq(d, a, c);
+    x.vpunpcklqdq(t3, a, c);
+    x.vpunpcklqdq(a, t1, t2);
+    x.vpshufb(c, t3, reversed);
+    for (const word of [a, b, d]) x.vpshufb(word, word, reversed);
+  }
+}
+
+/** Round t; what it leaves in the place of h is the next a, in that of d the next e. */
+function emitRound(x: Assembler, state: readonly Vector[], t: number): void {
+  const [a, b, c, d, e, f, g, h] = state as [Vector, Vector, Vector, Vector, Vector, Vector, Vector, Vector];
+  x.vpaddd(h, h, schedule(t));
+  x.vpadddOf(h, h, place(memory, CONSTANTS + 4 * t));
+  x.vload(t3, e);
+  x.vselect(t3, f, g);
+  emitTurns(x, e, 6, 11, 25);
+  x.vpaddd(h, h, t3);
+  x.vpaddd(h, h, t1);
+  x.vpaddd(d, d, h);
+  x.vload(t3, a);
+  x.vmajority(t3, b, c);
+  emitTurns(x, a, 2, 13, 22);
+  x.vpaddd(h, h, t3);
+  x.vpaddd(h, h, t1);
+}
+
+/** t1 = word rotated right by so many bits, each way, all XORed. */
+function emitTurns(x: Assembler, word: Vector, first: number, second: number, third: number): void {
+  x.vprold(t1, word, 32 - first);
+  x.vprold(t2, word, 32 - second);
+  x.vprold(t4, word, 32 - third);
+  x.vxor3(t1, t2, t4);
+}
+
+/** Word t + 16 of the schedule in the place of word t. */
+function emitSchedule(x: Assembler, t: number): void {
+  const word = schedule(t);
+  x.vpaddd(word, word, schedule(t + 9));
+  for (const [source, first, second, shift] of [
+    [schedule(t + 1), 7, 18, 3],
+    [schedule(t + 14), 17, 19, 10],
+  ] as const) {
+    x.vprold(t1, source, 32 - first);
+    x.vprold(t2, source, 32 - second);
+    x.vpsrld(t3, source, shift);
+    x.vxor3(t1, t2, t3);
+    x.vpaddd(word, word, t1);
+  }
+}

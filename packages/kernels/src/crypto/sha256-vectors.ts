@@ -1,0 +1,121 @@
+/** SHA-256 of up to sixteen messages abreast through machine code (machine/sha256.ts): where there are many, half the cost. */
+import * as layout from '../../machine/sha256-layout.ts';
+import { SHA256_X64 } from '../generated/machine.ts';
+import { bindMachineCode } from '../machine/machine-code.ts';
+import { expectInside, memoryOf } from '../memory.ts';
+import type { HashPart } from '../platform.ts';
+import { BLOCK_BYTES, type LaneSha256 } from './lane-sha256.ts';
+
+interface Kernel {
+  readonly advance: (memory: number, blocks: number) => void;
+}
+
+/** Of fewer messages two at a time are done sooner on the processor's SHA unit. */
+const FEWEST = 9;
+
+/** The part of a message that the vectors take on. */
+interface Lane {
+  readonly hash: LaneSha256;
+  readonly address: number;
+  readonly blocks: number;
+}
+
+/** One thread's. */
+export class Sha256Vectors {
+  readonly #kernel: Kernel;
+  readonly #address: number;
+  readonly #words: Uint32Array;
+
+  private constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+    const { bytes, address } = memoryOf(Buffer.allocUnsafeSlow(layout.MEMORY_BYTES).fill(0));
+    this.#address = address;
+    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, layout.MEMORY_BYTES / 4);
+    this.#words.set(roundConstants(), layout.CONSTANTS / 4);
+    this.#words.set([0x00010203, 0x04050607, 0x08090a0b, 0x0c0d0e0f], layout.REVERSED / 4);
+  }
+
+  /** Returns null where the processor or the system does not let the kernel run. */
+  static create(): Sha256Vectors | null {
+    const kernel = bindMachineCode<Kernel>(SHA256_X64, 'avx512', {
+      advance: 'void (uintptr_t memory, size_t blocks)',
+    });
+    return kernel && new Sha256Vectors(kernel);
+  }
+
+  /**
+   * Hashes the beginning of each part, as long as there are enough of them to be worth it, and returns what is left of those
+   * that have anything left.
+   */
+  begin(parts: readonly HashPart<LaneSha256>[]): HashPart<LaneSha256>[] {
+    const left: HashPart<LaneSha256>[] = [];
+    for (let from = 0; from < parts.length; from += layout.LANES) {
+      const some = parts.slice(from, from + layout.LANES);
+      left.push(...(some.length < FEWEST ? some : this.#begin(some)));
+    }
+    return left;
+  }
+
+  #begin(parts: readonly HashPart<LaneSha256>[]): HashPart<LaneSha256>[] {
+    const lanes: Lane[] = [];
+    const taken = parts.map(({ hash, memory, at, length }) => {
+      expectInside(memory, at, length);
+      const head = hash.completeBlock(memory, at, length);
+      const blocks = Math.floor((length - head) / BLOCK_BYTES);
+      lanes.push({ hash, address: memory.address + at + head, blocks });
+      return head;
+    });
+    // The shortest first: it is done when those from there on have come as far.
+    const byLength = [...lanes].sort((a, b) => a.blocks - b.blocks);
+    let done = 0;
+    for (let first = 0; byLength.length - first >= FEWEST; first++) {
+      const { blocks } = byLength[first]!;
+      if (blocks === done) continue;
+      this.#advance(byLength.slice(first), done, blocks - done);
+      done = blocks;
+    }
+    return parts.flatMap(({ hash, memory, at, length }, i) => {
+      const blocks = Math.min(done, lanes[i]!.blocks);
+      hash.count(blocks);
+      const from = taken[i]! + blocks * BLOCK_BYTES;
+      return from === length ? [] : [{ hash, memory, at: at + from, length: length - from }];
+    });
+  }
+
+  /** Moves lanes on from block `from` of each by `blocks`. */
+  #advance(lanes: readonly Lane[], from: number, blocks: number): void {
+    const words = this.#words;
+    for (let lane = 0; lane < layout.LANES; lane++) {
+      // Lanes that are not there do what the first one does, and nobody looks.
+      const { hash, address } = lanes[lane] ?? lanes[0]!;
+      for (let word = 0; word < 8; word++) words[word * layout.LANES + lane] = hash.words[word]!;
+      const start = address + from * BLOCK_BYTES;
+      words[layout.INPUTS / 4 + 2 * lane] = start;
+      words[layout.INPUTS / 4 + 2 * lane + 1] = start / 2 ** 32;
+    }
+    this.#kernel.advance(this.#address, blocks);
+    for (const [lane, { hash }] of lanes.entries()) {
+      for (let word = 0; word < 8; word++) hash.words[word] = words[word * layout.LANES + lane]!;
+    }
+  }
+}
+
+/** The first 32 bits behind the point of the cube roots of the first 64 primes (FIPS 180-4, 4.2.2). */
+function roundConstants(): Uint32Array {
+  const constants: number[] = [];
+  for (let n = 2; constants.length < 64; n++) {
+    let isPrime = true;
+    for (let d = 2; d * d <= n && isPrime; d++) isPrime = n % d !== 0;
+    if (isPrime) constants.push(fraction(n));
+  }
+  return Uint32Array.from(constants);
+}
+
+/** Exactly: the largest x with x^3 <= n 2^96, modulo 2^32. */
+function fraction(n: number): number {
+  const target = BigInt(n) << 96n;
+  let root = BigInt(Math.floor(Math.cbrt(n) * 2 ** 32));
+  while (root ** 3n > target) root--;
+  while ((root + 1n) ** 3n <= target) root++;
+  return Number(root & 0xffff_ffffn);
+}
