@@ -1,4 +1,8 @@
-/** Entry of the `hostark` process: version without loading anything else, then the command tree. */
+/**
+ * Entry of the `hostark` process: version without loading anything else; a key that is begun before the rest is loaded, which takes
+ * as long; then the command tree.
+ */
+import { peekAtRepository } from './repository/peek.ts';
 import { VERSION } from './version.ts';
 
 // The SDK's advice to its own users (it warns on Node 20) is not for ours.
@@ -8,6 +12,8 @@ const [first, ...others] = process.argv.slice(2);
 if (first === '--version' && others.length === 0) {
   process.stdout.write(`hostark ${VERSION}\n`);
 } else {
+  const repository = peekAtRepository(process.argv.slice(2));
+  if (repository !== null) await (await import('./repository/key-ahead.ts')).beginKey(repository);
   const { run } = await import('./run.ts');
   process.exitCode = await run(process.argv.slice(2));
 }

@@ -8,6 +8,7 @@
 export { createScanner, type ScannerOptions, type ScannerVariant } from './chunker/create-scanner.ts';
 export { isIrreducible, randomPolynomial } from './chunker/polynomial.ts';
 export { type ChunkScanner, MAX_CHUNK, MIN_CHUNK, WINDOW } from './chunker/scanner.ts';
+export { beginToDerive } from './crypto/scrypt.ts';
 export type { Opener, Sealer, SealingKey } from './crypto/sealer.ts';
 export { OPENER_STEP, SEAL_OVERHEAD } from './crypto/sealer.ts';
 export type { Memory } from './memory.ts';

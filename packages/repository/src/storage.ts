@@ -15,7 +15,8 @@ export { isObjectName, objectPath, printHandle } from './backends/layout.ts';
 export { limited } from './backends/limited.ts';
 export { initLocalDirectory, type LocalOptions, localBackend } from './backends/local.ts';
 export { type MemoryBackend, memoryBackend } from './backends/memory.ts';
-export { type OpenBackendOptions, openBackend, type Place, parseLocation } from './backends/open.ts';
+export { type OpenBackendOptions, openBackend } from './backends/open.ts';
+export { type Place, parseLocation } from './backends/place.ts';
 export { type RateLimits, rateLimited } from './backends/rate-limited.ts';
 export { type Retry, type RetryOptions, retrying } from './backends/retrying.ts';
 // The S3 backend itself is loaded by openBackend(), and only for a repository in S3.

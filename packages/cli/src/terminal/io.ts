@@ -17,12 +17,16 @@ export interface Io {
 /** Returns the real process's streams and environment. */
 export function processIo(): Io {
   return {
-    // Made when it is asked for: most commands never read it.
+    // Streams are made when they are asked for: most commands never read stdin.
     get stdin() {
       return process.stdin;
     },
-    stdout: process.stdout,
-    stderr: process.stderr,
+    get stdout() {
+      return process.stdout;
+    },
+    get stderr() {
+      return process.stderr;
+    },
     env: process.env,
     cwd: process.cwd(),
     home: process.env.HOME || homedir(),

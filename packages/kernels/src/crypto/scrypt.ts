@@ -18,12 +18,40 @@ export type DeriveKey = (
   length: number,
 ) => Promise<Uint8Array>;
 
+/** A key that was begun before anybody asked for it. */
+interface BegunKey {
+  readonly of: Parameters<DeriveKey>;
+  readonly key: Promise<Uint8Array>;
+}
+
+let begun: BegunKey | null = null;
+
+/** Begins to derive a key that most likely will soon be asked for: the next deriveKey(), if it is for the same, takes it over. Returns it. */
+export function beginToDerive(...of: Parameters<DeriveKey>): Promise<Uint8Array> {
+  const [password, salt, ...numbers] = of;
+  const key = derive(...of);
+  key.catch(() => {}); // told to whoever asks
+  begun = { of: [new Uint8Array(password), new Uint8Array(salt), ...numbers], key };
+  return key;
+}
+
 /** Some lanes at a time, in the thread pool or in steps of a few milliseconds on this thread. */
-export const deriveKey: DeriveKey = async (password, salt, n, r, p, length) => {
+export const deriveKey: DeriveKey = (...of) => {
+  const waiting = begun;
+  begun = null;
+  return waiting !== null && areSame(waiting.of, of) ? waiting.key : derive(...of);
+};
+
+const derive: DeriveKey = async (password, salt, n, r, p, length) => {
   const isOurs = 128 * r * n <= MAX_LANE_BYTES && isUsual(n, r, p);
   const mixer = isOurs ? ((await vectorMixer(n, r, p)) ?? laneMixer(n, r)) : null;
   return mixer === null ? opensslKey(password, salt, n, r, p, length) : keyThrough(mixer, password, salt, r, p, length);
 };
+
+function areSame([password, salt, ...numbers]: Parameters<DeriveKey>, of: Parameters<DeriveKey>): boolean {
+  const isSame = numbers.every((number, i) => number === of[i + 2]);
+  return isSame && Buffer.compare(password, of[0]) === 0 && Buffer.compare(salt, of[1]) === 0;
+}
 
 /** Parameters that the kernels can work with; whether others are valid is for OpenSSL to say. */
 function isUsual(n: number, r: number, p: number): boolean {

@@ -2,17 +2,16 @@
  * From what a user writes to a backend that is ready for work: a folder or an S3 location, with retries, a bound on
  * parallel requests, rate limits and a cache, in the order in which they must be stacked.
  */
-import { HostarkError } from '@hostark/protocol';
 import type { Backend, FileType } from '../backend.ts';
 import { type CachingBackend, caching } from '../cache/caching.ts';
 import { keyMemory } from '../cache/key-memory.ts';
 import { anticipating } from './anticipating.ts';
 import { limited } from './limited.ts';
 import { initLocalDirectory, localBackend } from './local.ts';
+import { parseLocation } from './place.ts';
 import { type RateLimits, rateLimited } from './rate-limited.ts';
 import { type RetryOptions, retrying } from './retrying.ts';
 import type { S3Options } from './s3/backend.ts';
-import { isS3Location, parseS3Location, printS3Location } from './s3/location.ts';
 
 export interface OpenBackendOptions {
   /** Prepares the place for a new repository: folders, or the bucket. 'repository-exists' if a folder has a config. */
@@ -33,27 +32,6 @@ export interface OpenBackendOptions {
   /** Told when the cache cannot be used; the work goes on without. */
   readonly onCacheProblem?: (error: unknown) => void;
   readonly s3?: Omit<S3Options, 'connections' | 'readOnly'>;
-}
-
-/** Which kind of place a location names. */
-export type Place =
-  | { readonly kind: 'local'; readonly path: string; readonly printed: string }
-  | { readonly kind: 's3'; readonly location: string; readonly printed: string };
-
-/** Other restic backends; refused by name, so that nobody gets a folder called `sftp:host`. */
-const FOREIGN = new Set(['sftp', 'rest', 'b2', 'azure', 'gs', 'swift', 'rclone']);
-
-/** Says what a location names, without touching it. Throws 'usage' for what we cannot use. */
-export function parseLocation(location: string): Place {
-  if (location === '') throw unusable('no location given', 'give a folder or s3:https://HOST/BUCKET/PREFIX with -r');
-  if (isS3Location(location)) return { kind: 's3', location, printed: printS3Location(parseS3Location(location)) };
-  if (location.startsWith('local:')) return localPlace(location.slice('local:'.length));
-  const scheme = /^([a-z][a-z0-9]*):/.exec(location)?.[1];
-  if (scheme === undefined) return localPlace(location);
-  const hint = FOREIGN.has(scheme)
-    ? `hostark keeps repositories in folders and in S3; ${scheme} can be used with restic itself`
-    : 'for a folder with a colon in its name, write local:PATH';
-  throw unusable(`${scheme}: is not a kind of place`, hint);
 }
 
 /** Opens a place. Without `create` and `opens` nothing is touched until the first use. */
@@ -97,13 +75,4 @@ async function openS3(location: string, options: OpenBackendOptions): Promise<Ba
 /** The same face as with a cache, so that callers need not ask. */
 function withoutCache(backend: Backend): CachingBackend {
   return Object.assign(backend, { useRepository(): void {} });
-}
-
-function localPlace(path: string): Place {
-  if (path === '') throw unusable('no folder given', 'give the path of a folder');
-  return { kind: 'local', path, printed: path };
-}
-
-function unusable(problem: string, hint: string): HostarkError {
-  return new HostarkError('usage', `cannot use this location: ${problem}`, { hint });
 }

@@ -12,6 +12,9 @@ export type Password = string | Uint8Array;
  */
 export const KEY_COST: ScryptCost = { n: 32768, r: 8, p: 4 };
 
+/** What scrypt makes of a password: the three parts of a key (splitKey()). */
+export const DERIVED_BYTES = 64;
+
 /** Returns the sealer of a password for one key file. Throws RangeError only for a derived key of zeros. */
 export async function passwordSealer(
   platform: Platform,
@@ -20,6 +23,6 @@ export async function passwordSealer(
   cost: ScryptCost,
 ): Promise<Sealer> {
   const secret = typeof password === 'string' ? utf8(password) : password;
-  const derived = await platform.scrypt(secret, salt, cost.n, cost.r, cost.p, 64);
+  const derived = await platform.scrypt(secret, salt, cost.n, cost.r, cost.p, DERIVED_BYTES);
   return platform.sealer(splitKey(derived));
 }

@@ -1,7 +1,7 @@
 /** What users write as locations. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseLocation } from '../../src/backends/open.ts';
+import { parseLocation } from '../../src/backends/place.ts';
 import { amazonHost, parseS3Location, printS3Location } from '../../src/backends/s3/location.ts';
 
 describe('S3 locations', () => {

@@ -1,0 +1,45 @@
+/**
+ * Begins to derive the key that a repository will most likely be opened with, as soon as location and password are known: what
+ * opens it has not even been loaded. A guess; who opens it looks for himself, and takes over what was begun if he wants the same.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beginToDerive } from '@hostark/kernels';
+import { parseLocation } from '../backends/place.ts';
+import { keyMemory } from '../cache/key-memory.ts';
+import { utf8 } from '../encoding/bytes.ts';
+import { isHexId } from '../ids.ts';
+import { decodeKeyFile, type KeyFile } from './key-file.ts';
+import { DERIVED_BYTES } from './password.ts';
+
+export interface LikelyRepository {
+  readonly location: string;
+  readonly password: string;
+  /** Folder of caches; undefined: nothing is remembered of places far away. */
+  readonly cacheDirectory: string | undefined;
+  /** Another key than what would be tried first. */
+  readonly keyHint: string | undefined;
+}
+
+/**
+ * Begins with the only key of a folder, or with the one that is remembered of a place far away. Returns whether there was one. Throws
+ * what reading throws, and 'usage' for a location that is none.
+ */
+export function beginLikelyKey({ location, password, cacheDirectory, keyHint = '' }: LikelyRepository): boolean {
+  const place = parseLocation(location);
+  let key: Pick<KeyFile, 'salt' | 'cost'> | null = null;
+  if (place.kind === 'local') key = onlyKeyIn(join(place.path, 'keys'), keyHint);
+  else if (cacheDirectory !== undefined) {
+    const known = keyMemory(cacheDirectory, place.printed).recall();
+    if (known?.id.startsWith(keyHint)) key = known;
+  }
+  if (key === null) return false;
+  const { n, r, p } = key.cost;
+  beginToDerive(utf8(password), key.salt, n, r, p, DERIVED_BYTES);
+  return true;
+}
+
+function onlyKeyIn(folder: string, keyHint: string): KeyFile | null {
+  const ids = readdirSync(folder).filter((name) => isHexId(name) && name.startsWith(keyHint));
+  return ids.length === 1 ? decodeKeyFile(readFileSync(join(folder, ids[0]!))) : null;
+}

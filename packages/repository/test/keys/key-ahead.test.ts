@@ -1,0 +1,78 @@
+/** What is begun before a repository is opened is the key that opens it, or nothing. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beginToDerive, nodePlatform } from '@hostark/kernels';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { initLocalDirectory, localBackend } from '../../src/backends/local.ts';
+import { keyMemory } from '../../src/cache/key-memory.ts';
+import { objectId } from '../../src/ids.ts';
+import { initRepository } from '../../src/init.ts';
+import { addKey } from '../../src/keys/add-key.ts';
+import { beginLikelyKey, type LikelyRepository } from '../../src/keys/key-ahead.ts';
+import { loadKeyFile } from '../../src/keys/open-key.ts';
+import { openRepository } from '../../src/open.ts';
+import type { Repository } from '../../src/repository.ts';
+import { NOON, TINY_COST } from '../support/sample.ts';
+
+const platform = nodePlatform();
+let folder: string;
+let repo: Repository;
+const likely = (fields: Partial<LikelyRepository> = {}): LikelyRepository => ({
+  location: join(folder, 'repo'),
+  password: 'p',
+  cacheDirectory: join(folder, 'caches'),
+  keyHint: undefined,
+  ...fields,
+});
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'hostark-key-ahead-'));
+  await initLocalDirectory(join(folder, 'repo'));
+  const backend = localBackend(join(folder, 'repo'));
+  repo = await initRepository(backend, { password: 'p', platform, cost: TINY_COST });
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const second = () => addKey(repo, { password: 'other', username: '', hostname: '', created: NOON, cost: TINY_COST });
+
+describe('the key of a folder', () => {
+  test('is begun when there is but one, and opens it', async () => {
+    expect(beginLikelyKey(likely())).toBe(true);
+    const asked: Promise<Uint8Array>[] = [];
+    const scrypt: typeof platform.scrypt = (...of) => {
+      const derived = platform.scrypt(...of);
+      asked.push(derived);
+      return derived;
+    };
+    const { salt, cost } = await loadKeyFile(repo.backend, platform, repo.keyId);
+    const begun = beginToDerive(Buffer.from('p'), salt, cost.n, cost.r, cost.p, 64);
+    const opened = await openRepository(repo.backend, { password: 'p', platform: { ...platform, scrypt } });
+    expect(opened.key).toEqual(repo.key);
+    expect(asked).toEqual([begun]);
+    expect(asked[0]).toBe(begun);
+  });
+
+  test('is not guessed among several, unless the hint says which', async () => {
+    const other = await second();
+    expect(beginLikelyKey(likely())).toBe(false);
+    expect(beginLikelyKey(likely({ keyHint: other.slice(0, 16) }))).toBe(true);
+    expect(beginLikelyKey(likely({ keyHint: 'nothing' }))).toBe(false);
+  });
+
+  test('that cannot be read is told to the caller', () => {
+    expect(() => beginLikelyKey(likely({ location: join(folder, 'nothing') }))).toThrow('ENOENT');
+    expect(() => beginLikelyKey(likely({ location: 'sftp:host' }))).toThrow('sftp');
+  });
+});
+
+test('of a place far away it is the key that is remembered, if any', () => {
+  const location = 's3:https://host/bucket/a';
+  expect(beginLikelyKey(likely({ location }))).toBe(false);
+  const id = objectId('keys', 'ab'.repeat(32));
+  keyMemory(join(folder, 'caches'), location).remember({ id, salt: new Uint8Array(64).fill(7), cost: TINY_COST });
+  expect(beginLikelyKey(likely({ location }))).toBe(true);
+  expect(beginLikelyKey(likely({ location, keyHint: 'abab' }))).toBe(true);
+  expect(beginLikelyKey(likely({ location, keyHint: 'cd' }))).toBe(false);
+  expect(beginLikelyKey(likely({ location, cacheDirectory: undefined }))).toBe(false);
+});
