@@ -75,7 +75,6 @@ export {
 } from './index/writer.ts';
 export { type InitOptions, initRepository } from './init.ts';
 export { addKey, type KeyRing, type ListedKey, listKeys, type NewKeyOptions, removeKey } from './keys/add-key.ts';
-export { beginLikelyKey, type LikelyRepository } from './keys/key-ahead.ts';
 export type { KeyFile, ScryptCost } from './keys/key-file.ts';
 export type { KeyMemory, KnownKey } from './keys/known-key.ts';
 export { MAX_KEYS } from './keys/open-key.ts';

@@ -11,6 +11,7 @@ export {
 } from './backends/counting.ts';
 export { dryRun } from './backends/dry-run.ts';
 export { type HeldBackBackend, heldBack } from './backends/held-back.ts';
+export { beginLikelyKey, type LikelyRepository } from './backends/key-ahead.ts';
 export { isObjectName, objectPath, printHandle } from './backends/layout.ts';
 export { limited } from './backends/limited.ts';
 export { initLocalDirectory, type LocalOptions, localBackend } from './backends/local.ts';

@@ -5,12 +5,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beginToDerive } from '@hostark/kernels';
-import { parseLocation } from '../backends/place.ts';
 import { keyMemory } from '../cache/key-memory.ts';
 import { utf8 } from '../encoding/bytes.ts';
 import { isHexId } from '../ids.ts';
-import { decodeKeyFile, type KeyFile } from './key-file.ts';
-import { DERIVED_BYTES } from './password.ts';
+import { decodeKeyFile, type KeyFile } from '../keys/key-file.ts';
+import { DERIVED_BYTES } from '../keys/password.ts';
+import { parseLocation } from './place.ts';
 
 export interface LikelyRepository {
   readonly location: string;
