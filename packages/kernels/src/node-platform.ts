@@ -40,7 +40,7 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     sha256At: oneShot === undefined ? hashView : (memory, at, length) => hashRange(oneShot, memory, at, length),
     sha256Stream: lanes !== null ? () => lanes.make() : (newSha256 ?? (() => new PortableSha256())),
     sha256Both: both,
-    sha256Together: together(both, lanes === null ? null : sha256Vectors(lanes)),
+    sha256Together: together(both, lanes),
     randomBytes: (n) => randomBytes(n),
     sealer: newSealer ?? ((key) => new PortableSealer(key)),
     opener: newSealer ?? (() => null),
@@ -99,8 +99,11 @@ const apart: Both = (first, firstMemory, firstAt, firstLength, second, secondMem
 };
 
 /** Many abreast as far as that pays, what is left two at a time. */
-function together(both: Both, vectors: Sha256Vectors | null): Platform['sha256Together'] {
+function together(both: Both, lanes: Sha256Lanes | null): Platform['sha256Together'] {
+  // Made when it is asked for: most threads never do.
+  let vectors: Sha256Vectors | null | undefined;
   return (parts) => {
+    if (vectors === undefined) vectors = lanes === null ? null : sha256Vectors(lanes);
     const known =
       vectors !== null && parts.every((part): part is HashPart<LaneSha256> => part.hash instanceof LaneSha256);
     const left = known ? vectors.begin(parts) : parts;
