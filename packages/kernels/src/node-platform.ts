@@ -104,9 +104,7 @@ function together(both: Both, lanes: Sha256Lanes | null): Platform['sha256Togeth
   let vectors: Sha256Vectors | null | undefined;
   return (parts) => {
     if (vectors === undefined) vectors = lanes === null ? null : sha256Vectors(lanes);
-    const known =
-      vectors !== null && parts.every((part): part is HashPart<LaneSha256> => part.hash instanceof LaneSha256);
-    const left = known ? vectors.begin(parts) : parts;
+    const left = vectors !== null && parts.every(isOfLanes) ? vectors.begin(parts) : parts;
     for (let i = 0; i + 1 < left.length; i += 2) {
       const [a, b] = [left[i]!, left[i + 1]!];
       both(a.hash, a.memory, a.at, a.length, b.hash, b.memory, b.at, b.length);
@@ -116,6 +114,10 @@ function together(both: Both, lanes: Sha256Lanes | null): Platform['sha256Togeth
       hash.updateAt(memory, at, length);
     }
   };
+}
+
+function isOfLanes(part: HashPart): part is HashPart<LaneSha256> {
+  return part.hash instanceof LaneSha256;
 }
 
 /** Null where they do not run, or do not agree. */
