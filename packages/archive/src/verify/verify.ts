@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { type IndexedFile, type PackVerifier, type PackVerifiers, verifyHere } from '@hostark/repository';
 import { threadsWithin } from '../pool/cpu-limit.ts';
 import { startAhead } from '../threads/start.ts';
+import { askForFirstPacks } from './first-packs.ts';
 import { LocalVerifier } from './verify-local.ts';
 import { RemoteVerifier } from './verify-remote.ts';
 
@@ -38,10 +39,11 @@ export function verifyOnThreads(options: ThreadOptions = {}): PackVerifiers {
 }
 
 /**
- * Starts the first thread of a check to come that reads everything, while the repository is opened: how many are worth it shows
- * only then. To be closed in any case, after it.
+ * Begins with what a check that reads everything will need, while the repository is opened: the first thread (how many are worth
+ * it shows only then), and the first packs of a folder, null for another place. To be closed in any case, after the check.
  */
-export function startVerifyThread(): { close(): Promise<void> } {
+export function beginVerifying(directory: string | null): { close(): Promise<void> } {
+  if (directory !== null) askForFirstPacks(directory);
   return startAhead('verify', threadsWithin(Math.min(1, availableParallelism() - 1)));
 }
 

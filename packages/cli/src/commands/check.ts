@@ -1,8 +1,10 @@
 /** `hostark check`: verifies the repository and names what is damaged, with what that touches. */
-import { startVerifyThread, verifyOnThreads } from '@hostark/archive/verify';
+import { beginVerifying, verifyOnThreads } from '@hostark/archive/verify';
 import { HostarkError } from '@hostark/protocol';
-import { checkRepository, type Finding, parseSubset } from '@hostark/repository';
+import { checkRepository, type Finding, parseLocation, parseSubset } from '@hostark/repository';
+import type { CommandContext } from '../context.ts';
 import { withRepository } from '../repository/open.ts';
+import { type GlobalFlags, repositoryLocation } from '../repository/settings.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
 import { inlineReluctantly } from '../terminal/memory.ts';
 import type { Output } from '../terminal/output.ts';
@@ -31,7 +33,7 @@ export const check: CommandCode<CheckFlags> = async (context, flags) => {
     beginsEarly: true,
     useCache: flags.withCache ?? false,
   } as const;
-  const ahead = flags.readData ? startVerifyThread() : null;
+  const ahead = flags.readData ? beginVerifying(await folderOf(context, flags)) : null;
   const checked = withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     inlineReluctantly();
     const report = await checkRepository(repository, {
@@ -74,6 +76,13 @@ export const check: CommandCode<CheckFlags> = async (context, flags) => {
   });
   return checked.finally(() => ahead?.close());
 };
+
+/** The folder that may be read at full speed, or null. */
+async function folderOf({ io }: CommandContext, flags: GlobalFlags): Promise<string | null> {
+  if (flags.limitDownload !== undefined) return null;
+  const place = parseLocation(await repositoryLocation(flags, io));
+  return place.kind === 'local' ? place.path : null;
+}
 
 function tell(out: Output, finding: Finding): void {
   if (out.json) {

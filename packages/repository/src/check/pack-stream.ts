@@ -19,7 +19,7 @@ import type { OrderedBlob } from './pack-order.ts';
 import { type PackVerdict, type ReadPack, verdictOn } from './verdict.ts';
 
 /** What is opened at once: of eight packs together it stays in the cache of one core. */
-const PIECE_BYTES: number = 512 * OPENER_STEP;
+const PIECE_BYTES: number = 2048 * OPENER_STEP;
 /** Before and behind a blob's body. */
 const IV_BYTES = 16;
 const MAC_BYTES = 16;
