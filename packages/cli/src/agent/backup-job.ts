@@ -15,7 +15,7 @@ import { backupSummary } from '../commands/backup-summary.ts';
 import { whileFrozen } from '../hosts/freeze.ts';
 import { maker } from '../repository/maker.ts';
 import type { Traffic } from '../repository/session.ts';
-import { growReluctantly, inlineReluctantly } from '../terminal/memory.ts';
+import { growReluctantly, optimizeReluctantly } from '../terminal/memory.ts';
 import { dumpSource } from './dump-source.ts';
 import { withHooks } from './hooks.ts';
 import type { JobContext } from './job-context.ts';
@@ -61,7 +61,7 @@ async function frozen(
 async function saveAll(job: BackupJob, excludes: Selector, context: JobContext): Promise<SavedBackup> {
   const { value: result, traffic } = await withJobRepository(job, context, (repository, signal) => {
     growReluctantly();
-    inlineReluctantly();
+    optimizeReluctantly();
     return job.stream === undefined
       ? saveTargets(repository, job, excludes, signal, context)
       : saveStream(repository, job, job.stream, signal, context);

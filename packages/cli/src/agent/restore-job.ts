@@ -2,14 +2,14 @@
 import { restore, startRestoreThreads } from '@hostark/archive';
 import type { RestoreJob } from '@hostark/protocol';
 import { openSnapshot } from '../repository/snapshot-tree.ts';
-import { inlineReluctantly } from '../terminal/memory.ts';
+import { optimizeReluctantly } from '../terminal/memory.ts';
 import type { JobContext } from './job-context.ts';
 import { withJobRepository } from './job-repository.ts';
 
 export async function runRestoreJob(job: RestoreJob, context: JobContext): Promise<Record<string, unknown>> {
   const ahead = startRestoreThreads();
   const restored = withJobRepository(job, context, async (repository, signal) => {
-    inlineReluctantly();
+    optimizeReluctantly();
     const { tree } = await openSnapshot(repository, job.snapshot, {}, signal);
     return restore(repository, tree, job.target, {
       include: job.includes ?? [],

@@ -22,7 +22,7 @@ import { listsFor } from '../repository/snapshot-tree.ts';
 import { readTargets, type TargetFlags } from '../repository/targets.ts';
 import { parseTime } from '../repository/time.ts';
 import { formatBytes, formatSeconds, plural } from '../terminal/format.ts';
-import { growReluctantly, inlineReluctantly } from '../terminal/memory.ts';
+import { growReluctantly, optimizeReluctantly } from '../terminal/memory.ts';
 import type { CommandCode } from '../tree/command.ts';
 import { backupSummary } from './backup-summary.ts';
 
@@ -63,7 +63,7 @@ export const backup: CommandCode<BackupFlags> = async (context, flags, args) => 
   const usage = { lock: flags.dryRun ? 'none' : 'shared', beginsEarly: !streaming, lists } as const;
   return withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
     growReluctantly();
-    inlineReluctantly();
+    optimizeReluctantly();
     const parent = await parentSnapshot(repository, flags);
     const common = {
       ...identity(context, flags),

@@ -6,7 +6,7 @@ import type { CommandContext } from '../context.ts';
 import { withRepository } from '../repository/open.ts';
 import { type GlobalFlags, repositoryLocation } from '../repository/settings.ts';
 import { formatBytes, plural } from '../terminal/format.ts';
-import { inlineReluctantly } from '../terminal/memory.ts';
+import { optimizeReluctantly } from '../terminal/memory.ts';
 import type { Output } from '../terminal/output.ts';
 import type { CommandCode } from '../tree/command.ts';
 
@@ -35,7 +35,7 @@ export const check: CommandCode<CheckFlags> = async (context, flags) => {
   } as const;
   const ahead = flags.readData ? beginVerifying(await folderOf(context, flags)) : null;
   const checked = withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
-    inlineReluctantly();
+    optimizeReluctantly();
     const report = await checkRepository(repository, {
       readData,
       signal,

@@ -6,7 +6,7 @@ import { withRepository } from '../repository/open.ts';
 import { type ExcludeFlags, excludePatterns, type IncludeFlags, includePatterns } from '../repository/patterns.ts';
 import { listsFor, openSnapshot } from '../repository/snapshot-tree.ts';
 import { formatBytes, formatSeconds, plural } from '../terminal/format.ts';
-import { inlineReluctantly } from '../terminal/memory.ts';
+import { optimizeReluctantly } from '../terminal/memory.ts';
 import type { CommandCode } from '../tree/command.ts';
 
 interface RestoreFlags extends ExcludeFlags, IncludeFlags, FilterFlags {
@@ -29,7 +29,7 @@ export const restore: CommandCode<RestoreFlags> = async (context, flags, [spec])
   const usage = { lock: 'shared', mayGoUnlocked: true, beginsEarly: true, lists: listsFor(spec!) } as const;
   const ahead = startRestoreThreads();
   const restored = withRepository(context, flags, usage, async ({ repository, signal, confirmed }) => {
-    inlineReluctantly();
+    optimizeReluctantly();
     const { snapshot: found, tree } = await openSnapshot(repository, spec!, snapshotFilter(flags), signal);
     confirmed.then(
       () => out.say(`restoring snapshot ${found.id.slice(0, 8)} of ${found.hostname} to ${flags.target}`),

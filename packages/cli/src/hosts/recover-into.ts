@@ -6,7 +6,7 @@ import type { CommandContext } from '../context.ts';
 import { underMaxCpu } from '../repository/max-cpu.ts';
 import { withSession } from '../repository/session.ts';
 import { openSnapshot } from '../repository/snapshot-tree.ts';
-import { inlineReluctantly } from '../terminal/memory.ts';
+import { optimizeReluctantly } from '../terminal/memory.ts';
 import type { Cloud } from './cloud.ts';
 import { openHostBackend } from './host-repository.ts';
 import type { RecoverReport, RecoverRequest } from './recover.ts';
@@ -40,7 +40,7 @@ export async function recoverInto(
   const backend = await openHostBackend(cloud, access, rates);
   const { value: result, traffic } = await underMaxCpu(maxCpu, () =>
     withSession(backend, options, async (repository, signal) => {
-      inlineReluctantly();
+      optimizeReluctantly();
       const { tree } = await openSnapshot(repository, snapshot, {}, signal);
       return restore(repository, tree, target, {
         ...how,

@@ -24,12 +24,15 @@ export function growReluctantly(): void {
 }
 
 /**
- * Has the optimising compiler inline less from now on. A command of seconds runs each of its hot functions for a fraction of
- * a second: compiling them into each other again and again costs more than the calls. Only the sum of what is inlined may be
- * limited while threads compile: a limit for each function must not change between V8's choosing it and inlining it.
+ * Has the optimising compiler try less from now on. A command of seconds runs each of its hot functions for a fraction of a
+ * second: to inline them into each other again and again, to peel their loops and to look for objects that never escape costs more
+ * than it saves. Only such choices may change while threads compile as are made once for a function: the sum of what is inlined is,
+ * a limit for each function is not.
  */
-export function inlineReluctantly(): void {
+export function optimizeReluctantly(): void {
   want('--max-inlined-bytecode-size-cumulative=100', '--max-inlined-bytecode-size-cumulative=920');
+  want('--no-turbo-escape', '--turbo-escape');
+  want('--no-turbo-loop-peeling', '--turbo-loop-peeling');
 }
 
 /** Each flag that is wanted, with those that take it back: all must be again as they were (v8.cachedDataVersionTag() shows it). */
