@@ -1,7 +1,7 @@
 /** The Platform of Node: native kernels where they load, `node:crypto` and plain TypeScript elsewhere, same bytes. */
 
 import { randomBytes } from 'node:crypto';
-import { LaneSha256 } from './crypto/lane-sha256.ts';
+import { BLOCK_BYTES, LaneSha256 } from './crypto/lane-sha256.ts';
 import { type Libcrypto, libcrypto } from './crypto/libcrypto.ts';
 import { NativeSealer } from './crypto/native-sealer.ts';
 import { NativeSha256 } from './crypto/native-sha256.ts';
@@ -105,15 +105,22 @@ function together(both: Both, lanes: Sha256Lanes | null): Platform['sha256Togeth
   return (parts) => {
     if (vectors === undefined) vectors = lanes === null ? null : sha256Vectors(lanes);
     const left = vectors !== null && parts.every(isOfLanes) ? vectors.begin(parts) : parts;
-    for (let i = 0; i + 1 < left.length; i += 2) {
-      const [a, b] = [left[i]!, left[i + 1]!];
-      both(a.hash, a.memory, a.at, a.length, b.hash, b.memory, b.at, b.length);
-    }
-    if (left.length % 2 === 1) {
-      const { hash, memory, at, length } = left.at(-1)!;
-      hash.updateAt(memory, at, length);
-    }
+    inPairs(left, both);
   };
+}
+
+/** Two at a time; when one is done, the next takes its place beside the other. */
+function inPairs(parts: readonly HashPart[], both: Both): void {
+  const waiting = parts.slice(1);
+  let long = parts[0];
+  for (const next of waiting) {
+    const [a, b] = next.length <= long!.length ? [next, long!] : [long!, next];
+    // The longer one stays at the end of a block, where a hash has nothing to put aside.
+    const common = a.length === b.length ? b.length : a.length - (a.length % BLOCK_BYTES);
+    both(a.hash, a.memory, a.at, a.length, b.hash, b.memory, b.at, common);
+    long = { ...b, at: b.at + common, length: b.length - common };
+  }
+  if (long !== undefined && long.length > 0) long.hash.updateAt(long.memory, long.at, long.length);
 }
 
 function isOfLanes(part: HashPart): part is HashPart<LaneSha256> {
