@@ -20,6 +20,7 @@ const MODULES = [
   { constant: 'SIMD_WASM', entry: 'scan-simd.ts', features: ['simd'] },
   { constant: 'RELAXED_SIMD_WASM', entry: 'scan-simd.ts', features: ['simd', 'relaxed-simd'] },
   { constant: 'SCRYPT_WASM', entry: 'scrypt.ts', features: ['simd'] },
+  { constant: 'INDEX_BLOBS_WASM', entry: 'index-blobs.ts', features: [] },
   { constant: 'TREES_WASM', entry: 'tree-slice.ts', features: [] },
 ];
 

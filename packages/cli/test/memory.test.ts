@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { cachedDataVersionTag } from 'node:v8';
 import type { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
-import { growReluctantly, optimizeReluctantly, keepYoungGenerationSmall } from '../src/terminal/memory.ts';
+import { growReluctantly, keepYoungGenerationSmall, optimizeReluctantly } from '../src/terminal/memory.ts';
 
 test('flags are all taken back while a thread starts, so that it takes the code that Node was built with', () => {
   const built = cachedDataVersionTag();

@@ -11,6 +11,7 @@ export { type ChunkScanner, MAX_CHUNK, MIN_CHUNK, WINDOW } from './chunker/scann
 export { beginToDerive } from './crypto/scrypt.ts';
 export type { Opener, Sealer, SealingKey } from './crypto/sealer.ts';
 export { OPENER_STEP, SEAL_OVERHEAD } from './crypto/sealer.ts';
+export { BLOB_RECORD, IndexBlobs } from './index-blobs.ts';
 export type { Memory } from './memory.ts';
 export { nodePlatform } from './node-platform.ts';
 export type { HashPart, Platform, Sha256 } from './platform.ts';

@@ -7,6 +7,7 @@
  * plus one. Copies of one blob in several packs are entries of their own, further along the same probe path, in order
  * of insertion. Growing never moves entries, so entry numbers stay valid for the life of the table.
  */
+import { BLOB_RECORD } from '@hostark/kernels';
 import { ID_BYTES, type PackId, packIdFrom } from '../ids.ts';
 import { Gate } from './gate.ts';
 import type { BlobKind, BlobPlace } from './kind.ts';
@@ -48,6 +49,11 @@ const TREE_BIT = 0x80000000 | 0;
 const PACK_MASK = 0x7fffffff;
 const CLAIMED = 0x7fffffff;
 const DEAD = 0x7ffffffe;
+
+// What an insertion came to: nothing, an entry, an entry that makes the slots too few.
+const NOT_ADDED = 0;
+const ADDED = 1;
+const CROWDED = 2;
 
 /** The shared table of blobs. One instance per thread over the same memory; see share() and attach(). */
 export class BlobTable {
@@ -246,6 +252,39 @@ export class BlobTable {
     this.#add(kind, place.pack, place.offset, place.length, place.uncompressedLength);
   }
 
+  /** The same for `count` records of an index file (BLOB_RECORD of the kernels), all of one pack; many times faster. */
+  publishRecords(records: Int32Array, count: number, pack: number): void {
+    if (pack >= DEAD) throw new RangeError(`blob table: no pack ${pack}`);
+    const words = this.#words;
+    for (let next = 0; next < count; ) {
+      let crowded = false;
+      const epoch = this.#gate.enter();
+      try {
+        this.#refresh(epoch);
+        for (; next < count && !crowded; next++) {
+          const at = next * BLOB_RECORD.words;
+          for (let i = 0; i < ID_WORDS; i++) words[i] = records[at + i]!;
+          const kind = records[at + BLOB_RECORD.isTree] === 0 ? 'data' : 'tree';
+          const offset = records[at + BLOB_RECORD.offset]!;
+          const length = records[at + BLOB_RECORD.length]!;
+          crowded =
+            this.#insertHere(kind, pack, offset, length, records[at + BLOB_RECORD.uncompressedLength]!) === CROWDED;
+        }
+      } finally {
+        this.#gate.leave();
+      }
+      if (crowded) this.#gate.alone(epoch, () => this.#rebuild(2 * this.#slotCount));
+    }
+  }
+
+  /** Makes room for so many blobs in an empty table at once; they may be more or fewer. Owner thread only. */
+  expect(blobs: number): void {
+    if (this.entryCount > 0) return;
+    let slots = FIRST_SLOTS;
+    while (2 * slots < 3 * blobs && slots < MAX_SLOTS) slots *= 2;
+    if (slots > this.#slotCount) this.#gate.alone(this.#gate.stable(), () => this.#rebuild(slots));
+  }
+
   #load(id: Uint8Array, at: number): void {
     const words = this.#words;
     for (let i = 0, from = at; i < ID_WORDS; i++, from += 4) {
@@ -309,19 +348,27 @@ export class BlobTable {
 
   /** Adds the loaded id with a place or a claim. Returns whether an entry was added or, for a place, a claim completed. */
   #add(kind: BlobKind, pack: number, offset: number, length: number, uncompressedLength: number): boolean {
-    const kindBit = kind === 'tree' ? TREE_BIT : 0;
     const epoch = this.#gate.enter();
-    let added: boolean;
-    let crowded = false;
+    let outcome: number;
     try {
       this.#refresh(epoch);
-      added = this.#insert(kind, kindBit, pack, offset, length, uncompressedLength);
-      crowded = added && 3 * this.entryCount > 2 * this.#slots.length;
+      outcome = this.#insertHere(kind, pack, offset, length, uncompressedLength);
     } finally {
       this.#gate.leave();
     }
-    if (crowded) this.#gate.alone(epoch, () => this.#rebuild());
-    return added;
+    if (outcome === CROWDED) this.#gate.alone(epoch, () => this.#rebuild(2 * this.#slotCount));
+    return outcome !== NOT_ADDED;
+  }
+
+  /** The same inside the gate; says whether there are too few slots now. */
+  #insertHere(kind: BlobKind, pack: number, offset: number, length: number, uncompressedLength: number): number {
+    const kindBit = kind === 'tree' ? TREE_BIT : 0;
+    if (!this.#insert(kind, kindBit, pack, offset, length, uncompressedLength)) return NOT_ADDED;
+    return 3 * this.entryCount > 2 * this.#slots.length ? CROWDED : ADDED;
+  }
+
+  get #slotCount(): number {
+    return Atomics.load(this.#control, SLOTS);
   }
 
   #insert(
@@ -386,7 +433,9 @@ export class BlobTable {
     const segment = entry >> SEGMENT_BITS;
     this.#ids.reserve(segment);
     this.#places.reserve(segment);
-    this.#ids.view(segment).set(this.#words, (entry & SEGMENT_MASK) * ID_WORDS);
+    const ids = this.#ids.view(segment);
+    // Word by word: set() costs more for so few.
+    for (let i = 0, at = (entry & SEGMENT_MASK) * ID_WORDS; i < ID_WORDS; i++) ids[at + i] = this.#words[i]!;
     const view = this.#places.view(segment);
     const base = (entry & SEGMENT_MASK) * PLACE_WORDS;
     view[base + 1] = offset;
@@ -402,9 +451,8 @@ export class BlobTable {
     Atomics.add(this.#control, DEAD_ENTRIES, 1);
   }
 
-  /** Doubles the slots and fills them anew. Runs alone; readers notice by the epoch. */
-  #rebuild(): void {
-    const count = Atomics.load(this.#control, SLOTS) * 2;
+  /** Makes so many slots, a power of two, and fills them anew. Runs alone; readers notice by the epoch. */
+  #rebuild(count: number): void {
     if (count > MAX_SLOTS) throw new RangeError(`blob table: more than ${MAX_SLOTS} slots`);
     growTo(this.#shared.slots, count * 4);
     const slots = new Int32Array(this.#shared.slots, 0, count).fill(0);

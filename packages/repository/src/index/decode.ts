@@ -1,7 +1,9 @@
 /**
- * Index files to blobs, streaming: one call per blob, no objects in between. Unknown keys are ignored.
+ * Index files to blobs, streaming: no objects in between. Blobs that stand as restic and Hostark write them go through a kernel,
+ * others are read as JSON; unknown keys are ignored.
  * Format: restic `internal/repository/index/index.go`.
  */
+import { BLOB_RECORD, IndexBlobs } from '@hostark/kernels';
 import type { BlobKind } from '../blobs/kind.ts';
 import { utf8 } from '../encoding/bytes.ts';
 import { JsonReader } from '../encoding/json-read.ts';
@@ -22,10 +24,23 @@ export interface IndexVisitor {
   /** A pack begins; the blobs that follow are in it. */
   pack(id: Uint8Array): void;
   blob(kind: BlobKind, id: Uint8Array, offset: number, length: number, uncompressedLength: number): void;
+  /** Takes in place of blob() what comes in the usual form, as BLOB_RECORD of the kernels; valid until the call returns. */
+  blobs?(records: Int32Array, count: number): void;
 }
+
+let kernel: IndexBlobs | null | undefined;
 
 /** Reads one index file. Throws SyntaxError where it is not one. */
 export function readIndex(bytes: Uint8Array, visitor: IndexVisitor): void {
+  if (kernel === undefined) kernel = IndexBlobs.create();
+  try {
+    readFile(bytes, visitor);
+  } finally {
+    kernel?.forget();
+  }
+}
+
+function readFile(bytes: Uint8Array, visitor: IndexVisitor): void {
   const json = new JsonReader(bytes);
   if (json.peek() === 0x5b) throw new SyntaxError('index: the array format of before 2015 is not supported');
   json.expect(0x7b);
@@ -76,11 +91,34 @@ function readPack(json: JsonReader, visitor: IndexVisitor): void {
 function readBlobs(json: JsonReader, visitor: IndexVisitor): void {
   if (json.takeNull()) return;
   json.expect(0x5b);
-  for (let first = true; json.element(first); first = false) readBlob(json, visitor);
+  for (let first = true; json.element(first); first = false) {
+    if (!readRecords(json, visitor)) readBlob(json, visitor);
+  }
+}
+
+/** Takes all blobs that come in the usual form from here on, and returns whether there are any. */
+function readRecords(json: JsonReader, visitor: IndexVisitor): boolean {
+  if (!kernel) return false;
+  const { at } = json;
+  json.at = kernel.read(json.bytes, at);
+  if (json.at === at) return false;
+  if (visitor.blobs !== undefined) visitor.blobs(kernel.records, kernel.count);
+  else tellOneByOne(kernel.records, kernel.count, visitor);
+  return true;
+}
+
+function tellOneByOne(records: Int32Array, count: number, visitor: IndexVisitor): void {
+  for (let next = 0; next < count; next++) {
+    const at = next * BLOB_RECORD.words;
+    for (let i = 0; i < ID_BYTES; i++) blobId[i] = records[at + (i >> 2)]! >>> (24 - 8 * (i & 3));
+    const kind = records[at + BLOB_RECORD.isTree] === 0 ? 'data' : 'tree';
+    const word = (field: number): number => records[at + field]!;
+    const { offset, length, uncompressedLength } = BLOB_RECORD;
+    visitor.blob(kind, blobId, word(offset), word(length), word(uncompressedLength));
+  }
 }
 
 function readBlob(json: JsonReader, visitor: IndexVisitor): void {
-  if (readUsualBlob(json, visitor)) return;
   const start = json.at;
   let kind: BlobKind | null = null;
   let hasId = false;
@@ -103,58 +141,6 @@ function readBlob(json: JsonReader, visitor: IndexVisitor): void {
   }
   if (kind === null || !hasId) throw new SyntaxError(`index: a blob without id or type at offset ${start}`);
   visitor.blob(kind, blobId, offset, length, uncompressedLength);
-}
-
-const HEAD = utf8('{"id":"');
-const MIDDLE_DATA = utf8('","type":"data","offset":');
-const MIDDLE_TREE = utf8('","type":"tree","offset":');
-const LENGTH_KEY = utf8(',"length":');
-const UNCOMPRESSED_KEY = utf8(',"uncompressed_length":');
-
-/** Reads a blob in the form that restic and Hostark write; takes nothing and returns false where it is not in that form. */
-function readUsualBlob(json: JsonReader, visitor: IndexVisitor): boolean {
-  const { bytes } = json;
-  let at = json.at;
-  if (!follows(bytes, at, HEAD) || !readHex(bytes, at + HEAD.length, blobId)) return false;
-  at += HEAD.length + 2 * ID_BYTES;
-  const isTree = bytes[at + 10] === 0x74;
-  if (!follows(bytes, at, isTree ? MIDDLE_TREE : MIDDLE_DATA)) return false;
-  const offset = digitsAt(bytes, at + MIDDLE_DATA.length);
-  at = digitsEnd;
-  if (offset < 0 || !follows(bytes, at, LENGTH_KEY)) return false;
-  const length = digitsAt(bytes, at + LENGTH_KEY.length);
-  if (length < 0) return false;
-  at = digitsEnd;
-  let uncompressedLength = 0;
-  if (bytes[at] === 0x2c) {
-    if (!follows(bytes, at, UNCOMPRESSED_KEY)) return false;
-    uncompressedLength = digitsAt(bytes, at + UNCOMPRESSED_KEY.length);
-    if (uncompressedLength < 0) return false;
-    at = digitsEnd;
-  }
-  if (bytes[at] !== 0x7d) return false;
-  json.at = at + 1;
-  visitor.blob(isTree ? 'tree' : 'data', blobId, offset, length, uncompressedLength);
-  return true;
-}
-
-function follows(bytes: Uint8Array, at: number, text: Uint8Array): boolean {
-  for (let i = 0; i < text.length; i++) if (bytes[at + i] !== text[i]) return false;
-  return true;
-}
-
-/** Where the number that digitsAt() read last ends. */
-let digitsEnd = 0;
-
-/** Returns the number of up to nine digits at `at`, or -1 where there is none or a longer one. */
-function digitsAt(bytes: Uint8Array, at: number): number {
-  let value = 0;
-  let end = at;
-  for (let digit = bytes[end]! - 0x30; digit >= 0 && digit <= 9; digit = bytes[++end]! - 0x30)
-    value = value * 10 + digit;
-  digitsEnd = end;
-  const isPadded = bytes[at] === 0x30 && end > at + 1;
-  return end === at || end > at + 9 || isPadded ? -1 : value;
 }
 
 function readHex(bytes: Uint8Array, from: number, out: Uint8Array): boolean {

@@ -6,10 +6,13 @@ import { forEachConcurrent } from '../concurrent.ts';
 import type { FormatVersion } from '../config.ts';
 import { damaged } from '../damage.ts';
 import { type IndexId, objectId } from '../ids.ts';
-import { readIndex } from './decode.ts';
+import { type IndexVisitor, readIndex } from './decode.ts';
 
 /** Told after each file: how many of how many are loaded. */
 export type IndexProgress = (done: number, total: number) => void;
+
+/** What an index file takes for a blob, at least: in version 2 it is compressed, to little more than the ids. */
+const BYTES_PER_BLOB: Readonly<Record<FormatVersion, number>> = { 1: 150, 2: 40 };
 
 /** What loading needs of a repository. */
 export interface IndexSource {
@@ -31,12 +34,16 @@ export async function loadIndexFiles(
   const { progress, signal } = options;
   const ids: IndexId[] = [];
   const gone = new Set(loaded);
-  for await (const { name } of repo.backend.list('index')) {
+  let bytes = 0;
+  for await (const { name, size } of repo.backend.list('index')) {
     const id = objectId('index', name);
     gone.delete(id);
-    if (!loaded.has(id)) ids.push(id);
+    if (loaded.has(id)) continue;
+    ids.push(id);
+    bytes += size;
   }
   for (const id of gone) throw indexGone(id);
+  repo.blobs.expect(Math.ceil(bytes / BYTES_PER_BLOB[repo.version]));
   let done = 0;
   const load = async (id: IndexId): Promise<void> => {
     const bytes = await repo.loadUnpacked('index', id, signal);
@@ -62,7 +69,7 @@ function indexGone(id: IndexId): HostarkError {
 /** Adds every blob of one index file to a table. Throws SyntaxError where it is not one, or compresses in version 1. */
 export function insertIndex(table: BlobTable, bytes: Uint8Array, version: FormatVersion): void {
   let pack = -1;
-  readIndex(bytes, {
+  const visitor: IndexVisitor = {
     pack(id) {
       pack = table.addPack(id);
     },
@@ -70,5 +77,8 @@ export function insertIndex(table: BlobTable, bytes: Uint8Array, version: Format
       if (version === 1 && uncompressedLength !== 0) throw new SyntaxError('index: a compressed blob in version 1');
       table.publish(kind, id, 0, { pack, offset, length, uncompressedLength });
     },
-  });
+  };
+  const blobs = (records: Int32Array, count: number): void => table.publishRecords(records, count, pack);
+  // In version 1 each blob is looked at.
+  readIndex(bytes, version === 1 ? visitor : { ...visitor, blobs });
 }

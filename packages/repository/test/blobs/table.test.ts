@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { BLOB_RECORD } from '@hostark/kernels';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BlobKind, BlobPlace } from '../../src/blobs/kind.ts';
@@ -129,4 +130,45 @@ test('the first claim that nobody fulfilled is found, from a given entry on', ()
   expect(table.firstClaimed(0)).toBe(2);
   table.publish('tree', id(3), 0, place(0, 80));
   expect(table.firstClaimed(0)).toBe(-1);
+});
+
+test('records of an index come to the same as blobs one by one, whatever was expected', () => {
+  const count = 30_000;
+  const records = new Int32Array(count * BLOB_RECORD.words);
+  const one = BlobTable.create();
+  for (let n = 0; n < count; n++) {
+    // Every ninth is there twice: a further copy at another place.
+    const raw = id(n % 9 === 8 ? n - 1 : n);
+    const at = n * BLOB_RECORD.words;
+    for (let word = 0; word < 8; word++) records[at + word] = Buffer.from(raw).readInt32BE(4 * word);
+    const { offset, length, uncompressedLength } = place(1, n);
+    records[at + BLOB_RECORD.offset] = offset;
+    records[at + BLOB_RECORD.length] = length;
+    records[at + BLOB_RECORD.uncompressedLength] = uncompressedLength;
+    records[at + BLOB_RECORD.isTree] = n % 4 === 0 ? 1 : 0;
+    one.publish(n % 4 === 0 ? 'tree' : 'data', raw, 0, place(1, n));
+  }
+  const listed = (table: BlobTable): unknown[] => {
+    const list: unknown[] = [];
+    table.forEach((kind, raw, where, entry) => {
+      list.push([kind, blobIdFrom(raw), where, entry]);
+    });
+    return list;
+  };
+  const expected = listed(one);
+  for (const blobs of [0, 100, count, 10 * count]) {
+    const many = BlobTable.create();
+    many.expect(blobs);
+    for (let from = 0; from < count; from += 777) {
+      const some = Math.min(777, count - from);
+      many.publishRecords(records.subarray(from * BLOB_RECORD.words), some, 1);
+    }
+    many.publishRecords(records, 500, 1);
+    many.expect(1 << 20);
+    expect(listed(many)).toEqual(expected);
+    for (let n = 0; n < count; n += 101) {
+      const kind = n % 4 === 0 ? 'tree' : 'data';
+      expect(many.lookupAll(kind, id(n))).toEqual(one.lookupAll(kind, id(n)));
+    }
+  }
 });
