@@ -9,16 +9,15 @@
  */
 import { BLOB_RECORD } from '@hostark/kernels';
 import { ID_BYTES, type PackId, packIdFrom } from '../ids.ts';
+import { BlobEntries, CLAIMED, ENTRY_BITS, FIRST_MARK, ID_WORDS, type SharedEntries } from './entries.ts';
 import { Gate } from './gate.ts';
 import type { BlobKind, BlobPlace } from './kind.ts';
-import { growable, growTo, Segments } from './shared-memory.ts';
+import { growable, growTo } from './shared-memory.ts';
 
 /** What another thread needs to attach: pass it by postMessage or workerData. */
-export interface SharedBlobTable {
+export interface SharedBlobTable extends SharedEntries {
   readonly control: SharedArrayBuffer;
   readonly slots: SharedArrayBuffer;
-  readonly ids: SharedArrayBuffer;
-  readonly places: SharedArrayBuffer;
   readonly packs: SharedArrayBuffer;
 }
 
@@ -32,23 +31,13 @@ const DEAD_ENTRIES = 5;
 const CONTROL_WORDS = 16;
 
 /** 27 bits of a slot hold an entry's number plus one. */
-const ENTRY_BITS = 27;
-const ENTRY_MASK = 2 ** ENTRY_BITS - 1;
-const MAX_ENTRIES = ENTRY_MASK;
-const MAX_SLOTS = 2 ** 28;
-const MAX_PACKS = 2 ** 24;
-const FIRST_SLOTS = 2 ** 12;
+const ENTRY_MASK: number = 2 ** ENTRY_BITS - 1;
+const MAX_SLOTS: number = 2 ** 28;
+const MAX_PACKS: number = 2 ** 24;
+const FIRST_SLOTS: number = 2 ** 12;
 
-const SEGMENT_BITS = 15;
-const SEGMENT_MASK = 2 ** SEGMENT_BITS - 1;
-const ID_WORDS = 8;
-const PLACE_WORDS = 4;
-
-// First word of a place: the kind in the sign bit, the pack's number below, or one of two marks.
-const TREE_BIT = 0x80000000 | 0;
-const PACK_MASK = 0x7fffffff;
-const CLAIMED = 0x7fffffff;
-const DEAD = 0x7ffffffe;
+/** Where a blob is put that somebody is storing. */
+const CLAIM: BlobPlace = { pack: CLAIMED, offset: 0, length: 0, uncompressedLength: 0 };
 
 // What an insertion came to: nothing, an entry, an entry that makes the slots too few.
 const NOT_ADDED = 0;
@@ -60,8 +49,8 @@ export class BlobTable {
   readonly #shared: SharedBlobTable;
   readonly #control: Int32Array;
   readonly #gate: Gate;
-  readonly #ids: Segments;
-  readonly #places: Segments;
+  readonly #entries: BlobEntries;
+  /** The id that is asked for. */
   readonly #words = new Int32Array(ID_WORDS);
   /** Numbers of packs by id; only the thread that made the table adds packs. */
   readonly #packNumbers: Map<string, number> | null;
@@ -72,8 +61,7 @@ export class BlobTable {
     this.#shared = shared;
     this.#control = new Int32Array(shared.control);
     this.#gate = new Gate(this.#control, EPOCH, WRITERS);
-    this.#ids = new Segments(shared.ids, ID_WORDS << SEGMENT_BITS);
-    this.#places = new Segments(shared.places, PLACE_WORDS << SEGMENT_BITS);
+    this.#entries = new BlobEntries(shared, this.#control, ENTRIES);
     this.#packNumbers = owner ? new Map() : null;
   }
 
@@ -82,8 +70,7 @@ export class BlobTable {
     const shared: SharedBlobTable = {
       control: new SharedArrayBuffer(CONTROL_WORDS * 4),
       slots: growable(FIRST_SLOTS * 4, MAX_SLOTS * 4),
-      ids: growable(0, 2 ** ENTRY_BITS * ID_WORDS * 4),
-      places: growable(0, 2 ** ENTRY_BITS * PLACE_WORDS * 4),
+      ...BlobEntries.share(),
       packs: growable(0, MAX_PACKS * ID_BYTES),
     };
     new Int32Array(shared.control)[SLOTS] = FIRST_SLOTS;
@@ -102,7 +89,7 @@ export class BlobTable {
 
   /** Entries so far, claimed ones and copies included. Entry numbers are below this. */
   get entryCount(): number {
-    return Atomics.load(this.#control, ENTRIES);
+    return this.#entries.count;
   }
 
   /** Number of packs added. */
@@ -179,39 +166,22 @@ export class BlobTable {
 
   /** Returns the place of an entry, or null when it is claimed and not stored yet, or void. */
   placeOf(entry: number): BlobPlace | null {
-    const view = this.#places.view(entry >> SEGMENT_BITS);
-    const base = (entry & SEGMENT_MASK) * PLACE_WORDS;
-    const pack = Atomics.load(view, base) & PACK_MASK;
-    if (pack >= DEAD) return null;
-    return {
-      pack,
-      offset: view[base + 1]! >>> 0,
-      length: view[base + 2]! >>> 0,
-      uncompressedLength: view[base + 3]! >>> 0,
-    };
+    return this.#entries.placeOf(entry);
   }
 
   /** Returns the first entry from `from` on that was claimed and is not stored, or -1. */
   firstClaimed(from: number): number {
-    const count = this.entryCount;
-    for (let entry = from; entry < count; entry++) {
-      const word = Atomics.load(this.#places.view(entry >> SEGMENT_BITS), (entry & SEGMENT_MASK) * PLACE_WORDS);
-      if ((word & PACK_MASK) === CLAIMED) return entry;
-    }
-    return -1;
+    return this.#entries.firstClaimed(from);
   }
 
   /** Returns the kind of an entry. */
   kindOf(entry: number): BlobKind {
-    const word = Atomics.load(this.#places.view(entry >> SEGMENT_BITS), (entry & SEGMENT_MASK) * PLACE_WORDS);
-    return word < 0 ? 'tree' : 'data';
+    return this.#entries.kindOf(entry);
   }
 
   /** Writes the raw id of an entry into `out` at `at`. */
   idOf(entry: number, out: Uint8Array, at = 0): void {
-    const view = this.#ids.view(entry >> SEGMENT_BITS);
-    const base = (entry & SEGMENT_MASK) * ID_WORDS;
-    for (let i = 0; i < ID_BYTES; i++) out[at + i] = view[base + (i >> 2)]! >>> (24 - 8 * (i & 3));
+    this.#entries.idOf(entry, out, at);
   }
 
   /** Calls `visit` for every stored copy of every blob. `id` is valid until `visit` returns. */
@@ -239,7 +209,7 @@ export class BlobTable {
   claim(kind: BlobKind, id: Uint8Array, at = 0): 'new' | 'known' {
     this.#load(id, at);
     if (this.#search(kind, false) >= 0) return 'known';
-    return this.#add(kind, CLAIMED, 0, 0, 0) ? 'new' : 'known';
+    return this.#add(kind, CLAIM) ? 'new' : 'known';
   }
 
   /**
@@ -248,14 +218,15 @@ export class BlobTable {
    */
   publish(kind: BlobKind, id: Uint8Array, at: number, place: BlobPlace): void {
     this.#load(id, at);
-    if (place.pack >= DEAD) throw new RangeError(`blob table: no pack ${place.pack}`);
-    this.#add(kind, place.pack, place.offset, place.length, place.uncompressedLength);
+    if (place.pack >= FIRST_MARK) throw new RangeError(`blob table: no pack ${place.pack}`);
+    this.#add(kind, place);
   }
 
   /** The same for `count` records of an index file (BLOB_RECORD of the kernels), all of one pack; many times faster. */
   publishRecords(records: Int32Array, count: number, pack: number): void {
-    if (pack >= DEAD) throw new RangeError(`blob table: no pack ${pack}`);
+    if (pack >= FIRST_MARK) throw new RangeError(`blob table: no pack ${pack}`);
     const words = this.#words;
+    const place = { pack, offset: 0, length: 0, uncompressedLength: 0 };
     for (let next = 0; next < count; ) {
       let crowded = false;
       const epoch = this.#gate.enter();
@@ -265,10 +236,10 @@ export class BlobTable {
           const at = next * BLOB_RECORD.words;
           for (let i = 0; i < ID_WORDS; i++) words[i] = records[at + i]!;
           const kind = records[at + BLOB_RECORD.isTree] === 0 ? 'data' : 'tree';
-          const offset = records[at + BLOB_RECORD.offset]!;
-          const length = records[at + BLOB_RECORD.length]!;
-          crowded =
-            this.#insertHere(kind, pack, offset, length, records[at + BLOB_RECORD.uncompressedLength]!) === CROWDED;
+          place.offset = records[at + BLOB_RECORD.offset]!;
+          place.length = records[at + BLOB_RECORD.length]!;
+          place.uncompressedLength = records[at + BLOB_RECORD.uncompressedLength]!;
+          crowded = this.#insertHere(kind, place) === CROWDED;
         }
       } finally {
         this.#gate.leave();
@@ -305,33 +276,26 @@ export class BlobTable {
     this.#epoch = epoch;
   }
 
-  #matches(entry: number, kind: BlobKind): boolean {
-    if (entry >= this.entryCount) return false;
-    const ids = this.#ids.view(entry >> SEGMENT_BITS);
-    const base = (entry & SEGMENT_MASK) * ID_WORDS;
-    const words = this.#words;
-    for (let i = 0; i < ID_WORDS; i++) if (ids[base + i] !== words[i]) return false;
-    const place = this.#places.view(entry >> SEGMENT_BITS)[(entry & SEGMENT_MASK) * PLACE_WORDS]!;
-    return place < 0 === (kind === 'tree') && (place & PACK_MASK) !== DEAD;
-  }
-
   /** Follows the probe path of the loaded id; returns the entry where `visit` says true, or -1 at the free slot. */
   #walk(kind: BlobKind, visit: (entry: number) => boolean): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
     const tag = this.#words[1]! << ENTRY_BITS;
+    const isTree = kind === 'tree';
     let slot = this.#words[0]! & mask;
     for (let steps = 0; steps <= mask; steps++) {
       const value = Atomics.load(slots, slot);
       if (value === 0) return -1;
       if (((value ^ tag) & ~ENTRY_MASK) === 0) {
         const entry = (value & ENTRY_MASK) - 1;
-        if (this.#matches(entry, kind) && visit(entry)) return entry;
+        if (this.#entries.isOf(entry, this.#words, isTree) && visit(entry)) return entry;
       }
       slot = (slot + 1) & mask;
     }
     return -1;
   }
+
+  readonly #isStored = (entry: number): boolean => this.#entries.isStored(entry);
 
   #search(kind: BlobKind, stored: boolean): number {
     for (;;) {
@@ -341,18 +305,13 @@ export class BlobTable {
     }
   }
 
-  readonly #isStored = (entry: number): boolean => {
-    const view = this.#places.view(entry >> SEGMENT_BITS);
-    return (Atomics.load(view, (entry & SEGMENT_MASK) * PLACE_WORDS) & PACK_MASK) < DEAD;
-  };
-
   /** Adds the loaded id with a place or a claim. Returns whether an entry was added or, for a place, a claim completed. */
-  #add(kind: BlobKind, pack: number, offset: number, length: number, uncompressedLength: number): boolean {
+  #add(kind: BlobKind, place: BlobPlace): boolean {
     const epoch = this.#gate.enter();
     let outcome: number;
     try {
       this.#refresh(epoch);
-      outcome = this.#insertHere(kind, pack, offset, length, uncompressedLength);
+      outcome = this.#insertHere(kind, place);
     } finally {
       this.#gate.leave();
     }
@@ -361,9 +320,8 @@ export class BlobTable {
   }
 
   /** The same inside the gate; says whether there are too few slots now. */
-  #insertHere(kind: BlobKind, pack: number, offset: number, length: number, uncompressedLength: number): number {
-    const kindBit = kind === 'tree' ? TREE_BIT : 0;
-    if (!this.#insert(kind, kindBit, pack, offset, length, uncompressedLength)) return NOT_ADDED;
+  #insertHere(kind: BlobKind, place: BlobPlace): number {
+    if (!this.#insert(kind === 'tree', place)) return NOT_ADDED;
     return 3 * this.entryCount > 2 * this.#slots.length ? CROWDED : ADDED;
   }
 
@@ -371,83 +329,34 @@ export class BlobTable {
     return Atomics.load(this.#control, SLOTS);
   }
 
-  #insert(
-    kind: BlobKind,
-    kindBit: number,
-    pack: number,
-    offset: number,
-    length: number,
-    uncompressedLength: number,
-  ): boolean {
+  #insert(isTree: boolean, place: BlobPlace): boolean {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    const tag = this.#words[1]! << ENTRY_BITS;
-    let slot = this.#words[0]! & mask;
+    const words = this.#words;
+    const tag = words[1]! << ENTRY_BITS;
+    let slot = words[0]! & mask;
     let mine = -1;
     for (;;) {
       let value = Atomics.load(slots, slot);
       if (value === 0) {
-        if (mine < 0) mine = this.#newEntry(kindBit | pack, offset, length, uncompressedLength);
+        if (mine < 0) mine = this.#entries.add(words, isTree, place);
         value = Atomics.compareExchange(slots, slot, 0, tag | (mine + 1));
         if (value === 0) return true;
       }
       if (((value ^ tag) & ~ENTRY_MASK) === 0) {
         const entry = (value & ENTRY_MASK) - 1;
-        if (this.#matches(entry, kind) && this.#settles(entry, kindBit, pack, offset, length, uncompressedLength)) {
+        if (this.#entries.isOf(entry, words, isTree) && this.#entries.settles(entry, isTree, place)) {
           if (mine >= 0) this.#kill(mine);
-          return pack !== CLAIMED;
+          return place.pack !== CLAIMED;
         }
       }
       slot = (slot + 1) & mask;
     }
   }
 
-  /** Returns whether an existing entry of the same blob makes a new one needless; completes a claim on the way. */
-  #settles(
-    entry: number,
-    kindBit: number,
-    pack: number,
-    offset: number,
-    length: number,
-    uncompressed: number,
-  ): boolean {
-    if (pack === CLAIMED) return true;
-    const view = this.#places.view(entry >> SEGMENT_BITS);
-    const base = (entry & SEGMENT_MASK) * PLACE_WORDS;
-    const there = Atomics.load(view, base) & PACK_MASK;
-    if (there !== CLAIMED) return there === pack && view[base + 1]! >>> 0 === offset;
-    view[base + 1] = offset;
-    view[base + 2] = length;
-    view[base + 3] = uncompressed;
-    // Last: whoever sees the pack sees the rest.
-    Atomics.store(view, base, kindBit | pack);
-    return true;
-  }
-
-  #newEntry(packWord: number, offset: number, length: number, uncompressedLength: number): number {
-    const entry = Atomics.add(this.#control, ENTRIES, 1);
-    if (entry >= MAX_ENTRIES - 1) {
-      Atomics.sub(this.#control, ENTRIES, 1);
-      throw new RangeError(`blob table: more than ${MAX_ENTRIES - 1} blobs`);
-    }
-    const segment = entry >> SEGMENT_BITS;
-    this.#ids.reserve(segment);
-    this.#places.reserve(segment);
-    const ids = this.#ids.view(segment);
-    // Word by word: set() costs more for so few.
-    for (let i = 0, at = (entry & SEGMENT_MASK) * ID_WORDS; i < ID_WORDS; i++) ids[at + i] = this.#words[i]!;
-    const view = this.#places.view(segment);
-    const base = (entry & SEGMENT_MASK) * PLACE_WORDS;
-    view[base + 1] = offset;
-    view[base + 2] = length;
-    view[base + 3] = uncompressedLength;
-    Atomics.store(view, base, packWord);
-    return entry;
-  }
-
   /** Voids an entry that lost the race for its slot. */
   #kill(entry: number): void {
-    Atomics.store(this.#places.view(entry >> SEGMENT_BITS), (entry & SEGMENT_MASK) * PLACE_WORDS, DEAD);
+    this.#entries.kill(entry);
     Atomics.add(this.#control, DEAD_ENTRIES, 1);
   }
 
@@ -459,13 +368,10 @@ export class BlobTable {
     const mask = count - 1;
     const entries = this.entryCount;
     for (let entry = 0; entry < entries; entry++) {
-      const at = entry & SEGMENT_MASK;
-      const segment = entry >> SEGMENT_BITS;
-      if ((this.#places.view(segment)[at * PLACE_WORDS]! & PACK_MASK) === DEAD) continue;
-      const ids = this.#ids.view(segment);
-      let slot = ids[at * ID_WORDS]! & mask;
+      if (this.#entries.isDead(entry)) continue;
+      let slot = this.#entries.idWord(entry, 0) & mask;
       while (slots[slot] !== 0) slot = (slot + 1) & mask;
-      slots[slot] = (ids[at * ID_WORDS + 1]! << ENTRY_BITS) | (entry + 1);
+      slots[slot] = (this.#entries.idWord(entry, 1) << ENTRY_BITS) | (entry + 1);
     }
     Atomics.store(this.#control, SLOTS, count);
   }
