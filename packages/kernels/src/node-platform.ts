@@ -1,18 +1,15 @@
 /** The Platform of Node: native kernels where they load, `node:crypto` and plain TypeScript elsewhere, same bytes. */
 
 import { randomBytes } from 'node:crypto';
-import { BLOCK_BYTES, LaneSha256 } from './crypto/lane-sha256.ts';
+import { chooseSha256 } from './crypto/choose-sha256.ts';
 import { type Libcrypto, libcrypto } from './crypto/libcrypto.ts';
 import { NativeSealer } from './crypto/native-sealer.ts';
-import { NativeSha256 } from './crypto/native-sha256.ts';
 import { PortableSealer } from './crypto/portable-sealer.ts';
-import { PortableSha256, portableSha256 } from './crypto/portable-sha256.ts';
+import { agrees, PROBE } from './crypto/proof.ts';
 import { deriveKey, opensslKey } from './crypto/scrypt.ts';
 import type { Sealer, SealingKey } from './crypto/sealer.ts';
-import { Sha256Lanes } from './crypto/sha256-lanes.ts';
-import { Sha256Vectors } from './crypto/sha256-vectors.ts';
-import { expectInside, type Memory, memoryOf, viewIn } from './memory.ts';
-import type { HashPart, Platform, Sha256 } from './platform.ts';
+import { memoryOf } from './memory.ts';
+import type { Platform } from './platform.ts';
 import { chooseZstd } from './zstd/zstd.ts';
 
 export interface NodePlatformOptions {
@@ -28,19 +25,12 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
   const native = options.native !== false;
   const library = native ? libcrypto() : null;
   const newSealer = nativeSealers(library);
-  const newSha256 = nativeHashes(library);
-  const oneShot = newSha256?.();
-  const lanes = sha256Lanes(library);
-  const both = lanes === null ? apart : inLockstep(lanes);
+  const hashing = chooseSha256(library);
   const zstd = chooseZstd(native);
   return {
-    name: `node (sha256: ${said(newSha256)}${lanes === null ? '' : ' in two lanes'}, sealing: ${said(newSealer)}, zstd: ${zstd.name})`,
+    ...hashing,
+    name: `node (sha256: ${hashing.name}, sealing: ${newSealer === null ? 'node:crypto' : 'libcrypto'}, zstd: ${zstd.name})`,
     memory: memoryOf,
-    sha256: oneShot === undefined ? portableSha256 : (data) => hashOnce(oneShot, data),
-    sha256At: oneShot === undefined ? hashView : (memory, at, length) => hashRange(oneShot, memory, at, length),
-    sha256Stream: lanes !== null ? () => lanes.make() : (newSha256 ?? (() => new PortableSha256())),
-    sha256Both: both,
-    sha256Together: together(both, lanes),
     randomBytes: (n) => randomBytes(n),
     sealer: newSealer ?? ((key) => new PortableSealer(key)),
     opener: newSealer ?? (() => null),
@@ -50,116 +40,6 @@ export function nodePlatform(options: NodePlatformOptions = {}): Platform {
     zstdDecompress: (data, maxSize, into) => zstd.decompress(data, maxSize, into),
     scrypt: native ? deriveKey : opensslKey,
   };
-}
-
-function said(native: unknown): string {
-  return native === null ? 'node:crypto' : 'libcrypto';
-}
-
-function hashOnce(hash: Sha256, data: Uint8Array): Uint8Array {
-  hash.update(data);
-  return hash.digest();
-}
-
-function hashRange(hash: NativeSha256, memory: Memory, at: number, length: number): Uint8Array {
-  hash.updateAt(memory, at, length);
-  return hash.digestHere();
-}
-
-function hashView(memory: Memory, at: number, length: number): Uint8Array {
-  expectInside(memory, at, length);
-  return portableSha256(viewIn(memory, at, length));
-}
-
-function nativeHashes(library: Libcrypto | null): (() => NativeSha256) | null {
-  if (library === null || library.digest === null) return null;
-  const { digest } = library;
-  const make = () => new NativeSha256(library, digest);
-  const expected = portableSha256(PROBE);
-  const memory = memoryOf(PROBE);
-  const good =
-    agrees(() => hashOnce(make(), PROBE), expected) &&
-    agrees(() => hashRange(make(), memory, 0, PROBE.length), expected);
-  return good ? make : null;
-}
-
-type Both = Platform['sha256Both'];
-
-function inLockstep(lanes: Sha256Lanes): Both {
-  return (first, firstMemory, firstAt, firstLength, second, secondMemory, secondAt, secondLength) => {
-    const known = first instanceof LaneSha256 && second instanceof LaneSha256;
-    if (known) lanes.both(first, firstMemory, firstAt, firstLength, second, secondMemory, secondAt, secondLength);
-    else apart(first, firstMemory, firstAt, firstLength, second, secondMemory, secondAt, secondLength);
-  };
-}
-
-const apart: Both = (first, firstMemory, firstAt, firstLength, second, secondMemory, secondAt, secondLength) => {
-  first.updateAt(firstMemory, firstAt, firstLength);
-  second.updateAt(secondMemory, secondAt, secondLength);
-};
-
-/** Many abreast as far as that pays, what is left two at a time. */
-function together(both: Both, lanes: Sha256Lanes | null): Platform['sha256Together'] {
-  // Made when it is asked for: most threads never do.
-  let vectors: Sha256Vectors | null | undefined;
-  return (parts) => {
-    if (vectors === undefined) vectors = lanes === null ? null : sha256Vectors(lanes);
-    const left = vectors !== null && parts.every(isOfLanes) ? vectors.begin(parts) : parts;
-    inPairs(left, both);
-  };
-}
-
-/** Two at a time; when one is done, the next takes its place beside the other. */
-function inPairs(parts: readonly HashPart[], both: Both): void {
-  const waiting = parts.slice(1);
-  let long = parts[0];
-  for (const next of waiting) {
-    const [a, b] = next.length <= long!.length ? [next, long!] : [long!, next];
-    // The longer one stays at the end of a block, where a hash has nothing to put aside.
-    const common = a.length === b.length ? b.length : a.length - (a.length % BLOCK_BYTES);
-    both(a.hash, a.memory, a.at, a.length, b.hash, b.memory, b.at, common);
-    long = { ...b, at: b.at + common, length: b.length - common };
-  }
-  if (long !== undefined && long.length > 0) long.hash.updateAt(long.memory, long.at, long.length);
-}
-
-function isOfLanes(part: HashPart): part is HashPart<LaneSha256> {
-  return part.hash instanceof LaneSha256;
-}
-
-/** Null where they do not run, or do not agree. */
-function sha256Vectors(lanes: Sha256Lanes): Sha256Vectors | null {
-  const vectors = Sha256Vectors.create();
-  if (vectors === null) return null;
-  const memory = memoryOf(Uint8Array.from({ length: 600 }, (_, i) => i * 5 + (i >> 3)));
-  const lengths = Array.from({ length: 15 }, (_, i) => 64 + 31 * i);
-  const hashed = () => {
-    const parts = lengths.map((length, i) => ({ hash: lanes.make(), memory, at: i, length }));
-    for (const { hash, at, length } of vectors.begin(parts)) hash.updateAt(memory, at, length);
-    return Buffer.concat(parts.map(({ hash }) => hash.digest()));
-  };
-  const expected = lengths.map((length, i) => portableSha256(memory.bytes.subarray(i, i + length)));
-  return agrees(hashed, Buffer.concat(expected)) ? vectors : null;
-}
-
-/** Unlike the rest, these are no part of libcrypto's interface: they must agree for all that they are used for. */
-function sha256Lanes(library: Libcrypto | null): Sha256Lanes | null {
-  if (library === null || library.sha256Blocks === null) return null;
-  const lanes = new Sha256Lanes(library, library.sha256Blocks);
-  const memory = memoryOf(Uint8Array.from({ length: 600 }, (_, i) => i * 7 + (i >> 3)));
-  const expected = [memory.bytes.subarray(0, 470), memory.bytes.subarray(1, 250)].map(portableSha256);
-  const hashed = () => {
-    const [long, short] = [lanes.make(), lanes.make()];
-    lanes.both(long, memory, 0, 70, short, memory, 1, 9);
-    lanes.both(short, memory, 10, 240, long, memory, 70, 400);
-    return Buffer.concat([long.digest(), short.digest()]);
-  };
-  const once = () => {
-    const hash = lanes.make();
-    hash.update(memory.bytes.subarray(0, 470));
-    return hash.digest();
-  };
-  return agrees(hashed, Buffer.concat(expected)) && agrees(once, expected[0]!) ? lanes : null;
 }
 
 function nativeSealers(library: Libcrypto | null): ((key: SealingKey) => NativeSealer) | null {
@@ -185,19 +65,8 @@ function throughMemory(sealer: Sealer): Uint8Array {
   return new PortableSealer(PROBE_KEY).open(sealed, opened) ? opened : sealed;
 }
 
-/** Any bytes will do: what counts is that both ways give the same. */
-const PROBE: Uint8Array = Uint8Array.from({ length: 77 }, (_, i) => i + 1);
 const PROBE_KEY: SealingKey = {
   encrypt: PROBE.subarray(0, 32),
   macK: PROBE.subarray(32, 48),
   macR: PROBE.subarray(48, 64),
 };
-
-/** A library of another build must not be trusted with backups before it has shown the right answer once. */
-function agrees(native: () => Uint8Array, expected: Uint8Array): boolean {
-  try {
-    return Buffer.compare(native(), expected) === 0;
-  } catch {
-    return false;
-  }
-}
