@@ -85,6 +85,6 @@ export interface Platform {
    * Throws an Error with code `ZSTD_DAMAGED` for damage and `ZSTD_TOO_LARGE` for content above `maxSize` bytes.
    */
   zstdDecompress(data: Uint8Array, maxSize: number, into?: Uint8Array): Uint8Array;
-  /** Derives `length` bytes off the main thread. Memory is bounded by what n, r and p need (128 * n * r bytes). */
+  /** Derives `length` bytes; password and salt are borrowed until then. Memory is bounded by what n, r and p need (128 * n * r bytes). */
   scrypt(password: Uint8Array, salt: Uint8Array, n: number, r: number, p: number, length: number): Promise<Uint8Array>;
 }

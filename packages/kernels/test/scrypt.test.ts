@@ -26,9 +26,10 @@ test('what was begun for another password, salt or cost is nobody’s key', asyn
 
 test('what was begun is not changed by what becomes of its arguments', async () => {
   const mine = new Uint8Array(password);
-  beginToDerive(mine, salt, 1024, 8, 2, 64);
+  const begun = beginToDerive(mine, salt, 1024, 8, 2, 64);
   mine.fill(0);
   expect(Buffer.from(await deriveKey(mine, salt, 1024, 8, 2, 64))).toEqual(expected(mine, 1024));
+  expect(Buffer.from(await begun)).toEqual(expected(password, 1024));
 });
 
 test('a cost that cannot be is told to who asks, not to nobody', async () => {

@@ -71,5 +71,5 @@ test('hashes of two platforms can be brought together', () => {
 });
 
 test('vectors are there where the processor has them', () => {
-  expect(Sha256Vectors.create() !== null).toBe(processorFeatures().avx512);
+  expect(Sha256Vectors.create(true) !== null).toBe(processorFeatures().avx512);
 });

@@ -19,7 +19,7 @@ export function chooseSha256(library: Libcrypto | null): Hashing {
   const lanes = sha256Lanes(library);
   const both = lanes === null ? apart : inLockstep(lanes);
   return {
-    name: `${native === null ? 'node:crypto' : 'libcrypto'}${lanes === null ? '' : ' in two lanes'}`,
+    name: `${native === null ? 'node:crypto' : 'libcrypto'}${lanes?.inLockstep === true ? ' in two lanes' : ''}`,
     sha256: oneShot === undefined ? portableSha256 : (data) => hashOnce(oneShot, data),
     sha256At: oneShot === undefined ? hashView : (memory, at, length) => hashRange(oneShot, memory, at, length),
     sha256Stream: lanes !== null ? () => lanes.make() : (native ?? (() => new PortableSha256())),
@@ -101,7 +101,7 @@ function isOfLanes(part: HashPart): part is HashPart<LaneSha256> {
 
 /** Null where they do not run, or do not agree. */
 function sha256Vectors(lanes: Sha256Lanes): Sha256Vectors | null {
-  const vectors = Sha256Vectors.create();
+  const vectors = Sha256Vectors.create(lanes.inLockstep);
   if (vectors === null) return null;
   const memory = memoryOf(Uint8Array.from({ length: 600 }, (_, i) => i * 5 + (i >> 3)));
   const lengths = Array.from({ length: 15 }, (_, i) => 64 + 31 * i);

@@ -35,8 +35,11 @@ export interface Sha256Blocks {
   /** Advances eight words, in the processor's byte order, by whole blocks. */
   oneLane(words: Uint32Array, data: Uint8Array, blocks: number): void;
   oneLaneAt(words: Address, data: Address, blocks: number): void;
-  /** Advances 4 * `fours` lanes in lockstep: word w of lane l is words[8 * w + l]; an input is an address and a count of blocks. */
-  lanes(words: Address, inputs: Address, fours: number): void;
+  /**
+   * Advances 4 * `fours` lanes in lockstep: word w of lane l is words[8 * w + l]; an input is an address and a count of blocks. Null
+   * without a SHA unit, where it is slower than one message after another.
+   */
+  readonly lanes: ((words: Address, inputs: Address, fours: number) => void) | null;
 }
 
 export interface Ciphers {
@@ -104,13 +107,14 @@ function bindDigests(library: Library): Digests {
   };
 }
 
-/** Without a SHA unit the lanes are slower than one message after another: then there are none. */
+/** Of use where messages can go together: two on a SHA unit, or many in the vectors of sha256-vectors.ts. */
 function bindSha256Blocks(library: Library): Sha256Blocks {
-  if (!processorFeatures().sha) throw new Error('no SHA unit');
+  const { sha, avx512 } = processorFeatures();
+  if (!sha && !avx512) throw new Error('one message after another');
   return {
     oneLane: library.func('void sha256_block_data_order(void *words, void *data, size_t blocks)'),
     oneLaneAt: library.func('void sha256_block_data_order(uintptr_t words, uintptr_t data, size_t blocks)'),
-    lanes: library.func('void sha256_multi_block(uintptr_t words, uintptr_t inputs, int fours)'),
+    lanes: sha ? library.func('void sha256_multi_block(uintptr_t words, uintptr_t inputs, int fours)') : null,
   };
 }
 

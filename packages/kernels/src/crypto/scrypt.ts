@@ -8,7 +8,7 @@ import { vectorMixer } from './scrypt-vectors.ts';
 /** Above this a kernel's memory would be more than a backup takes; OpenSSL gets such keys. 64 MiB: r = 8, n = 65536. */
 const MAX_LANE_BYTES = 64 * 1024 * 1024;
 
-/** Derives a key of `length` bytes; the contract of `Platform.scrypt`. */
+/** Derives a key of `length` bytes, whose arguments are borrowed until it is there; the contract of `Platform.scrypt`. */
 export type DeriveKey = (
   password: Uint8Array,
   salt: Uint8Array,
@@ -29,9 +29,10 @@ let begun: BegunKey | null = null;
 /** Begins to derive a key that most likely will soon be asked for: the next deriveKey(), if it is for the same, takes it over. Returns it. */
 export function beginToDerive(...of: Parameters<DeriveKey>): Promise<Uint8Array> {
   const [password, salt, ...numbers] = of;
-  const key = derive(...of);
+  const mine: typeof of = [new Uint8Array(password), new Uint8Array(salt), ...numbers];
+  const key = derive(...mine);
   key.catch(() => {}); // told to whoever asks
-  begun = { of: [new Uint8Array(password), new Uint8Array(salt), ...numbers], key };
+  begun = { of: mine, key };
   return key;
 }
 

@@ -15,7 +15,7 @@ const SHARED_BYTES: number = INPUTS + 16 * LANES;
 /** Says "four lanes", the fewest. */
 const FOUR_LANES = 1;
 
-/** Makes hashes of which any two can go in lockstep. One maker serves one thread. */
+/** Makes hashes of which any two can go in lockstep, where there is a SHA unit. One maker serves one thread. */
 export class Sha256Lanes {
   readonly #library: Libcrypto;
   readonly #blocks: Sha256Blocks;
@@ -29,6 +29,11 @@ export class Sha256Lanes {
     bytes.fill(0);
     this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, SHARED_BYTES / 4);
     this.#address = address;
+  }
+
+  /** False where there is no unit: then both() takes one after the other. */
+  get inLockstep(): boolean {
+    return this.#blocks.lanes !== null;
   }
 
   make(): LaneSha256 {
@@ -51,8 +56,9 @@ export class Sha256Lanes {
     const fromFirst = first.completeBlock(firstMemory, firstAt, firstLength);
     const fromSecond = second.completeBlock(secondMemory, secondAt, secondLength);
     const common = Math.min(firstLength - fromFirst, secondLength - fromSecond);
-    const blocks = Math.floor(common / BLOCK_BYTES);
-    if (blocks > 0) {
+    const { lanes } = this.#blocks;
+    const blocks = lanes === null ? 0 : Math.floor(common / BLOCK_BYTES);
+    if (lanes !== null && blocks > 0) {
       const words = this.#words;
       for (let word = 0; word < 8; word++) {
         words[word * LANES] = first.words[word]!;
@@ -60,7 +66,7 @@ export class Sha256Lanes {
       }
       this.#input(0, firstMemory.address + firstAt + fromFirst, blocks);
       this.#input(1, secondMemory.address + secondAt + fromSecond, blocks);
-      this.#blocks.lanes(this.#address, this.#address + INPUTS, FOUR_LANES);
+      lanes(this.#address, this.#address + INPUTS, FOUR_LANES);
       for (let word = 0; word < 8; word++) {
         first.words[word] = words[word * LANES]!;
         second.words[word] = words[word * LANES + 1]!;

@@ -10,8 +10,8 @@ interface Kernel {
   readonly advance: (memory: number, blocks: number) => void;
 }
 
-/** Of fewer messages two at a time are done sooner on the processor's SHA unit. */
-const FEWEST = 8;
+/** Fewer messages are done sooner two at a time on the processor's SHA unit, or one after another where it has none. */
+const FEWEST = { withUnit: 8, without: 4 };
 
 /** The part of a message that the vectors take on. */
 interface Lane {
@@ -25,9 +25,11 @@ export class Sha256Vectors {
   readonly #kernel: Kernel;
   readonly #address: number;
   readonly #words: Uint32Array;
+  readonly #fewest: number;
 
-  private constructor(kernel: Kernel) {
+  private constructor(kernel: Kernel, fewest: number) {
     this.#kernel = kernel;
+    this.#fewest = fewest;
     const { bytes, address } = memoryOf(Buffer.allocUnsafeSlow(layout.MEMORY_BYTES).fill(0));
     this.#address = address;
     this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, layout.MEMORY_BYTES / 4);
@@ -35,12 +37,12 @@ export class Sha256Vectors {
     this.#words.set([0x00010203, 0x04050607, 0x08090a0b, 0x0c0d0e0f], layout.REVERSED / 4);
   }
 
-  /** Returns null where the processor or the system does not let the kernel run. */
-  static create(): Sha256Vectors | null {
+  /** `hasUnit`: whether the processor has a SHA unit. Returns null where it or the system does not let the kernel run. */
+  static create(hasUnit: boolean): Sha256Vectors | null {
     const kernel = bindMachineCode<Kernel>(SHA256_X64, 'avx512', {
       advance: 'void (uintptr_t memory, size_t blocks)',
     });
-    return kernel && new Sha256Vectors(kernel);
+    return kernel && new Sha256Vectors(kernel, hasUnit ? FEWEST.withUnit : FEWEST.without);
   }
 
   /**
@@ -51,7 +53,7 @@ export class Sha256Vectors {
     const left: HashPart<LaneSha256>[] = [];
     for (let from = 0; from < parts.length; from += layout.LANES) {
       const some = parts.slice(from, from + layout.LANES);
-      left.push(...(some.length < FEWEST ? some : this.#begin(some)));
+      left.push(...(some.length < this.#fewest ? some : this.#begin(some)));
     }
     return left;
   }
@@ -68,7 +70,7 @@ export class Sha256Vectors {
     // The shortest first: it is done when those from there on have come as far.
     const byLength = [...lanes].sort((a, b) => a.blocks - b.blocks);
     let done = 0;
-    for (let first = 0; byLength.length - first >= FEWEST; first++) {
+    for (let first = 0; byLength.length - first >= this.#fewest; first++) {
       const { blocks } = byLength[first]!;
       if (blocks === done) continue;
       this.#advance(byLength.slice(first), done, blocks - done);
