@@ -1,8 +1,8 @@
 /**
- * Opens the blobs of a segment and checks each against its id. Two are hashed in lockstep: when one is done, the next takes its
- * place beside the other. So the one behind may be done first, and each is told as soon as all of it is known to be right.
+ * Opens the blobs of a segment and checks each against its id. Large ones are hashed together, as many as there is room for: two or
+ * more messages at once cost less than one after another.
  */
-import type { Memory, Platform, Sealer, Sha256 } from '@hostark/kernels';
+import type { HashPart, Memory, Platform, Sealer, Sha256 } from '@hostark/kernels';
 import type { BlobPlace, BlobTable } from '@hostark/repository';
 import type { Needs } from './plan.ts';
 
@@ -14,28 +14,25 @@ const MAC_BYTES = 16;
 const FIRST_PLAIN_BYTES: number = (8 << 20) + 4096;
 
 /** Smaller blobs are whole files mostly: told in their order, so that each folder is entered once, which is worth more. */
-const LEAST_BESIDE: number = 64 << 10;
+const LEAST_TOGETHER: number = 64 << 10;
 
-/** SHA-256 goes by blocks of this size. */
-const BLOCK_BYTES = 64;
+/** Blobs that wait for each other: as many as the processor hashes at once. */
+const MOST_HELD = 16;
+/** Of them such as were compressed, whose content lies in memory of ours. */
+const ROOMS = 2;
 
 /** Takes the content of the blob that the needs `from` up to `to` are for, good until it returns; null: it is damaged. */
 export type TakeBlob = (from: number, to: number, plain: Uint8Array | null) => void;
 
-/** A blob that is being hashed, and memory for it that is used again: fresh pages would cost as much as hashing. */
-interface Lane {
-  readonly sha: Sha256;
-  /** Room for what a frame decompresses to. */
-  room: Memory;
-  busy: boolean;
-  entry: number;
-  from: number;
-  to: number;
-  /** The content, and the part of it that is not hashed yet. */
-  plain: Uint8Array;
-  memory: Memory;
-  at: number;
-  left: number;
+/** Content that is opened, and not known to be right yet. */
+interface Opened {
+  readonly entry: number;
+  readonly from: number;
+  readonly to: number;
+  readonly plain: Uint8Array;
+  /** Where it lies. */
+  readonly memory: Memory;
+  readonly at: number;
 }
 
 /** One per thread. */
@@ -44,13 +41,16 @@ export class SegmentOpener {
   readonly #sealer: Sealer;
   readonly #blobs: BlobTable;
   readonly #id = new Uint8Array(32);
-  readonly #lanes: readonly [Lane, Lane];
+  /** Used again: fresh pages would cost as much as hashing. */
+  readonly #rooms: Memory[] = [];
+  #roomsTaken = 0;
+  readonly #hashes: Sha256[] = [];
+  #held: Opened[] = [];
 
   constructor(platform: Platform, sealer: Sealer, blobs: BlobTable) {
     this.#platform = platform;
     this.#sealer = sealer;
     this.#blobs = blobs;
-    this.#lanes = [newLane(platform), newLane(platform)];
   }
 
   /**
@@ -67,105 +67,80 @@ export class SegmentOpener {
         while (end < to && needs.entries[end] === entry) end++;
         const place = this.#blobs.placeOf(entry)!;
         // A wrong index may let blobs overlap: none is decrypted over one that is not written yet.
-        if (place.offset < opened) this.#settle(take);
+        if (place.offset < opened || this.#roomsTaken === ROOMS || this.#held.length === MOST_HELD) this.#settle(take);
         opened = Math.max(opened, place.offset + place.length);
-        const lane = this.#lanes[0].busy ? this.#lanes[1] : this.#lanes[0];
-        lane.entry = entry;
-        lane.from = need;
-        lane.to = end;
-        if (this.#decrypt(lane, segment, place.offset - offset, place)) this.#hash(lane, take);
-        else take(need, end, null);
+        const content = this.#decrypt(segment, place.offset - offset, place);
+        if (content === null) take(need, end, null);
+        else this.#hash({ entry, from: need, to: end, ...content }, take);
       }
       this.#settle(take);
     } finally {
-      for (const lane of this.#lanes) {
-        if (lane.busy) lane.sha.digest();
-        lane.busy = false;
-      }
+      this.#held = [];
+      this.#roomsTaken = 0;
     }
   }
 
-  /** Leaves the content of a sealed blob in the lane, or returns false if it is damaged; as openBlob() of the repository. */
-  #decrypt(lane: Lane, segment: Memory, at: number, place: BlobPlace): boolean {
+  /** Returns the content of a sealed blob, or null if it is damaged; as openBlob() of the repository. */
+  #decrypt(segment: Memory, at: number, place: BlobPlace): Pick<Opened, 'plain' | 'memory' | 'at'> | null {
     const sealed = segment.bytes.subarray(at, at + place.length);
-    if (sealed.length < place.length || sealed.length < IV_BYTES + MAC_BYTES) return false;
+    if (sealed.length < place.length || sealed.length < IV_BYTES + MAC_BYTES) return null;
     const stored = sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
-    if (!this.#sealer.open(sealed, stored)) return false;
-    if (place.uncompressedLength > 0) return this.#decompress(lane, stored, place.uncompressedLength);
-    lane.plain = stored;
-    lane.memory = segment;
-    lane.at = at + IV_BYTES;
-    lane.left = stored.length;
-    return true;
+    if (!this.#sealer.open(sealed, stored)) return null;
+    if (place.uncompressedLength > 0) return this.#decompress(stored, place.uncompressedLength);
+    return { plain: stored, memory: segment, at: at + IV_BYTES };
   }
 
-  #decompress(lane: Lane, stored: Uint8Array, length: number): boolean {
+  #decompress(stored: Uint8Array, length: number): Pick<Opened, 'plain' | 'memory' | 'at'> | null {
+    const room = this.#room(length);
     try {
-      if (lane.room.bytes.length < length) {
-        lane.room = this.#platform.memory(roomOf(Math.max(length, FIRST_PLAIN_BYTES)));
-      }
-      const plain = this.#platform.zstdDecompress(stored, length, lane.room.bytes);
-      lane.plain = plain;
-      lane.memory = plain.buffer === lane.room.bytes.buffer ? lane.room : this.#platform.memory(plain);
-      lane.at = 0;
-      lane.left = length;
-      return plain.length === length;
+      const plain = this.#platform.zstdDecompress(stored, length, room.bytes);
+      if (plain.length !== length) return null;
+      const memory = plain.buffer === room.bytes.buffer ? room : this.#platform.memory(plain);
+      return { plain, memory, at: 0 };
     } catch {
-      return false;
+      return null;
     }
   }
 
-  #hash(lane: Lane, take: TakeBlob): void {
-    if (lane.left < LEAST_BESIDE) {
-      this.#tell(lane, this.#platform.sha256At(lane.memory, lane.at, lane.left), take);
+  /** Returns the next room, which counts as taken once what lies in it is held. */
+  #room(length: number): Memory {
+    const at = this.#roomsTaken;
+    const room = this.#rooms[at];
+    if (room !== undefined && room.bytes.length >= length) return room;
+    const larger = this.#platform.memory(roomOf(Math.max(length, FIRST_PLAIN_BYTES)));
+    this.#rooms[at] = larger;
+    return larger;
+  }
+
+  #hash(blob: Opened, take: TakeBlob): void {
+    const { plain, memory, at } = blob;
+    if (plain.length < LEAST_TOGETHER) {
+      this.#tell(blob, this.#platform.sha256At(memory, at, plain.length), take);
       return;
     }
-    lane.busy = true;
-    const [first, second] = this.#lanes;
-    if (!first.busy || !second.busy) return;
-    const [short, long] = first.left <= second.left ? [first, second] : [second, first];
-    // The longer one stays at the end of a block, where a hash has nothing to put aside.
-    const common = short.left === long.left ? long.left : short.left - (short.left % BLOCK_BYTES);
-    this.#platform.sha256Both(short.sha, short.memory, short.at, short.left, long.sha, long.memory, long.at, common);
-    long.at += common;
-    long.left -= common;
-    short.left = 0;
-    this.#end(short, take);
-    if (long.left === 0) this.#end(long, take);
+    if (memory === this.#rooms[this.#roomsTaken]) this.#roomsTaken++;
+    this.#held.push(blob);
   }
 
-  /** Ends what is under way. */
+  /** Ends what waits. */
   #settle(take: TakeBlob): void {
-    for (const lane of this.#lanes) if (lane.busy) this.#end(lane, take);
+    const held = this.#held;
+    this.#held = [];
+    this.#roomsTaken = 0;
+    const parts = held.map(({ memory, at, plain }, i): HashPart => {
+      this.#hashes[i] ??= this.#platform.sha256Stream();
+      return { hash: this.#hashes[i], memory, at, length: plain.length };
+    });
+    this.#platform.sha256Together(parts);
+    // All of them before the first is told: whoever is told may throw.
+    const digests = parts.map(({ hash }) => hash.digest());
+    for (const [i, blob] of held.entries()) this.#tell(blob, digests[i]!, take);
   }
 
-  #end(lane: Lane, take: TakeBlob): void {
-    if (lane.left > 0) lane.sha.updateAt(lane.memory, lane.at, lane.left);
-    lane.busy = false;
-    this.#tell(lane, lane.sha.digest(), take);
+  #tell({ entry, from, to, plain }: Opened, digest: Uint8Array, take: TakeBlob): void {
+    this.#blobs.idOf(entry, this.#id);
+    take(from, to, Buffer.compare(digest, this.#id) === 0 ? plain : null);
   }
-
-  #tell(lane: Lane, digest: Uint8Array, take: TakeBlob): void {
-    this.#blobs.idOf(lane.entry, this.#id);
-    take(lane.from, lane.to, Buffer.compare(digest, this.#id) === 0 ? lane.plain : null);
-  }
-}
-
-const NOTHING: Memory = { bytes: new Uint8Array(0), address: 0 };
-
-function newLane(platform: Platform): Lane {
-  return {
-    sha: platform.sha256Stream(),
-    room: NOTHING,
-    busy: false,
-    entry: 0,
-    from: 0,
-    to: 0,
-    plain: NOTHING.bytes,
-    memory: NOTHING,
-    at: 0,
-    left: 0,
-  };
 }
 
 /**
