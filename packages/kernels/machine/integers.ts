@@ -59,6 +59,11 @@ export class IntegerAssembler extends Encoder {
     this.integer([0x8b], target.register, source, false);
   }
 
+  /** Stores the lower 32 bits. */
+  store32(target: Place, source: Register): void {
+    this.integer([0x89], source.register, target, false);
+  }
+
   /** Sets a register or 64 bits of memory to a signed number of 32 bits. */
   set(target: Register | Place, value: number): void {
     this.integer([0xc7], 0, target);

@@ -2,11 +2,12 @@
  * SHA-256 (FIPS 180-4, 6.2) of sixteen messages abreast in AVX-512: a vector holds the same word of each. Without a
  * unit of its own for SHA, but with sixteen lanes it takes half of the time that such a unit takes for two.
  */
-import { Assembler, type Place, place, rax, rcx, rdi, rsi, type Vector, xmm, zmm } from './assembler.ts';
-import { CONSTANTS, INPUTS, LANES, REVERSED, WORDS } from './sha256-layout.ts';
+import { Assembler, type Place, place, rax, rcx, rdi, rdx, rsi, type Vector, xmm, zmm } from './assembler.ts';
+import { CONSTANTS, INPUTS, LANES, REVERSED, STATES, WORDS } from './sha256-layout.ts';
 
 const BLOCK = 64;
 const ROUNDS = 64;
+const STATE_WORDS = 8;
 
 /** The caller's memory, how many blocks are left, and where in its input each lane is. */
 const [memory, left, at] = [rdi, rsi, rcx];
@@ -19,7 +20,11 @@ const words = (w: number): Place => place(memory, WORDS + 4 * LANES * w);
 /** void advance(memory, blocks): every lane by `blocks` blocks, at least one. Returns the code and where it begins. */
 export function assembleSha256(): { code: Uint8Array; entries: { advance: number } } {
   const x = new Assembler();
-  const state = Array.from({ length: 8 }, (_, w) => zmm(w));
+  const state = Array.from({ length: STATE_WORDS }, (_, w) => zmm(w));
+  eachStateWord(x, (state, word) => {
+    x.load32(rdx, state);
+    x.store32(word, rdx);
+  });
   x.vbroadcasti32x4(reversed, place(memory, REVERSED));
   for (const [w, word] of state.entries()) x.vload(word, words(w));
   x.set(at, 0);
@@ -37,9 +42,21 @@ export function assembleSha256(): { code: Uint8Array; entries: { advance: number
   x.add(at, BLOCK);
   x.subtract(left, 1);
   x.jumpIf('notEqual', block);
+  eachStateWord(x, (state, word) => {
+    x.load32(rdx, word);
+    x.store32(state, rdx);
+  });
   x.vzeroupper();
   x.ret();
   return { code: x.finish(), entries: { advance: 0 } };
+}
+
+/** For each word of each lane: where it lies in the lane's state, and where in the vectors. */
+function eachStateWord(x: Assembler, emit: (state: Place, word: Place) => void): void {
+  for (let lane = 0; lane < LANES; lane++) {
+    x.move(rax, place(memory, STATES + 8 * lane));
+    for (let w = 0; w < STATE_WORDS; w++) emit(place(rax, 4 * w), place(memory, WORDS + 4 * (LANES * w + lane)));
+  }
 }
 
 /** The next block of each lane into the schedule: word t of every lane into vector t. */

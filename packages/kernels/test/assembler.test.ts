@@ -30,6 +30,7 @@ const INSTRUCTIONS: readonly (readonly [text: string, bytes: string, emit: (x: A
   ['mov    rdi,QWORD PTR [rsp+0x0]', '488bbc2400000000', (x) => x.move(rdi, place(rsp))],
   ['mov    QWORD PTR [rbp+r12*2-0x8],rcx', '4a898c65f8ffffff', (x) => x.store(place(rbp, -8, r12, 2), rcx)],
   ['mov    eax,DWORD PTR [rdx+rcx*1-0x40]', '8b840ac0ffffff', (x) => x.load32(rax, place(rdx, -64, rcx))],
+  ['mov    DWORD PTR [rdi+0x44],edx', '899744000000', (x) => x.store32(place(rdi, 68), rdx)],
   ['mov    r13,0xffffffffffffffff', '49c7c5ffffffff', (x) => x.set(r13, -1)],
   ['mov    QWORD PTR [rdi+0x70],0xffffffffffffffff', '48c78770000000ffffffff', (x) => x.set(place(rdi, 112), -1)],
   ['add    rsi,0x40', '4881c640000000', (x) => x.add(rsi, 64)],

@@ -25,8 +25,9 @@ const LANE_BYTES: number = TAIL + 2 * BLOCK_BYTES;
 export class LaneSha256 implements Sha256 {
   /** The state between two blocks. */
   readonly words: Uint32Array;
+  /** Of `words`. */
+  readonly address: number;
   readonly #blocks: Sha256Blocks;
-  readonly #address: number;
   readonly #tail: Uint8Array;
   readonly #hash: Uint8Array;
   readonly #hashView: DataView;
@@ -39,7 +40,7 @@ export class LaneSha256 implements Sha256 {
     const { bytes, address } = library.stable(LANE_BYTES);
     this.words = new Uint32Array(bytes.buffer, bytes.byteOffset, 8);
     this.#tail = new Uint8Array(bytes.buffer, bytes.byteOffset + TAIL, 2 * BLOCK_BYTES);
-    this.#address = address;
+    this.address = address;
     this.#hash = new Uint8Array(HASH_BYTES);
     this.#hashView = new DataView(this.#hash.buffer);
     this.words.set(START);
@@ -71,7 +72,7 @@ export class LaneSha256 implements Sha256 {
     tail[this.#pending] = 0x80;
     tail.fill(0, this.#pending + 1, end - 8);
     for (let at = end - 1, left = bits; at >= end - 8; at--, left = Math.floor(left / 256)) tail[at] = left;
-    this.#blocks.oneLaneAt(this.#address, this.#address + TAIL, end / BLOCK_BYTES);
+    this.#blocks.oneLaneAt(this.address, this.address + TAIL, end / BLOCK_BYTES);
     for (let word = 0; word < 8; word++) this.#hashView.setUint32(4 * word, this.words[word]!);
     this.words.set(START);
     this.#pending = 0;
@@ -86,7 +87,7 @@ export class LaneSha256 implements Sha256 {
     this.#total += taken;
     this.#copy(memory.bytes, at, taken);
     if (this.#pending === BLOCK_BYTES) {
-      this.#blocks.oneLaneAt(this.#address, this.#address + TAIL, 1);
+      this.#blocks.oneLaneAt(this.address, this.address + TAIL, 1);
       this.#pending = 0;
     }
     return taken;
@@ -102,7 +103,7 @@ export class LaneSha256 implements Sha256 {
     this.#total += length - from;
     const start = from + done * BLOCK_BYTES;
     const blocks = Math.floor((length - start) / BLOCK_BYTES);
-    if (blocks > 0) this.#blocks.oneLaneAt(this.#address, memory.address + at + start, blocks);
+    if (blocks > 0) this.#blocks.oneLaneAt(this.address, memory.address + at + start, blocks);
     this.#keep(memory, at + start + blocks * BLOCK_BYTES, at + length);
   }
 

@@ -23,7 +23,7 @@ interface Lane {
 /** One thread's. */
 export class Sha256Vectors {
   readonly #kernel: Kernel;
-  readonly #address: number;
+  readonly #memory: number;
   readonly #words: Uint32Array;
   readonly #fewest: number;
 
@@ -31,7 +31,7 @@ export class Sha256Vectors {
     this.#kernel = kernel;
     this.#fewest = fewest;
     const { bytes, address } = memoryOf(Buffer.allocUnsafeSlow(layout.MEMORY_BYTES).fill(0));
-    this.#address = address;
+    this.#memory = address;
     this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, layout.MEMORY_BYTES / 4);
     this.#words.set(roundConstants(), layout.CONSTANTS / 4);
     this.#words.set([0x00010203, 0x04050607, 0x08090a0b, 0x0c0d0e0f], layout.REVERSED / 4);
@@ -80,25 +80,28 @@ export class Sha256Vectors {
       const blocks = Math.min(done, lanes[i]!.blocks);
       hash.count(blocks);
       const from = taken[i]! + blocks * BLOCK_BYTES;
-      return from === length ? [] : [{ hash, memory, at: at + from, length: length - from }];
+      const left = { hash, memory, at: at + from, length: length - from };
+      if (left.length >= BLOCK_BYTES) return [left];
+      hash.updateAt(memory, left.at, left.length); // put aside
+      return [];
     });
   }
 
   /** Moves lanes on from block `from` of each by `blocks`. */
   #advance(lanes: readonly Lane[], from: number, blocks: number): void {
-    const words = this.#words;
     for (let lane = 0; lane < layout.LANES; lane++) {
-      // Lanes that are not there do what the first one does, and nobody looks.
+      // Lanes that are not there do what the first one does, with the same outcome.
       const { hash, address } = lanes[lane] ?? lanes[0]!;
-      for (let word = 0; word < 8; word++) words[word * layout.LANES + lane] = hash.words[word]!;
-      const start = address + from * BLOCK_BYTES;
-      words[layout.INPUTS / 4 + 2 * lane] = start;
-      words[layout.INPUTS / 4 + 2 * lane + 1] = start / 2 ** 32;
+      this.#address(layout.INPUTS / 4 + 2 * lane, address + from * BLOCK_BYTES);
+      this.#address(layout.STATES / 4 + 2 * lane, hash.address);
     }
-    this.#kernel.advance(this.#address, blocks);
-    for (const [lane, { hash }] of lanes.entries()) {
-      for (let word = 0; word < 8; word++) hash.words[word] = words[word * layout.LANES + lane]!;
-    }
+    this.#kernel.advance(this.#memory, blocks);
+  }
+
+  /** Written as halves: a view of 64-bit numbers would take bigints. */
+  #address(word: number, address: number): void {
+    this.#words[word] = address;
+    this.#words[word + 1] = address / 2 ** 32;
   }
 }
 
