@@ -12,7 +12,7 @@ export class LocalPacks {
   readonly #tools: PackCheckTools;
   readonly #abreast: PacksAbreast | null;
   readonly #alone: PackCheck;
-  /** Of the packs that are under way abreast. */
+  /** Of the packs that are under way. */
   readonly #files = new Map<number, OpenPack>();
 
   constructor(queue: PackQueue, tools: PackCheckTools, key: SealingKey) {
@@ -23,11 +23,12 @@ export class LocalPacks {
   }
 
   /**
-   * Verifies on, for some milliseconds. Returns the packs that came to an end, null when there is none left. A verdict of null:
+   * Verifies on, for some milliseconds. Returns the packs that came to an end, null when there is none left or it was stopped. A verdict of null:
    * it cannot be read, which the backend then tells in its own words.
    */
   step(): readonly PackOutcome[] | null {
     const abreast = this.#abreast;
+    if (this.#queue.isStopped) return null;
     while (abreast === null || !abreast.isFull) {
       const file = this.#queue.take();
       if (file === null) break;
@@ -41,7 +42,7 @@ export class LocalPacks {
     return ended;
   }
 
-  /** Closes what is still open. */
+  /** Closes what is still open; to be called in any case. */
   close(): void {
     for (const file of [...this.#files.keys()]) this.#close(file);
   }

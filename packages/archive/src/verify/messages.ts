@@ -15,7 +15,7 @@ export interface PackList {
   readonly directory: string;
   /** Numbers of the packs in the table, in the order in which they are taken (Uint32Array). */
   readonly packs: SharedArrayBuffer;
-  /** One Int32: how many were taken. Setting it to the number of packs stops the threads. */
+  /** One Int32: how many were taken; much more stops the threads, see PackQueue. */
   readonly taken: SharedArrayBuffer;
   /** Threads that take from it. */
   readonly readers: number;

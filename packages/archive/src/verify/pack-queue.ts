@@ -1,6 +1,9 @@
 /** The list of packs that the threads of a check share. */
 import type { PackList } from './messages.ts';
 
+/** More than there are packs. */
+const STOPPED: number = 2 ** 30;
+
 /** Takes packs off the shared list until none is left: each pack is taken once, whoever asks. */
 export class PackQueue {
   /** The root of the repository. */
@@ -44,8 +47,13 @@ export class PackQueue {
     return Math.ceil(this.#packs.length / this.#readers);
   }
 
-  /** Leaves nothing to take. */
+  /** Leaves nothing to take, and nothing to go on with. */
   stop(): void {
-    Atomics.store(this.#taken, 0, this.#packs.length);
+    Atomics.store(this.#taken, 0, STOPPED);
+  }
+
+  /** Whether some thread has called stop(). */
+  get isStopped(): boolean {
+    return Atomics.load(this.#taken, 0) >= STOPPED;
   }
 }

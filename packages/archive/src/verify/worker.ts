@@ -18,8 +18,12 @@ serve(({ key, blobs: table, order }: VerifySetup, port) => {
 
   const verifyLocal = (list: PackList): void => {
     const packs = new LocalPacks(new PackQueue(list), tools, key);
-    for (let ended = packs.step(); ended !== null; ended = packs.step()) {
-      for (const outcome of ended) answer({ kind: 'verdict', ...outcome });
+    try {
+      for (let ended = packs.step(); ended !== null; ended = packs.step()) {
+        for (const outcome of ended) answer({ kind: 'verdict', ...outcome });
+      }
+    } finally {
+      packs.close();
     }
   };
   return (job: VerifyJob) => {
