@@ -29,7 +29,7 @@ const INNER = [
   ['scrypt', /scrypt|PBKDF2|salsa/i],
   ['WebAssembly: trees; without AVX-512 chunk scan, scrypt', /wasm-function|^JS:\*?wasm|wasm/],
   // V8's own code has names there.
-  ['machine code: chunk scan, scrypt, AES', /^\[unknown\] \(\S*perf-\d+\.map\)/],
+  ['machine code: chunk scan, scrypt, AES, many SHA-256', /^\[unknown\] \(\S*perf-\d+\.map\)/],
   ['file system: read', /ksys_read|ksys_pread|vfs_read|filemap_read|do_sys_pread/],
   ['file system: write', /ksys_write|ksys_pwrite|vfs_write|vfs_writev/],
   ['file system: sync', /fsync|vfs_fsync/],
