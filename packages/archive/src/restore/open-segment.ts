@@ -2,13 +2,17 @@
  * Opens the blobs of a segment and checks each against its id. Large ones are hashed together, as many as there is room for: two or
  * more messages at once cost less than one after another.
  */
-import type { HashPart, Memory, Platform, Sealer, Sha256 } from '@hostark/kernels';
+import {
+  type HashPart,
+  IV_BYTES,
+  MAC_BYTES,
+  type Memory,
+  type Platform,
+  type Sealer,
+  type Sha256,
+} from '@hostark/kernels';
 import type { BlobPlace, BlobTable } from '@hostark/repository';
 import type { Needs } from './plan.ts';
-
-/** IV and MAC around the content: restic design document, "Keys, Encryption and MAC". */
-const IV_BYTES = 16;
-const MAC_BYTES = 16;
 
 /** The largest chunk of the format's chunker, plus what zstd may want. */
 const FIRST_PLAIN_BYTES: number = (8 << 20) + 4096;

@@ -23,8 +23,8 @@ export class LocalPacks {
   }
 
   /**
-   * Verifies on, for some milliseconds. Returns the packs that came to an end, null when there is none left or it was stopped. A verdict of null:
-   * it cannot be read, which the backend then tells in its own words.
+   * Verifies on, for some milliseconds. Returns the packs that came to an end, null when there is none left or it was stopped.
+   * A verdict of null: it cannot be read, which the backend then tells in its own words.
    */
   step(): readonly PackOutcome[] | null {
     const abreast = this.#abreast;

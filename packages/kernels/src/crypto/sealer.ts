@@ -8,6 +8,7 @@ import { expectInside, type Memory } from '../memory.ts';
 
 /** Bytes that sealing adds: IV and MAC. */
 export const SEAL_OVERHEAD = 32;
+/** Before and behind the ciphertext: IV, MAC. */
 export const IV_BYTES = 16;
 export const MAC_BYTES = 16;
 

@@ -2,9 +2,17 @@
  * Verifies the blobs of a pack: seal, frame, content against the id. What is hashed goes beside the hash of the pack, so that
  * sealed and plain bytes must both be there: large blobs are opened through a small window, never held twice.
  */
-import { type Memory, type Platform, SEAL_OVERHEAD, type Sealer, type Sha256 } from '@hostark/kernels';
-import { sameId, toHex } from '../ids.ts';
-import { damagedBlob, decompressBlob } from '../pack/open-blob.ts';
+import {
+  IV_BYTES,
+  MAC_BYTES,
+  type Memory,
+  type Platform,
+  SEAL_OVERHEAD,
+  type Sealer,
+  type Sha256,
+} from '@hostark/kernels';
+import { sameId } from '../ids.ts';
+import { damagedBlob, decompressBlob, wrongContent, wrongMac } from '../pack/open-blob.ts';
 import { Scratch } from '../scratch.ts';
 import type { HashedPack } from './hashed-pack.ts';
 
@@ -40,7 +48,7 @@ export class BlobCheck {
     if (sealed.length < SEAL_OVERHEAD) throw damagedBlob(id, 0, `expected at least 32 bytes, got ${sealed.length}`);
     const digest =
       uncompressedLength === 0 ? this.#hashStored(sealed, id) : this.#hashFrame(sealed, uncompressedLength, id);
-    if (!sameId(digest, 0, id, 0)) throw damagedBlob(id, 0, `its content has the SHA-256 ${toHex(digest)}`);
+    if (!sameId(digest, 0, id, 0)) throw wrongContent(id, 0, digest);
   }
 
   #hashStored(sealed: Uint8Array, id: Uint8Array): Uint8Array {
@@ -50,14 +58,13 @@ export class BlobCheck {
       if (small) this.#sha.updateAt(window, 0, length);
       else this.#pack.beside(this.#sha, window, 0, length);
     };
-    if (!this.#sealer.openThrough(sealed, window.bytes.subarray(0, WINDOW_BYTES), take))
-      throw damagedBlob(id, 0, WRONG_MAC);
+    if (!this.#sealer.openThrough(sealed, window.bytes.subarray(0, WINDOW_BYTES), take)) throw wrongMac(id, 0);
     return this.#sha.digest();
   }
 
   #hashFrame(sealed: Uint8Array, uncompressedLength: number, id: Uint8Array): Uint8Array {
     const frame = this.#frame(sealed);
-    if (!this.#sealer.open(sealed, frame)) throw damagedBlob(id, 0, WRONG_MAC);
+    if (!this.#sealer.open(sealed, frame)) throw wrongMac(id, 0);
     const room = this.#plain.of(uncompressedLength);
     const plain = decompressBlob(this.#platform, frame, uncompressedLength, id, 0, room.bytes);
     // Content that is too long to be kept is in memory of its own.
@@ -71,11 +78,9 @@ export class BlobCheck {
     const length = sealed.length - SEAL_OVERHEAD;
     if (length <= MAX_FRAME_BYTES) return this.#opened.of(Math.max(WINDOW_BYTES, length)).bytes.subarray(0, length);
     this.#pack.settle();
-    return sealed.subarray(16, sealed.length - 16);
+    return sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
   }
 }
-
-const WRONG_MAC = 'its MAC is wrong';
 
 /** Memory used again, with its address. */
 class Room {

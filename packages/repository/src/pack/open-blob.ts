@@ -1,5 +1,5 @@
 /** Sealed bytes to a verified blob. Needs no repository, so that worker threads can run it. */
-import { type Platform, SEAL_OVERHEAD, type Sealer } from '@hostark/kernels';
+import { IV_BYTES, MAC_BYTES, type Platform, SEAL_OVERHEAD, type Sealer } from '@hostark/kernels';
 import { HostarkError } from '@hostark/protocol';
 import { ID_BYTES, sameId, toHex } from '../ids.ts';
 
@@ -18,12 +18,12 @@ export function openBlob(
   scratch?: Uint8Array,
 ): Uint8Array {
   if (sealed.length < SEAL_OVERHEAD) throw damagedBlob(id, idAt, `expected at least 32 bytes, got ${sealed.length}`);
-  const stored = sealed.subarray(16, sealed.length - 16);
-  if (!sealer.open(sealed, stored)) throw damagedBlob(id, idAt, 'its MAC is wrong');
+  const stored = sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
+  if (!sealer.open(sealed, stored)) throw wrongMac(id, idAt);
   const compressed = uncompressedLength !== 0;
   const plain = compressed ? decompressBlob(platform, stored, uncompressedLength, id, idAt, scratch) : stored;
   const digest = platform.sha256(plain);
-  if (!sameId(digest, 0, id, idAt)) throw damagedBlob(id, idAt, `its content has the SHA-256 ${toHex(digest)}`);
+  if (!sameId(digest, 0, id, idAt)) throw wrongContent(id, idAt, digest);
   return plain;
 }
 
@@ -44,6 +44,16 @@ export function decompressBlob(
   }
   if (plain.length !== length) throw damagedBlob(id, idAt, `expected ${length} bytes, got ${plain.length}`);
   return plain;
+}
+
+/** Returns the error for a blob whose seal is broken. */
+export function wrongMac(id: Uint8Array, at: number): HostarkError {
+  return damagedBlob(id, at, 'its MAC is wrong');
+}
+
+/** Returns the error for a blob whose content has the SHA-256 `digest` instead of its id. */
+export function wrongContent(id: Uint8Array, at: number, digest: Uint8Array): HostarkError {
+  return damagedBlob(id, at, `its content has the SHA-256 ${toHex(digest)}`);
 }
 
 /** Returns the error that says what is wrong with a blob. */
