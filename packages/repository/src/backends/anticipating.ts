@@ -66,7 +66,7 @@ class Anticipating implements Backend {
       this.#askObject({ type: 'keys', name: key });
       if (locks) this.#askList('locks');
     }
-    this.#askInOrder(lists).catch(() => {});
+    this.#askInOrder(lists);
   }
 
   get location(): string {
@@ -123,8 +123,13 @@ class Anticipating implements Backend {
     );
   }
 
-  async #askInOrder(types: readonly FileType[]): Promise<void> {
-    for (const type of types) await this.#askList(type);
+  /** Whoever wants one whose turn has not come waits for it: asked twice, it would be paid twice. */
+  #askInOrder(types: readonly FileType[]): void {
+    let before: Promise<unknown> = Promise.resolve();
+    for (const type of types) {
+      const ask = (): Promise<Entries> => collect(this.#inner.list(type));
+      before = this.#note(this.#lists, type, before.then(ask, ask));
+    }
   }
 
   #askObject(handle: Handle): void {

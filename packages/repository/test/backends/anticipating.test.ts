@@ -89,6 +89,25 @@ test('lists are asked for in their order, each when the one before has answered'
   expect(asked).toHaveLength(3);
 });
 
+test('a list that is wanted before its turn has come waits for it, and is asked for once', async () => {
+  const below = await place();
+  const backend = anticipating(below, { locks: false, key: key.name, lists: ['snapshots', 'index'] });
+  const wanted = names(backend, 'index');
+  await settle();
+  expect(await wanted).toEqual([]);
+  expect(await names(backend, 'snapshots')).toEqual([]);
+  expect(below.counts.list.requests).toBe(2);
+});
+
+test('a list that fails does not keep the next from being asked for', async () => {
+  let lists = 0;
+  const broken = failing(await place(), (operation) => {
+    if (operation === 'list' && ++lists === 1) throw new HostarkError('backend-unavailable', 'no list today');
+  });
+  const backend = anticipating(broken, { locks: false, key: key.name, lists: ['snapshots', 'index'] });
+  expect(await names(backend, 'index')).toEqual([]);
+});
+
 test('what nobody has taken yet is forgotten when told so', async () => {
   const below = await place();
   const backend = anticipating(below, { locks: true, lists: ['index'] });

@@ -1,4 +1,5 @@
 /** ListObjectsV2, ListObjects (V1) and ListObjectVersions. */
+import type { SandboxResponse } from '../http/service.ts';
 import type { XmlValue } from '../xml/write.ts';
 import { ownerId } from './bucket-basics.ts';
 import { type Call, type Operation, xmlAnswer, xmlTime } from './call.ts';
@@ -47,6 +48,12 @@ function entry(
   };
 }
 
+/** The log names a listing by the bucket and the prefix, as CloudTrail does (ARNPrefix). */
+function listed(call: Call, root: string, elements: Record<string, XmlValue>): SandboxResponse {
+  const prefix = call.param('prefix') ?? '';
+  return { ...xmlAnswer(root, elements), resource: prefix === '' ? call.bucketArn() : call.objectArn(prefix) };
+}
+
 /** Opaque to clients; says after which name the next page begins. */
 function encodeToken(after: string): string {
   return Buffer.from(after).toString('base64url');
@@ -76,7 +83,7 @@ export const listObjectsV2: Operation = async (call) => {
     (key) => (bucket.current(key) === null ? 0 : 1),
   );
   const owner = call.param('fetch-owner') === 'true';
-  return xmlAnswer('ListBucketResult', {
+  return listed(call, 'ListBucketResult', {
     ...frame(call, encode, listing),
     KeyCount: listing.keys.length + listing.commonPrefixes.length,
     ContinuationToken: token ?? undefined,
@@ -97,7 +104,7 @@ export const listObjects: Operation = async (call) => {
     { prefix: call.param('prefix') ?? '', delimiter, after: marker, most: pageSize(call, 'max-keys') },
     (key) => (bucket.current(key) === null ? 0 : 1),
   );
-  return xmlAnswer('ListBucketResult', {
+  return listed(call, 'ListBucketResult', {
     ...frame(call, encode, listing),
     Marker: encode(marker),
     // Without a delimiter the client takes the last key itself (API reference, ListObjects, NextMarker).
@@ -138,7 +145,7 @@ export const listObjectVersions: Operation = async (call) => {
   const page = versions.slice(0, most);
   const lastShown = page.at(-1);
   const truncated = cut || rest.length > most || listing.next !== null;
-  return xmlAnswer('ListVersionsResult', {
+  return listed(call, 'ListVersionsResult', {
     ...frame(call, encode, listing),
     IsTruncated: truncated,
     KeyMarker: encode(keyMarker),
