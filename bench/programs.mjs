@@ -7,7 +7,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 /** Hostark's own, and stock restic when it is on the PATH: the words that start each. */
 export const PROGRAMS = {
-  hostark: [process.execPath, join(root, 'packages/cli/dist/main.js')],
+  hostark: [process.execPath, join(root, 'packages/cli/dist/main.cjs')],
   ...(spawnSync('restic', ['version']).status === 0 ? { restic: ['restic'] } : {}),
 };
 

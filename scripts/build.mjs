@@ -50,20 +50,50 @@ const common = {
   logOverride: { 'require-resolve-not-external': 'silent' },
 };
 
-/** Bundles into a fresh folder and swaps it in, so that a reader never sees half a build. */
-async function bundle(outdir, entryPoints = {}) {
+/** CommonJS, which Node loads 7 ms sooner than an ES module, in each thread. */
+const inOneFile = {
+  format: 'cjs',
+  define: { 'import.meta.url': '__url' },
+  banner: { js: "'use strict'; const __url = require('node:url').pathToFileURL(__filename).href;" },
+};
+
+/**
+ * Bundles into a fresh folder and swaps it in, so that a reader never sees half a build. `program`: what is split into chunks, and
+ * the CommonJS file that starts it.
+ */
+async function bundle(outdir, program = null) {
   const fresh = `${outdir}.${process.pid}.tmp`;
   await mkdir(dirname(outdir), { recursive: true });
   await mkdir(fresh, { recursive: true });
   for (const [name, path] of Object.entries(workers)) if (existsSync(path)) await bundleWorker(name, path, fresh);
-  if (Object.keys(entryPoints).length > 0) {
+  if (program !== null) {
     const plugins = [...common.plugins, straightImports(join(root, 'packages'))];
-    await build({ ...common, plugins, splitting: true, entryPoints, outdir: fresh });
+    await build({ ...common, plugins, splitting: true, entryPoints: program.chunks, outdir: fresh });
+    await build({
+      ...common,
+      ...inOneFile,
+      plugins: [...plugins, externally(program.chunks)],
+      entryPoints: [program.start],
+      outfile: join(fresh, 'main.cjs'),
+    });
   }
   const old = `${outdir}.${process.pid}.old`;
   if (existsSync(outdir)) await rename(outdir, old).catch(() => {});
   await rename(fresh, outdir);
   await rm(old, { recursive: true, force: true });
+}
+
+/** Leaves imports of what `chunks` names to Node. */
+function externally(chunks) {
+  return {
+    name: 'externally',
+    setup({ onResolve }) {
+      onResolve({ filter: /^\.\// }, ({ path, resolveDir }) => {
+        const name = Object.keys(chunks).find((key) => chunks[key] === join(resolveDir, path));
+        return name === undefined ? undefined : { path: `./${name}.js`, external: true };
+      });
+    },
+  };
 }
 
 /**
@@ -72,8 +102,8 @@ async function bundle(outdir, entryPoints = {}) {
  * it, 830 KB of 950. Throws if the worker does load something later.
  */
 async function bundleWorker(name, path, outdir) {
-  const options = { ...common, plugins: [nothingLater], entryPoints: { [name]: path }, outdir, metafile: true };
-  const { metafile } = await build(options);
+  const options = { ...common, ...inOneFile, plugins: [nothingLater], metafile: true };
+  const { metafile } = await build({ ...options, entryPoints: [path], outfile: join(outdir, `${name}.cjs`) });
   const later = Object.values(metafile.outputs).flatMap(({ imports }) => imports.filter(({ kind }) => isLater(kind)));
   if (later.length > 0) throw new Error(`${path}: expected a worker in one file, it imports ${later[0].path}`);
 }
@@ -91,7 +121,8 @@ export async function buildAll() {
   const kernels = join(root, 'packages/kernels/build.mjs');
   if (existsSync(kernels)) await (await import(pathToFileURL(kernels).href)).buildKernels();
   await bundle(join(root, 'packages/archive/dist'));
-  await bundle(join(root, 'packages/cli/dist'), { main: join(root, 'packages/cli/src/main.ts') });
+  const cli = join(root, 'packages/cli/src');
+  await bundle(join(root, 'packages/cli/dist'), { start: join(cli, 'main.ts'), chunks: { run: join(cli, 'run.ts') } });
   await writeFile(join(root, 'packages/cli/dist/package.json'), '{"type":"module"}\n');
 }
 

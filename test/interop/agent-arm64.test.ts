@@ -20,7 +20,7 @@ describe.skipIf(withoutQemu)('the agent on arm64 (needs qemu-aarch64)', () => {
   afterAll(() => workspace.remove());
 
   const run = async (job: object): Promise<Record<string, unknown>> => {
-    const words = ['-L', LIBRARIES, `${agent}/bin/node`, `${agent}/main.js`, 'agent'];
+    const words = ['-L', LIBRARIES, `${agent}/bin/node`, `${agent}/main.cjs`, 'agent'];
     const running = start('qemu-aarch64', words, { env: workspace.env, keepStdin: true });
     running.child.stdin!.write(`${JSON.stringify(job)}\n`);
     const { stdout, stderr } = await running.ended;

@@ -70,7 +70,7 @@ describe('a host', () => {
      */
     const findAgents = async (session: Session): Promise<string> => {
       const home = (await session.exec('printf %s "$HOME"')).stdout;
-      const command = `^${home}/.cache/hostark/agent/.*main.js agent`;
+      const command = `^${home}/.cache/hostark/agent/.*main.cjs agent`;
       return `found=$(for p in /proc/[0-9]*; do
         if tr '\\0' ' ' < "$p/cmdline" 2>/dev/null | grep -q "${command}"; then echo "\${p#/proc/}"; fi
       done)`;

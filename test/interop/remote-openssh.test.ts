@@ -161,7 +161,7 @@ describe.skipIf(sshd === null)('an OpenSSH server (needs sshd)', () => {
     mkdirSync(join(directory, 'bundle'));
     const agent = `process.stdin.once('data', (d) => { const say = (m) => console.log(JSON.stringify(m));
       say({ type: 'hello', version: '0', pid: process.pid }); say({ type: 'result', result: { root: JSON.parse(d).root } }); process.exit(0); });`;
-    writeFileSync(join(directory, 'bundle', 'main.js'), agent);
+    writeFileSync(join(directory, 'bundle', 'main.cjs'), agent);
     writeFileSync(join(directory, 'node'), `#!/bin/sh\nexec "${process.execPath}" "$@"\n`, { mode: 0o755 });
     const archive = await buildAgentArchive({
       nodeBinary: join(directory, 'node'),

@@ -1,5 +1,5 @@
 /**
- * Runs the built command line (packages/cli/dist/main.js) as users do: a process of its own with an environment of its
+ * Runs the built command line (packages/cli/dist/main.cjs) as users do: a process of its own with an environment of its
  * own, nothing inherited but PATH. `npm test` builds the bundle first.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The bundle that is tested. */
-export const MAIN: string = fileURLToPath(new URL('../../packages/cli/dist/main.js', import.meta.url));
+export const MAIN: string = fileURLToPath(new URL('../../packages/cli/dist/main.cjs', import.meta.url));
 
 /** How a process ended and what it printed. */
 export interface Ended {

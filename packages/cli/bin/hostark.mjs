@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The `hostark` command of a checkout: builds the bundle when it is missing or older than the sources (about two
- * seconds, once), then runs it. An agent on a host starts dist/main.js directly.
+ * seconds, once), then runs it. An agent on a host starts dist/main.cjs directly.
  */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const here = dirname(fileURLToPath(import.meta.url));
 const packages = join(here, '../..');
 const stamp = join(here, '../dist/package.json'); // written last by the build
-const main = join(here, '../dist/main.js');
+const main = join(here, '../dist/main.cjs');
 
 function newerThan(folder, time) {
   return readdirSync(folder, { withFileTypes: true }).some((entry) => {

@@ -3,6 +3,7 @@
  */
 
 import { setMaxListeners } from 'node:events';
+import type { BegunKey } from '@hostark/kernels';
 import { ERROR_EXIT_CODES, exitCodeOf, HostarkError } from '@hostark/protocol';
 import { type Command, CommanderError } from 'commander';
 import { buildProgram } from './program.ts';
@@ -11,8 +12,12 @@ import { type Io, processIo } from './terminal/io.ts';
 import { Output } from './terminal/output.ts';
 import { ReaderLeft } from './terminal/reader.ts';
 
-/** Runs the command line and returns the exit code. Never throws. */
-export async function run(argv: readonly string[], io: Io = processIo()): Promise<number> {
+/** Runs the command line and returns the exit code; `begunKey` is passed on to the command. Never throws. */
+export async function run(
+  argv: readonly string[],
+  io: Io = processIo(),
+  begunKey: BegunKey | null = null,
+): Promise<number> {
   // One listener for each request in flight is no leak; the default of 10 would warn the user.
   setMaxListeners(200);
   const stopping = new AbortController();
@@ -25,7 +30,7 @@ export async function run(argv: readonly string[], io: Io = processIo()): Promis
     let code = 0;
     const program = buildProgram(async (flags, action) => {
       out = new Output(io, { json: flags.json ?? false, quiet: flags.quiet ?? false, verbose: flags.verbose ?? 0 });
-      code = (await action({ io, out, signal: stopping.signal })) ?? 0;
+      code = (await action({ io, out, signal: stopping.signal, begunKey })) ?? 0;
     });
     // With --json what commander says of wrong usage is told as JSON below.
     if (out.json) muteErrors(program);

@@ -66,26 +66,26 @@ describe('a key', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test('is begun where the password is at hand', async () => {
-    expect(await beginKey({ repo, passwordFile: join(folder, 'password') }, capturedIo())).toBe(true);
-    expect(await beginKey({}, capturedIo({ env: { RESTIC_REPOSITORY: repo, RESTIC_PASSWORD: 'p' } }))).toBe(true);
-    expect(await beginKey({ repo, insecureNoPassword: true }, capturedIo())).toBe(true);
+    expect(await beginKey({ repo, passwordFile: join(folder, 'password') }, capturedIo())).not.toBeNull();
+    expect(await beginKey({}, capturedIo({ env: { RESTIC_REPOSITORY: repo, RESTIC_PASSWORD: 'p' } }))).not.toBeNull();
+    expect(await beginKey({ repo, insecureNoPassword: true }, capturedIo())).not.toBeNull();
   });
 
   test('is not when something would have to be asked, run, or read that can be read but once', async () => {
     const io = capturedIo();
-    expect(await beginKey({ repo }, io)).toBe(false);
+    expect(await beginKey({ repo }, io)).toBeNull();
     const marked = join(folder, 'ran');
-    expect(await beginKey({ repo, passwordCommand: `touch ${marked}` }, io)).toBe(false);
-    expect(await beginKey({ repo, passwordFile: join(folder, 'pipe') }, io)).toBe(false);
-    expect(await beginKey({ repositoryFile: join(folder, 'pipe'), insecureNoPassword: true }, io)).toBe(false);
+    expect(await beginKey({ repo, passwordCommand: `touch ${marked}` }, io)).toBeNull();
+    expect(await beginKey({ repo, passwordFile: join(folder, 'pipe') }, io)).toBeNull();
+    expect(await beginKey({ repositoryFile: join(folder, 'pipe'), insecureNoPassword: true }, io)).toBeNull();
     expect(() => execFileSync('test', ['-e', marked])).toThrow();
   });
 
   test('is left alone when anything is wrong', async () => {
     const passwordFile = join(folder, 'password');
-    expect(await beginKey({ repo: join(folder, 'nothing'), passwordFile }, capturedIo())).toBe(false);
-    expect(await beginKey({ repo: 'sftp:host', passwordFile }, capturedIo())).toBe(false);
-    expect(await beginKey({ repo, passwordFile: join(folder, 'nothing') }, capturedIo())).toBe(false);
-    expect(await beginKey({ repo, repositoryFile: 'x', passwordFile }, capturedIo())).toBe(false);
+    expect(await beginKey({ repo: join(folder, 'nothing'), passwordFile }, capturedIo())).toBeNull();
+    expect(await beginKey({ repo: 'sftp:host', passwordFile }, capturedIo())).toBeNull();
+    expect(await beginKey({ repo, passwordFile: join(folder, 'nothing') }, capturedIo())).toBeNull();
+    expect(await beginKey({ repo, repositoryFile: 'x', passwordFile }, capturedIo())).toBeNull();
   });
 });

@@ -3,8 +3,7 @@
  * object and its conversion for each call.
  */
 
-import type koffi from 'koffi';
-import { optionalModule } from './optional-module.ts';
+import { koffiModule } from './optional-module.ts';
 
 /** Bytes that never move: of an ArrayBuffer that is not resized or transferred, shared memory, or a WebAssembly memory. */
 export interface Memory {
@@ -16,7 +15,7 @@ export interface Memory {
 
 /** Returns `bytes` with their address. Costs about a microsecond: for memory that serves many calls. */
 export function memoryOf(bytes: Uint8Array): Memory {
-  const ffi = optionalModule<typeof koffi>('koffi');
+  const ffi = koffiModule();
   return { bytes, address: ffi === null || bytes.length === 0 ? 0 : Number(ffi.address(bytes)) };
 }
 

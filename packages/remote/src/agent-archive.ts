@@ -14,7 +14,7 @@ import { tarEnd, tarHeader, tarPadding } from './tar.ts';
 export interface AgentParts {
   /** The `node` executable that runs on the host. */
   readonly nodeBinary: string;
-  /** Holds main.js, worker.js … ; all its files are taken, source maps excepted. */
+  /** Holds main.cjs, worker.cjs … ; all its files are taken, source maps excepted. */
   readonly bundleDirectory: string;
   /** Package directories that go to node_modules by their package name. */
   readonly nativePackages: readonly string[];
@@ -133,13 +133,13 @@ async function collect(parts: AgentParts): Promise<readonly Member[]> {
     const { name } = JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as { name: string };
     await addTree(members, `node_modules/${name}/`, directory);
   }
-  if (!members.some(({ path }) => path === 'main.js')) {
-    throw new HostarkError('internal', `agent: expected main.js in ${parts.bundleDirectory}, found none`, {
+  if (!members.some(({ path }) => path === 'main.cjs')) {
+    throw new HostarkError('internal', `agent: expected main.cjs in ${parts.bundleDirectory}, found none`, {
       hint: 'build the project first (npm run build)',
     });
   }
   if (!members.some(({ path }) => path === 'package.json')) {
-    // main.js is an ES module; without this line Node would read it as CommonJS
+    // its chunks are ES modules; without this line Node would read them as CommonJS
     members.push({ path: 'package.json', source: '', bytes: MODULE_MARK.length, executable: false });
   }
   return members.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));

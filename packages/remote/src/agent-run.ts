@@ -38,7 +38,7 @@ export interface AgentRunOptions {
   readonly nice?: boolean | AgentPriority;
   /** Whether to run as root where the login user may (`sudo -n`); default true. */
   readonly root?: boolean;
-  /** A shell command instead of `<agentPath>/bin/node <agentPath>/main.js agent`. Never holds a secret. */
+  /** A shell command instead of `<agentPath>/bin/node <agentPath>/main.cjs agent`. Never holds a secret. */
   readonly command?: string;
 }
 
@@ -114,7 +114,7 @@ class Answer {
 }
 
 function commandLine(agentPath: string, options: AgentRunOptions): string {
-  const command = options.command ?? `${quote(`${agentPath}/bin/node`)} ${quote(`${agentPath}/main.js`)} agent`;
+  const command = options.command ?? `${quote(`${agentPath}/bin/node`)} ${quote(`${agentPath}/main.cjs`)} agent`;
   const words = [
     ...(options.root === false ? [] : ['$as_root']),
     ...(options.nice === false ? [] : ['$nice']),

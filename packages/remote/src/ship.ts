@@ -10,7 +10,7 @@ import type { ExecResult, Session } from './session.ts';
 import { quote } from './shell.ts';
 
 export interface ShippedAgent {
-  /** Absolute directory on the host that holds bin/node and main.js. */
+  /** Absolute directory on the host that holds bin/node and main.cjs. */
   readonly path: string;
   /** False when it was there already. */
   readonly sent: boolean;

@@ -10,7 +10,7 @@ import { quote } from './shell.ts';
 import { runScript, type SsmTarget } from './ssm-command.ts';
 
 export interface SsmAgent {
-  /** Absolute directory on the host that holds bin/node and main.js. */
+  /** Absolute directory on the host that holds bin/node and main.cjs. */
   readonly path: string;
   /** The host's public half of the run's key. */
   readonly publicKey: string;
@@ -180,4 +180,4 @@ if ! works; then
 fi
 touch "$agent" 2>/dev/null || :
 echo "hostark path $agent"
-echo "hostark key $("$agent/bin/node" "$agent/main.js" agent key "$run")"`;
+echo "hostark key $("$agent/bin/node" "$agent/main.cjs" agent key "$run")"`;

@@ -69,7 +69,7 @@ async function untilOnline({ calls, instanceId, waitMs = 0, signal, onStep }: Ss
 function relayCommand(path: string, store: SsmStore, run: string, operator: string): string {
   // With '=', since a key may begin with '-'.
   const words = [
-    ...[`${path}/bin/node`, `${path}/main.js`, 'agent', 'relay', `--run=${run}`, `--operator=${operator}`],
+    ...[`${path}/bin/node`, `${path}/main.cjs`, 'agent', 'relay', `--run=${run}`, `--operator=${operator}`],
     ...[`--bucket=${store.bucket}`, `--prefix=${store.prefix}`, `--region=${store.region}`],
     ...(store.endpoint === null ? [] : [`--endpoint=${store.endpoint}`]),
   ];

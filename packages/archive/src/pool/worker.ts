@@ -1,5 +1,5 @@
 /**
- * The entry point of a worker thread: an Engine between two message ports. Bundled to dist/worker.js.
+ * The entry point of a worker thread: an Engine between two message ports. Bundled to dist/worker.cjs.
  * Reads source files; never touches the repository's storage.
  */
 import type { MessagePort } from 'node:worker_threads';

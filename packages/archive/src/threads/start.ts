@@ -14,12 +14,12 @@ export type ThreadKind = 'backup' | 'restore' | 'verify';
  */
 const OPTIONS: Readonly<Record<ThreadKind, WorkerOptions & { readonly bundle: Parameters<typeof workerUrl>[0] }>> = {
   backup: {
-    bundle: 'worker.js',
+    bundle: 'worker.cjs',
     trackUnmanagedFds: false,
     resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 512, stackSizeMb: 2 },
   },
-  restore: { bundle: 'restore-worker.js', trackUnmanagedFds: false, resourceLimits: { maxYoungGenerationSizeMb: 6 } },
-  verify: { bundle: 'verify-worker.js', resourceLimits: { maxYoungGenerationSizeMb: 2 } },
+  restore: { bundle: 'restore-worker.cjs', trackUnmanagedFds: false, resourceLimits: { maxYoungGenerationSizeMb: 6 } },
+  verify: { bundle: 'verify-worker.cjs', resourceLimits: { maxYoungGenerationSizeMb: 2 } },
 };
 
 /** Started ahead and not taken yet. */

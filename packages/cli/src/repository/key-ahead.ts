@@ -1,5 +1,6 @@
 /** Has the key of a repository derived while the program is loaded: half of what a short command takes. */
 import { statSync } from 'node:fs';
+import type { BegunKey } from '@hostark/kernels';
 import { beginLikelyKey } from '@hostark/repository';
 import { cacheDirectory, type Io, processIo } from '../terminal/io.ts';
 import { readPassword } from './password.ts';
@@ -7,11 +8,11 @@ import { environment, type GlobalFlags, repositoryLocation } from './settings.ts
 
 /**
  * Begins with what can be known without asking anybody, running anything or reading what can be read but once. Never throws:
- * whatever is wrong is found again, and told, when the repository is opened. Returns whether there was a key to begin with.
+ * whatever is wrong is found again, and told, when the repository is opened. Returns null when there was no key to begin with.
  */
-export async function beginKey(flags: GlobalFlags, io: Io = processIo()): Promise<boolean> {
+export async function beginKey(flags: GlobalFlags, io: Io = processIo()): Promise<BegunKey | null> {
   try {
-    if (!isAtHand(io, flags)) return false;
+    if (!isAtHand(io, flags)) return null;
     return beginLikelyKey({
       location: await repositoryLocation(flags, io),
       password: await readPassword(flags, io),
@@ -19,7 +20,7 @@ export async function beginKey(flags: GlobalFlags, io: Io = processIo()): Promis
       keyHint: flags.keyHint ?? environment(io, 'KEY_HINT'),
     });
   } catch {
-    return false;
+    return null;
   }
 }
 

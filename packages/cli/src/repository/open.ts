@@ -1,5 +1,5 @@
 /** Opens the repository that a command's flags name: backend, password, lock, index; and closes all of it. */
-import { nodePlatform } from '@hostark/kernels';
+import { expectKey, nodePlatform } from '@hostark/kernels';
 import type { HostarkError } from '@hostark/protocol';
 import { type CachingBackend, type OpenBackendOptions, openBackend, openRepository } from '@hostark/repository';
 import type { CommandContext } from '../context.ts';
@@ -38,6 +38,7 @@ export async function withRepository<T>(
   try {
     const password = await readPassword(flags, io);
     const keyHint = flags.keyHint ?? environment(io, 'KEY_HINT');
+    if (context.begunKey) expectKey(context.begunKey);
     const repository = await openRepository(backend, {
       password,
       platform: nodePlatform(),

@@ -6,7 +6,7 @@
 
 import type koffi from 'koffi';
 import { processorFeatures } from '../machine/features.ts';
-import { optionalModule } from '../optional-module.ts';
+import { koffiModule } from '../optional-module.ts';
 
 type Address = number;
 
@@ -73,7 +73,7 @@ export function libcrypto(): Libcrypto | null {
 }
 
 function bind(): Libcrypto | null {
-  const ffi = optionalModule<typeof koffi>('koffi');
+  const ffi = koffiModule();
   if (ffi === null) return null;
   try {
     const library = ffi.load(null);

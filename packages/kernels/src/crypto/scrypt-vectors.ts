@@ -23,36 +23,40 @@ const TABLE_BYTES = 22 * 1024 * 1024;
 /** To keep fewer entries than every sixteenth would take longer than one lane after another elsewhere. */
 const MOST_LEFT_OUT = 16;
 
-let bound: Promise<Kernel | null> | undefined;
+let bound: Kernel | null | undefined;
+let proved: Promise<boolean> | undefined;
 
 /**
  * Returns a mixer for `lanes` lanes of 128 `r` bytes and cost `n` (a power of two), or null where the processor or the system
- * does not let it work, or its tables would be too large. `tableBytes`: what they may take.
+ * does not let it work, or its tables would be too large. `tableBytes`: what they may take. What comes of it counts if vectorsAgree().
  */
-export async function vectorMixer(
-  n: number,
-  r: number,
-  lanes: number,
-  tableBytes: number = TABLE_BYTES,
-): Promise<LaneMixer | null> {
-  bound ??= bind();
-  const kernel = await bound;
-  return kernel === null ? null : mixerOf(kernel, n, r, lanes, tableBytes);
+export function vectorMixer(n: number, r: number, lanes: number, tableBytes: number = TABLE_BYTES): LaneMixer | null {
+  if (bound === undefined) bound = bind();
+  return bound && mixerOf(bound, n, r, lanes, tableBytes);
 }
 
 /** A key that comes out wrong would lock its repository for everybody else: the kernel must agree with OpenSSL once. */
-async function bind(): Promise<Kernel | null> {
+export function vectorsAgree(): Promise<boolean> {
+  proved ??= prove();
+  return proved;
+}
+
+async function prove(): Promise<boolean> {
+  const mixer = vectorMixer(64, 2, 5, 4 * 128 * 2 * 16);
+  if (mixer === null) return false;
+  const [password, salt] = [Buffer.from('NaCl'), Buffer.from('password')];
+  const key = await keyThrough(mixer, password, salt, 2, 5, 64);
+  return scryptSync(password, salt, 64, { N: 64, r: 2, p: 5 }).equals(key);
+}
+
+function bind(): Kernel | null {
   const functions = bindMachineCode<Record<'fill' | 'walk', (numbers: number, count: number) => number>>(
     SCRYPT_X64,
     'avx512',
     { fill: 'void (uintptr_t numbers, size_t entries)', walk: 'size_t (uintptr_t numbers, size_t passes)' },
   );
   if (functions === null) return null;
-  const kernel = { fill: inThreadPool(functions.fill), walk: inThreadPool(functions.walk) };
-  const [password, salt] = [Buffer.from('NaCl'), Buffer.from('password')];
-  const mixer = mixerOf(kernel, 64, 2, 5, 4 * 128 * 2 * 16)!;
-  const key = await keyThrough(mixer, password, salt, 2, 5, 64);
-  return scryptSync(password, salt, 64, { N: 64, r: 2, p: 5 }).equals(key) ? kernel : null;
+  return { fill: inThreadPool(functions.fill), walk: inThreadPool(functions.walk) };
 }
 
 function mixerOf(kernel: Kernel, n: number, r: number, wanted: number, tableBytes: number): LaneMixer | null {

@@ -3,7 +3,7 @@
 import { scrypt } from 'node:crypto';
 import { keyThrough } from './lane-mixer.ts';
 import { laneMixer } from './scrypt-lanes.ts';
-import { vectorMixer } from './scrypt-vectors.ts';
+import { vectorMixer, vectorsAgree } from './scrypt-vectors.ts';
 
 /** Above this a kernel's memory would be more than a backup takes; OpenSSL gets such keys. 64 MiB: r = 8, n = 65536. */
 const MAX_LANE_BYTES = 64 * 1024 * 1024;
@@ -19,33 +19,43 @@ export type DeriveKey = (
 ) => Promise<Uint8Array>;
 
 /** A key that was begun before anybody asked for it. */
-interface BegunKey {
+export interface BegunKey {
   readonly of: Parameters<DeriveKey>;
   readonly key: Promise<Uint8Array>;
 }
 
-let begun: BegunKey | null = null;
+let expected: BegunKey | null = null;
 
-/** Begins to derive a key that most likely will soon be asked for: the next deriveKey(), if it is for the same, takes it over. Returns it. */
-export function beginToDerive(...of: Parameters<DeriveKey>): Promise<Uint8Array> {
+/** Begins to derive a key that most likely will soon be asked for. Returns what expectKey() takes, here or in another bundle of this. */
+export function beginToDerive(...of: Parameters<DeriveKey>): BegunKey {
   const [password, salt, ...numbers] = of;
   const mine: typeof of = [new Uint8Array(password), new Uint8Array(salt), ...numbers];
   const key = derive(...mine);
   key.catch(() => {}); // told to whoever asks
-  begun = { of: mine, key };
-  return key;
+  return { of: mine, key };
+}
+
+/** The next deriveKey(), if it is for the same, takes this one over. */
+export function expectKey(begun: BegunKey): void {
+  expected = begun;
 }
 
 /** Some lanes at a time, in the thread pool or in steps of a few milliseconds on this thread. */
 export const deriveKey: DeriveKey = (...of) => {
-  const waiting = begun;
-  begun = null;
-  return waiting !== null && areSame(waiting.of, of) ? waiting.key : derive(...of);
+  const begun = expected;
+  expected = null;
+  return begun !== null && areSame(begun.of, of) ? begun.key : derive(...of);
 };
 
 const derive: DeriveKey = async (password, salt, n, r, p, length) => {
   const isOurs = 128 * r * n <= MAX_LANE_BYTES && isUsual(n, r, p);
-  const mixer = isOurs ? ((await vectorMixer(n, r, p)) ?? laneMixer(n, r)) : null;
+  const vectors = isOurs ? vectorMixer(n, r, p) : null;
+  if (vectors !== null) {
+    // Key and proof at once: a key that nobody has proved yet opens nothing.
+    const [key, isProved] = await Promise.all([keyThrough(vectors, password, salt, r, p, length), vectorsAgree()]);
+    if (isProved) return key;
+  }
+  const mixer = isOurs ? laneMixer(n, r) : null;
   return mixer === null ? opensslKey(password, salt, n, r, p, length) : keyThrough(mixer, password, salt, r, p, length);
 };
 

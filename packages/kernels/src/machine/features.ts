@@ -1,6 +1,4 @@
-/** What the processor can do, as libcrypto found it out: it asks the processor and leaves out what the system does not support. */
-import type koffi from 'koffi';
-import { optionalModule } from '../optional-module.ts';
+import { koffiModule } from '../optional-module.ts';
 
 export interface ProcessorFeatures {
   /** Instructions for SHA-256. */
@@ -20,7 +18,7 @@ const CPU_SETTINGS = 1008;
 
 /** Returns nothing but false on other than x86-64, or where there is nobody to ask. */
 export function processorFeatures(): ProcessorFeatures {
-  const ffi = optionalModule<typeof koffi>('koffi');
+  const ffi = koffiModule();
   if (ffi === null || process.arch !== 'x64') return NONE;
   try {
     return readFeatures(String(ffi.load(null).func('const char *OPENSSL_info(int type)')(CPU_SETTINGS)));

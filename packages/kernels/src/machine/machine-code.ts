@@ -3,9 +3,8 @@
  * bound by koffi. Written first and executable after that, never both at once.
  */
 import { promisify } from 'node:util';
-import type koffi from 'koffi';
 import type { KoffiFunc } from 'koffi';
-import { optionalModule } from '../optional-module.ts';
+import { koffiModule } from '../optional-module.ts';
 import { MappedMemory } from '../posix/mapped-memory.ts';
 import { type ProcessorFeatures, processorFeatures } from './features.ts';
 
@@ -48,7 +47,7 @@ function bind<Functions>(
   declarations: Readonly<Record<keyof Functions & string, string>>,
 ): Functions | null {
   type Entry = keyof Functions & string;
-  const ffi = optionalModule<typeof koffi>('koffi');
+  const ffi = koffiModule();
   if (ffi === null || process.platform !== 'linux' || process.arch !== 'x64') return null;
   const bytes = Buffer.from(code, 'base64');
   const memory = MappedMemory.create(bytes.length);

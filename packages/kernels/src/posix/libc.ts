@@ -4,8 +4,7 @@
  * the boundary, and the reason why nothing outside this folder sees these functions.
  */
 
-import type koffi from 'koffi';
-import { optionalModule } from '../optional-module.ts';
+import { koffiModule } from '../optional-module.ts';
 
 /** Memory outside the JavaScript heap, so that it never moves, and its address. Keep `bytes` alive while C uses it. */
 export interface StableMemory {
@@ -74,7 +73,7 @@ export function libc(): Libc | null {
 
 function bind(): Libc | null {
   const numbers = SYSCALLS[process.arch];
-  const ffi = optionalModule<typeof koffi>('koffi');
+  const ffi = koffiModule();
   if (process.platform !== 'linux' || numbers === undefined || ffi === null) return null;
   try {
     const library = ffi.load(null);

@@ -3,9 +3,8 @@
  * Contexts are used again, output goes straight to its place, and decompression is bounded by its buffer.
  */
 
-import type koffi from 'koffi';
 import { expectInside, type Memory } from '../memory.ts';
-import { optionalModule } from '../optional-module.ts';
+import { koffiModule } from '../optional-module.ts';
 import { expectLevel, tooLarge, type Zstd, zstdError } from './contract.ts';
 import { declaredContent, frames, mostContent } from './frames.ts';
 
@@ -48,7 +47,7 @@ export function libraryZstd(): Zstd | null {
 }
 
 function load(): Zstd | null {
-  const ffi = optionalModule<typeof koffi>('koffi');
+  const ffi = koffiModule();
   if (ffi === null || process.platform !== 'linux') return null;
   const library = ffi.load('libzstd.so.1');
   if (library.func('uint ZSTD_versionNumber()')() < OLDEST_VERSION) return null;

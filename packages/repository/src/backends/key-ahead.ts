@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beginToDerive } from '@hostark/kernels';
+import { type BegunKey, beginToDerive } from '@hostark/kernels';
 import { keyMemory } from '../cache/key-memory.ts';
 import { utf8 } from '../encoding/bytes.ts';
 import { isHexId } from '../ids.ts';
@@ -22,10 +22,15 @@ export interface LikelyRepository {
 }
 
 /**
- * Begins with the only key of a folder, or with the one that is remembered of a place far away. Returns whether there was one. Throws
+ * Begins with the only key of a folder, or with the one that is remembered of a place far away. Returns null when there is none. Throws
  * what reading throws, and 'usage' for a location that is none.
  */
-export function beginLikelyKey({ location, password, cacheDirectory, keyHint = '' }: LikelyRepository): boolean {
+export function beginLikelyKey({
+  location,
+  password,
+  cacheDirectory,
+  keyHint = '',
+}: LikelyRepository): BegunKey | null {
   const place = parseLocation(location);
   let key: Pick<KeyFile, 'salt' | 'cost'> | null = null;
   if (place.kind === 'local') key = onlyKeyIn(join(place.path, 'keys'), keyHint);
@@ -33,10 +38,9 @@ export function beginLikelyKey({ location, password, cacheDirectory, keyHint = '
     const known = keyMemory(cacheDirectory, place.printed).recall();
     if (known?.id.startsWith(keyHint)) key = known;
   }
-  if (key === null) return false;
+  if (key === null) return null;
   const { n, r, p } = key.cost;
-  beginToDerive(utf8(password), key.salt, n, r, p, DERIVED_BYTES);
-  return true;
+  return beginToDerive(utf8(password), key.salt, n, r, p, DERIVED_BYTES);
 }
 
 function onlyKeyIn(folder: string, keyHint: string): KeyFile | null {
