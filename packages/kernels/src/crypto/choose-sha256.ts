@@ -81,10 +81,10 @@ function together(both: Both, lanes: Sha256Lanes | null): Platform['sha256Togeth
   };
 }
 
-/** Two at a time; when one is done, the next takes its place beside the other. */
+/** Two at a time, the longest first; when one is done, the next takes its place beside the other: little is left for one alone. */
 function inPairs(parts: readonly HashPart[], both: Both): void {
-  const waiting = parts.slice(1);
-  let long = parts[0];
+  const [first, ...waiting] = [...parts].sort((a, b) => b.length - a.length);
+  let long = first;
   for (const next of waiting) {
     const [a, b] = next.length <= long!.length ? [next, long!] : [long!, next];
     // The longer one stays at the end of a block, where a hash has nothing to put aside.

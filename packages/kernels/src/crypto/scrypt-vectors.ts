@@ -19,7 +19,7 @@ interface Kernel {
 }
 
 /** What the tables of all lanes may take, no more than unchanged backups need later. 32 MiB would save an eighth of the time. */
-const TABLE_BYTES = 22 * 1024 * 1024;
+const TABLE_BYTES = 26 * 1024 * 1024;
 /** To keep fewer entries than every sixteenth would take longer than one lane after another elsewhere. */
 const MOST_LEFT_OUT = 16;
 
