@@ -8,6 +8,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import { practise } from './practice.mjs';
 import { straightImports } from './straight-imports.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -50,16 +51,19 @@ const common = {
   logOverride: { 'require-resolve-not-external': 'silent' },
 };
 
-/** CommonJS, which Node loads 7 ms sooner than an ES module, in each thread. */
+/** CommonJS, which Node loads 7 ms sooner than an ES module, in each thread; and all ASCII, as load-bundle.ts expects. */
 const inOneFile = {
   format: 'cjs',
   define: { 'import.meta.url': '__url' },
   banner: { js: "'use strict'; const __url = require('node:url').pathToFileURL(__filename).href;" },
 };
 
+/** What V8 has kept of a script does not say who loads modules for it (Node 20): it has to ask for them as CommonJS does. */
+const requiring = { supported: { 'dynamic-import': false } };
+
 /**
- * Bundles into a fresh folder and swaps it in, so that a reader never sees half a build. `program`: what is split into chunks, and
- * the CommonJS file that starts it.
+ * Bundles into a fresh folder and swaps it in, so that a reader never sees half a build. `program`: the program in chunks, all that
+ * commands on a repository need of it in one file but for what stays `apart`, and the file that starts either.
  */
 async function bundle(outdir, program = null) {
   const fresh = `${outdir}.${process.pid}.tmp`;
@@ -68,13 +72,20 @@ async function bundle(outdir, program = null) {
   for (const [name, path] of Object.entries(workers)) if (existsSync(path)) await bundleWorker(name, path, fresh);
   if (program !== null) {
     const plugins = [...common.plugins, straightImports(join(root, 'packages'))];
-    await build({ ...common, plugins, splitting: true, entryPoints: program.chunks, outdir: fresh });
+    const { start, chunks, repository, apart } = program;
+    await build({ ...common, plugins, splitting: true, entryPoints: chunks, outdir: fresh });
+    const one = { ...common, ...inOneFile, plugins };
     await build({
-      ...common,
-      ...inOneFile,
-      plugins: [...plugins, externally(program.chunks)],
-      entryPoints: [program.start],
+      ...one,
+      plugins: [...plugins, outside(chunks, 'js')],
+      entryPoints: [start],
       outfile: join(fresh, 'main.cjs'),
+    });
+    await build({ ...one, entryPoints: apart, outdir: fresh, outExtension: { '.js': '.cjs' } });
+    const learning = { ...one, ...requiring, plugins: [...plugins, outside(apart, 'cjs')] };
+    await build({ ...learning, entryPoints: [repository], outfile: join(fresh, 'repository.code.cjs') });
+    await practise(fresh, join(root, 'packages')).catch((error) => {
+      process.stderr.write(`hostark: the build could not practise, commands will start slower: ${error.message}\n`);
     });
   }
   const old = `${outdir}.${process.pid}.old`;
@@ -83,29 +94,36 @@ async function bundle(outdir, program = null) {
   await rm(old, { recursive: true, force: true });
 }
 
-/** Leaves imports of what `chunks` names to Node. */
-function externally(chunks) {
+/** Leaves to Node what `entries` names, and commands that are about no repository: those are run from chunks. */
+function outside(entries, extension) {
+  const entry = (path) => Object.keys(entries).find((name) => entries[name] === path);
   return {
-    name: 'externally',
+    name: 'outside',
     setup({ onResolve }) {
-      onResolve({ filter: /^\.\// }, ({ path, resolveDir }) => {
-        const name = Object.keys(chunks).find((key) => chunks[key] === join(resolveDir, path));
-        return name === undefined ? undefined : { path: `./${name}.js`, external: true };
+      onResolve({ filter: /^\.{1,2}\// }, ({ path, kind, importer, resolveDir }) => {
+        const name = entry(join(resolveDir, path));
+        if (name !== undefined && isLater(kind)) return { path: `./${name}.${extension}`, external: true };
+        const isElsewhere = isLater(kind) && /\/cli\/src\/tree\/(?!repository\.ts)/.test(importer);
+        return isElsewhere ? { path: './not-a-repository-command.js', external: true } : undefined;
       });
     },
   };
 }
 
 /**
- * Bundles a worker into one file with what it needs and nothing else: a thread that loads the chunks of the command takes
- * 5 MB more. What an import() might reach stays outside, also where nobody uses the import(): esbuild would keep all of
+ * Bundles a worker into one file with what it needs and nothing else, and a file that loads it: a thread that loads the chunks of
+ * the command takes 5 MB more. What an import() might reach stays outside, also where nobody uses the import(): esbuild would keep all of
  * it, 830 KB of 950. Throws if the worker does load something later.
  */
 async function bundleWorker(name, path, outdir) {
-  const options = { ...common, ...inOneFile, plugins: [nothingLater], metafile: true };
-  const { metafile } = await build({ ...options, entryPoints: [path], outfile: join(outdir, `${name}.cjs`) });
+  const options = { ...common, ...inOneFile, ...requiring, plugins: [nothingLater], metafile: true };
+  const outfile = join(outdir, `${name}.code.cjs`);
+  const { metafile } = await build({ ...options, entryPoints: [path], outfile });
   const later = Object.values(metafile.outputs).flatMap(({ imports }) => imports.filter(({ kind }) => isLater(kind)));
   if (later.length > 0) throw new Error(`${path}: expected a worker in one file, it imports ${later[0].path}`);
+  const load = join(root, 'packages/archive/src/threads/load-bundle.ts');
+  const contents = `import { loadBundle } from ${JSON.stringify(load)}; loadBundle('${name}').run();`;
+  await build({ ...common, ...inOneFile, stdin: { contents, resolveDir: root }, outfile: join(outdir, `${name}.cjs`) });
 }
 
 const isLater = (kind) => kind === 'dynamic-import';
@@ -122,8 +140,17 @@ export async function buildAll() {
   if (existsSync(kernels)) await (await import(pathToFileURL(kernels).href)).buildKernels();
   await bundle(join(root, 'packages/archive/dist'));
   const cli = join(root, 'packages/cli/src');
-  await bundle(join(root, 'packages/cli/dist'), { start: join(cli, 'main.ts'), chunks: { run: join(cli, 'run.ts') } });
-  await writeFile(join(root, 'packages/cli/dist/package.json'), '{"type":"module"}\n');
+  const run = join(cli, 'run.ts');
+  const providerChain = join(root, 'packages/repository/src/backends/s3/provider-chain.ts');
+  await bundle(join(root, 'packages/cli/dist'), {
+    start: join(cli, 'main.ts'),
+    chunks: { run },
+    repository: run,
+    apart: { 'provider-chain': providerChain },
+  });
+  // Node's version: what was learnt is for this one.
+  const mark = { type: 'module', node: process.version };
+  await writeFile(join(root, 'packages/cli/dist/package.json'), `${JSON.stringify(mark)}\n`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAll();

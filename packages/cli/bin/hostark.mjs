@@ -3,7 +3,7 @@
  * The `hostark` command of a checkout: builds the bundle when it is missing or older than the sources (about two
  * seconds, once), then runs it. An agent on a host starts dist/main.cjs directly.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,8 +20,10 @@ function newerThan(folder, time) {
   });
 }
 
+/** Older than the sources, or built with another Node: what the build learnt about that one serves no other. */
 function stale() {
   if (!existsSync(stamp)) return true;
+  if (JSON.parse(readFileSync(stamp, 'utf8')).node !== process.version) return true;
   const builtAt = statSync(stamp).mtimeMs;
   return readdirSync(packages).some(
     (name) => existsSync(join(packages, name, 'src')) && newerThan(join(packages, name, 'src'), builtAt),

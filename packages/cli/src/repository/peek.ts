@@ -1,6 +1,6 @@
 /**
  * What a command line most likely says of its repository, before the parser is even loaded. A guess that nothing depends on:
- * it decides which key is begun early (key-ahead.ts), and no more.
+ * it decides which key is begun early (key-ahead.ts) and which bundle is loaded, and no more.
  */
 import { parseArgs } from 'node:util';
 import type { GlobalFlags } from './settings.ts';
@@ -20,8 +20,15 @@ export const OPENING_COMMANDS: readonly string[] = [
   'unlock',
 ];
 
-/** Returns the flags that say where the repository is and how it opens, or null for what opens none. Never throws. */
-export function peekAtRepository(argv: readonly string[]): GlobalFlags | null {
+export interface Glance {
+  /** One of OPENING_COMMANDS. */
+  readonly command: string;
+  /** Those that say where the repository is and how it opens. */
+  readonly flags: GlobalFlags;
+}
+
+/** Returns null for what opens no repository. Never throws. */
+export function glanceAt(argv: readonly string[]): Glance | null {
   const text = { type: 'string' } as const;
   const { values, positionals } = parseArgs({
     args: [...argv],
@@ -47,6 +54,10 @@ export function peekAtRepository(argv: readonly string[]): GlobalFlags | null {
   });
   const [command] = positionals;
   if (values.help === true || command === undefined || !OPENING_COMMANDS.includes(command)) return null;
+  return { command, flags: flagsAmong(values) };
+}
+
+function flagsAmong(values: Readonly<Record<string, unknown>>): GlobalFlags {
   return {
     ...given('repo', values.repo),
     ...given('repositoryFile', values['repository-file']),
