@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The `hostark` command of a checkout: builds the bundle when it is missing or older than the sources (about two
+ * The `hostark` command of a checkout: builds the bundle when it is missing or older than the sources (about ten
  * seconds, once), then runs it. An agent on a host starts dist/main.cjs directly.
  */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';

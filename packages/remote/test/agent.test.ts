@@ -27,7 +27,7 @@ import { newKeyPair, startServer } from './ssh-server.ts';
 
 /** A small agent: what it does is told by the snapshot's name in the job. Its runtime is a shell script that starts the real one. */
 const AGENT = `
-import { createInterface } from 'node:readline';
+const { createInterface } = require('node:readline');
 const say = (m) => process.stdout.write(JSON.stringify(m) + '\\n');
 const lines = createInterface({ input: process.stdin });
 let job = null;

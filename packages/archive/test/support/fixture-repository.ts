@@ -59,5 +59,5 @@ export function isRoot(): boolean {
 
 /** Whether the restore worker's bundle is built; without it restores run inline. */
 export function workersBuilt(): boolean {
-  return existsSync(fileURLToPath(new URL('../../dist/restore-worker.js', import.meta.url)));
+  return existsSync(fileURLToPath(new URL('../../dist/restore-worker.cjs', import.meta.url)));
 }

@@ -20,7 +20,7 @@ import { verifyOnThreads } from '../../src/verify/verify.ts';
 import { testInFolder } from '../support/temporary.ts';
 import { noise, TestRepository } from '../support/test-repository.ts';
 
-const built = existsSync(fileURLToPath(new URL('../../dist/verify-worker.js', import.meta.url)));
+const built = existsSync(fileURLToPath(new URL('../../dist/verify-worker.cjs', import.meta.url)));
 const ALL = { readData: { kind: 'all' } } as const;
 
 /** Six packs of data, among them twins, and one of trees, with an index and a snapshot. */

@@ -1,6 +1,6 @@
 /**
  * scryptROMix (RFC 7914, section 5) in AVX-512 (machine/scrypt.ts), four lanes abreast: restic's usual key in half of the time
- * that the WebAssembly kernel takes, and two thirds of its memory. In the thread pool: meanwhile this thread loads what comes next.
+ * that the WebAssembly kernel takes, and four fifths of its memory. In the thread pool: meanwhile this thread loads what comes next.
  */
 import { scryptSync } from 'node:crypto';
 import * as layout from '../../machine/scrypt-layout.ts';
