@@ -58,8 +58,11 @@ const inOneFile = {
   banner: { js: "'use strict'; const __url = require('node:url').pathToFileURL(__filename).href;" },
 };
 
-/** What V8 has kept of a script does not say who loads modules for it (Node 20): it has to ask for them as CommonJS does. */
-const requiring = { supported: { 'dynamic-import': false } };
+/**
+ * What V8 has kept of a script does not say who loads modules for it (Node 20): it has to ask for them as CommonJS does. The text stays
+ * in memory, comments and all.
+ */
+const learning = { supported: { 'dynamic-import': false }, minifyWhitespace: true };
 
 /**
  * Bundles into a fresh folder and swaps it in, so that a reader never sees half a build. `program`: the program in chunks, all that
@@ -82,8 +85,8 @@ async function bundle(outdir, program = null) {
       outfile: join(fresh, 'main.cjs'),
     });
     await build({ ...one, entryPoints: apart, outdir: fresh, outExtension: { '.js': '.cjs' } });
-    const learning = { ...one, ...requiring, plugins: [...plugins, outside(apart, 'cjs')] };
-    await build({ ...learning, entryPoints: [repository], outfile: join(fresh, 'repository.code.cjs') });
+    const learnt = { ...one, ...learning, plugins: [...plugins, outside(apart, 'cjs')] };
+    await build({ ...learnt, entryPoints: [repository], outfile: join(fresh, 'repository.code.cjs') });
     await practise(fresh, join(root, 'packages')).catch((error) => {
       process.stderr.write(`hostark: the build could not practise, commands will start slower: ${error.message}\n`);
     });
@@ -116,7 +119,7 @@ function outside(entries, extension) {
  * it, 830 KB of 950. Throws if the worker does load something later.
  */
 async function bundleWorker(name, path, outdir) {
-  const options = { ...common, ...inOneFile, ...requiring, plugins: [nothingLater], metafile: true };
+  const options = { ...common, ...inOneFile, ...learning, plugins: [nothingLater], metafile: true };
   const outfile = join(outdir, `${name}.code.cjs`);
   const { metafile } = await build({ ...options, entryPoints: [path], outfile });
   const later = Object.values(metafile.outputs).flatMap(({ imports }) => imports.filter(({ kind }) => isLater(kind)));

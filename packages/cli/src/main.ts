@@ -15,7 +15,7 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = await (await import('./run.ts')).run(argv);
     return;
   }
-  const key = await (await import('./repository/key-ahead.ts')).beginKey(glance.flags);
+  const key = await (await import('./repository/key-ahead.ts')).beginKey(glance);
   const { loadBundle } = await import('@hostark/archive/load-bundle');
   const { run } = loadBundle('repository', glance.command).run() as typeof import('./run.ts');
   process.exitCode = await run(argv, undefined, key);

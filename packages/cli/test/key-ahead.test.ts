@@ -10,6 +10,7 @@ import { buildProgram } from '../src/program.ts';
 import { beginKey } from '../src/repository/key-ahead.ts';
 import { glanceAt, OPENING_COMMANDS } from '../src/repository/peek.ts';
 import type { GlobalFlags } from '../src/repository/settings.ts';
+import type { Io } from '../src/terminal/io.ts';
 import { capturedIo } from './io.ts';
 
 describe('a glance at the command line', () => {
@@ -52,6 +53,7 @@ describe('a glance at the command line', () => {
 });
 
 describe('a key', () => {
+  const begin = (flags: GlobalFlags, io: Io) => beginKey({ command: 'snapshots', flags }, io);
   let folder: string;
   let repo: string;
   beforeAll(async () => {
@@ -66,26 +68,26 @@ describe('a key', () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   test('is begun where the password is at hand', async () => {
-    expect(await beginKey({ repo, passwordFile: join(folder, 'password') }, capturedIo())).not.toBeNull();
-    expect(await beginKey({}, capturedIo({ env: { RESTIC_REPOSITORY: repo, RESTIC_PASSWORD: 'p' } }))).not.toBeNull();
-    expect(await beginKey({ repo, insecureNoPassword: true }, capturedIo())).not.toBeNull();
+    expect(await begin({ repo, passwordFile: join(folder, 'password') }, capturedIo())).not.toBeNull();
+    expect(await begin({}, capturedIo({ env: { RESTIC_REPOSITORY: repo, RESTIC_PASSWORD: 'p' } }))).not.toBeNull();
+    expect(await begin({ repo, insecureNoPassword: true }, capturedIo())).not.toBeNull();
   });
 
   test('is not when something would have to be asked, run, or read that can be read but once', async () => {
     const io = capturedIo();
-    expect(await beginKey({ repo }, io)).toBeNull();
+    expect(await begin({ repo }, io)).toBeNull();
     const marked = join(folder, 'ran');
-    expect(await beginKey({ repo, passwordCommand: `touch ${marked}` }, io)).toBeNull();
-    expect(await beginKey({ repo, passwordFile: join(folder, 'pipe') }, io)).toBeNull();
-    expect(await beginKey({ repositoryFile: join(folder, 'pipe'), insecureNoPassword: true }, io)).toBeNull();
+    expect(await begin({ repo, passwordCommand: `touch ${marked}` }, io)).toBeNull();
+    expect(await begin({ repo, passwordFile: join(folder, 'pipe') }, io)).toBeNull();
+    expect(await begin({ repositoryFile: join(folder, 'pipe'), insecureNoPassword: true }, io)).toBeNull();
     expect(() => execFileSync('test', ['-e', marked])).toThrow();
   });
 
   test('is left alone when anything is wrong', async () => {
     const passwordFile = join(folder, 'password');
-    expect(await beginKey({ repo: join(folder, 'nothing'), passwordFile }, capturedIo())).toBeNull();
-    expect(await beginKey({ repo: 'sftp:host', passwordFile }, capturedIo())).toBeNull();
-    expect(await beginKey({ repo, passwordFile: join(folder, 'nothing') }, capturedIo())).toBeNull();
-    expect(await beginKey({ repo, repositoryFile: 'x', passwordFile }, capturedIo())).toBeNull();
+    expect(await begin({ repo: join(folder, 'nothing'), passwordFile }, capturedIo())).toBeNull();
+    expect(await begin({ repo: 'sftp:host', passwordFile }, capturedIo())).toBeNull();
+    expect(await begin({ repo, passwordFile: join(folder, 'nothing') }, capturedIo())).toBeNull();
+    expect(await begin({ repo, repositoryFile: 'x', passwordFile }, capturedIo())).toBeNull();
   });
 });

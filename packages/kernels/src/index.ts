@@ -8,7 +8,7 @@
 export { createScanner, type ScannerOptions, type ScannerVariant } from './chunker/create-scanner.ts';
 export { isIrreducible, randomPolynomial } from './chunker/polynomial.ts';
 export { type ChunkScanner, MAX_CHUNK, MIN_CHUNK, WINDOW } from './chunker/scanner.ts';
-export { type BegunKey, beginToDerive, expectKey } from './crypto/scrypt.ts';
+export { type BegunKey, beginToDerive, expectKey, type KeyMemoryUse } from './crypto/scrypt.ts';
 export type { Opener, Sealer, SealingKey } from './crypto/sealer.ts';
 export { IV_BYTES, MAC_BYTES, OPENER_STEP, SEAL_OVERHEAD } from './crypto/sealer.ts';
 export { BLOB_RECORD, IndexBlobs } from './index-blobs.ts';

@@ -7,7 +7,7 @@ const salt = Buffer.from('salt');
 const expected = (secret: Uint8Array, n: number) => scryptSync(secret, salt, 64, { N: n, r: 8, p: 2 });
 
 function begin(...of: Parameters<DeriveKey>): BegunKey {
-  const begun = beginToDerive(...of);
+  const begun = beginToDerive(of);
   expectKey(begun);
   return begun;
 }

@@ -2,7 +2,7 @@
  * The trees of the parent snapshot, read in the order of the walk. In a folder each is read where it lies. From afar a pack
  * that is asked for twice is fetched whole and kept for a while: trees of neighbouring directories lie side by side.
  */
-import { SEAL_OVERHEAD } from '@hostark/kernels';
+import { IV_BYTES, MAC_BYTES, SEAL_OVERHEAD } from '@hostark/kernels';
 import {
   type BlobId,
   type BlobPlace,
@@ -116,12 +116,12 @@ export class ParentTrees {
   async load(id: BlobId): Promise<PreviousTree> {
     // Whatever goes wrong here, the careful way decides, and says what is wrong.
     const fast = await this.#fromPack(id).catch(() => null);
-    if (fast !== null) return new PreviousTree(id, fast, this.#plain.lends(fast) || this.#opened.lends(fast));
+    if (fast !== null) return new PreviousTree(id, fast.bytes, fast.isLent);
     return new PreviousTree(id, await loadBlob(this.#repository, 'tree', id), false);
   }
 
-  /** Returns the tree's plaintext out of its pack, or null if that is not the way to get it. */
-  async #fromPack(tree: BlobId): Promise<Uint8Array | null> {
+  /** Returns the tree's plaintext out of its pack, lent where it is not in memory of its own; null if that is not the way to get it. */
+  async #fromPack(tree: BlobId): Promise<{ bytes: Uint8Array; isLent: boolean } | null> {
     const { blobs, platform, sealer } = this.#repository;
     const id = idBytes(tree);
     const place = blobs.lookup('tree', id);
@@ -129,11 +129,16 @@ export class ParentTrees {
     const sealed =
       this.#local === null ? await this.#inWholePack(place) : this.#local.read(blobs.packId(place.pack), place);
     if (sealed === null) return null;
-    const opened = this.#opened.exactly(place.length - SEAL_OVERHEAD);
+    // What was read for this tree alone is decrypted in place.
+    const opened =
+      this.#local === null
+        ? this.#opened.exactly(place.length - SEAL_OVERHEAD)
+        : sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
     if (!sealer.open(sealed, opened)) return null;
     const size = place.uncompressedLength;
-    const plain = size === 0 ? opened : platform.zstdDecompress(opened, size, this.#plain.exactly(size));
-    return Buffer.compare(platform.sha256(plain), id) === 0 ? plain : null;
+    const bytes = size === 0 ? opened : platform.zstdDecompress(opened, size, this.#plain.exactly(size));
+    if (Buffer.compare(platform.sha256(bytes), id) !== 0) return null;
+    return { bytes, isLent: size === 0 || this.#plain.lends(bytes) };
   }
 
   async #inWholePack({ pack: number, offset, length }: BlobPlace): Promise<Uint8Array | null> {

@@ -4,13 +4,17 @@ import type { BegunKey } from '@hostark/kernels';
 import { beginLikelyKey } from '@hostark/repository';
 import { cacheDirectory, type Io, processIo } from '../terminal/io.ts';
 import { readPassword } from './password.ts';
+import type { Glance } from './peek.ts';
 import { environment, type GlobalFlags, repositoryLocation } from './settings.ts';
+
+/** Commands whose threads take more memory than a key does. */
+const LATER_LARGE: readonly string[] = ['restore', 'check'];
 
 /**
  * Begins with what can be known without asking anybody, running anything or reading what can be read but once. Never throws:
  * whatever is wrong is found again, and told, when the repository is opened. Returns null when there was no key to begin with.
  */
-export async function beginKey(flags: GlobalFlags, io: Io = processIo()): Promise<BegunKey | null> {
+export async function beginKey({ command, flags }: Glance, io: Io = processIo()): Promise<BegunKey | null> {
   try {
     if (!isAtHand(io, flags)) return null;
     return beginLikelyKey({
@@ -18,6 +22,7 @@ export async function beginKey(flags: GlobalFlags, io: Io = processIo()): Promis
       password: await readPassword(flags, io),
       cacheDirectory: flags.cache === false ? undefined : (flags.cacheDir ?? cacheDirectory(io)),
       keyHint: flags.keyHint ?? environment(io, 'KEY_HINT'),
+      memory: LATER_LARGE.includes(command) ? 'more' : 'little',
     });
   } catch {
     return null;

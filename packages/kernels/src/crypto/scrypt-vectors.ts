@@ -1,6 +1,6 @@
 /**
  * scryptROMix (RFC 7914, section 5) in AVX-512 (machine/scrypt.ts), four lanes abreast: restic's usual key in half of the time
- * that the WebAssembly kernel takes, and four fifths of its memory. In the thread pool: meanwhile this thread loads what comes next.
+ * that the WebAssembly kernel takes, and two thirds of its memory. In the thread pool: meanwhile this thread loads what comes next.
  */
 import { scryptSync } from 'node:crypto';
 import * as layout from '../../machine/scrypt-layout.ts';
@@ -18,8 +18,14 @@ interface Kernel {
   readonly walk: (numbers: number, passes: number) => Promise<unknown>;
 }
 
-/** What the tables of all lanes may take, no more than unchanged backups need later. 32 MiB would save an eighth of the time. */
-const TABLE_BYTES = 26 * 1024 * 1024;
+/**
+ * What the tables of all lanes may take: no more than unchanged backups need later, or what restores and checks do; every sixth or every
+ * fifth entry of restic's usual key is kept. 32 MiB would save another eighth of the time.
+ */
+export const TABLE_BYTES: Readonly<Record<'little' | 'more', number>> = {
+  little: 22 * 1024 * 1024,
+  more: 26 * 1024 * 1024,
+};
 /** To keep fewer entries than every sixteenth would take longer than one lane after another elsewhere. */
 const MOST_LEFT_OUT = 16;
 
@@ -30,7 +36,7 @@ let proved: Promise<boolean> | undefined;
  * Returns a mixer for `lanes` lanes of 128 `r` bytes and cost `n` (a power of two), or null where the processor or the system
  * does not let it work, or its tables would be too large. `tableBytes`: what they may take. What comes of it counts if vectorsAgree().
  */
-export function vectorMixer(n: number, r: number, lanes: number, tableBytes: number = TABLE_BYTES): LaneMixer | null {
+export function vectorMixer(n: number, r: number, lanes: number, tableBytes: number): LaneMixer | null {
   if (bound === undefined) bound = bind();
   return bound && mixerOf(bound, n, r, lanes, tableBytes);
 }

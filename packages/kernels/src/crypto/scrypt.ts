@@ -3,7 +3,7 @@
 import { scrypt } from 'node:crypto';
 import { keyThrough } from './lane-mixer.ts';
 import { laneMixer } from './scrypt-lanes.ts';
-import { vectorMixer, vectorsAgree } from './scrypt-vectors.ts';
+import { TABLE_BYTES, vectorMixer, vectorsAgree } from './scrypt-vectors.ts';
 
 /** Above this a kernel's memory would be more than a backup takes; OpenSSL gets such keys. 64 MiB: r = 8, n = 65536. */
 const MAX_LANE_BYTES = 64 * 1024 * 1024;
@@ -18,6 +18,9 @@ export type DeriveKey = (
   length: number,
 ) => Promise<Uint8Array>;
 
+/** 'more' is a tenth quicker, for who needs as much memory later on anyway. Only vectors make a difference. */
+export type KeyMemoryUse = keyof typeof TABLE_BYTES;
+
 /** A key that was begun before anybody asked for it. */
 export interface BegunKey {
   readonly of: Parameters<DeriveKey>;
@@ -27,10 +30,10 @@ export interface BegunKey {
 let expected: BegunKey | null = null;
 
 /** Begins to derive a key that most likely will soon be asked for. Returns what expectKey() takes, here or in another bundle of this. */
-export function beginToDerive(...of: Parameters<DeriveKey>): BegunKey {
+export function beginToDerive(of: Parameters<DeriveKey>, memory: KeyMemoryUse = 'little'): BegunKey {
   const [password, salt, ...numbers] = of;
   const mine: typeof of = [new Uint8Array(password), new Uint8Array(salt), ...numbers];
-  const key = derive(...mine);
+  const key = derive(mine, memory);
   key.catch(() => {}); // told to whoever asks
   return { of: mine, key };
 }
@@ -44,12 +47,13 @@ export function expectKey(begun: BegunKey): void {
 export const deriveKey: DeriveKey = (...of) => {
   const begun = expected;
   expected = null;
-  return begun !== null && areSame(begun.of, of) ? begun.key : derive(...of);
+  return begun !== null && areSame(begun.of, of) ? begun.key : derive(of, 'little');
 };
 
-const derive: DeriveKey = async (password, salt, n, r, p, length) => {
+async function derive(of: Parameters<DeriveKey>, memory: KeyMemoryUse): Promise<Uint8Array> {
+  const [password, salt, n, r, p, length] = of;
   const isOurs = 128 * r * n <= MAX_LANE_BYTES && isUsual(n, r, p);
-  const vectors = isOurs ? vectorMixer(n, r, p) : null;
+  const vectors = isOurs ? vectorMixer(n, r, p, TABLE_BYTES[memory]) : null;
   if (vectors !== null) {
     // Key and proof at once: a key that nobody has proved yet opens nothing.
     const [key, isProved] = await Promise.all([keyThrough(vectors, password, salt, r, p, length), vectorsAgree()]);
@@ -57,7 +61,7 @@ const derive: DeriveKey = async (password, salt, n, r, p, length) => {
   }
   const mixer = isOurs ? laneMixer(n, r) : null;
   return mixer === null ? opensslKey(password, salt, n, r, p, length) : keyThrough(mixer, password, salt, r, p, length);
-};
+}
 
 function areSame([password, salt, ...numbers]: Parameters<DeriveKey>, of: Parameters<DeriveKey>): boolean {
   const isSame = numbers.every((number, i) => number === of[i + 2]);

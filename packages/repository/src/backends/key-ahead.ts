@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BegunKey, beginToDerive } from '@hostark/kernels';
+import { type BegunKey, beginToDerive, type KeyMemoryUse } from '@hostark/kernels';
 import { keyMemory } from '../cache/key-memory.ts';
 import { utf8 } from '../encoding/bytes.ts';
 import { isHexId } from '../ids.ts';
@@ -19,18 +19,16 @@ export interface LikelyRepository {
   readonly cacheDirectory: string | undefined;
   /** Another key than what would be tried first. */
   readonly keyHint: string | undefined;
+  /** What deriving may take; default 'little'. */
+  readonly memory?: KeyMemoryUse;
 }
 
 /**
  * Begins with the only key of a folder, or with the one that is remembered of a place far away. Returns null when there is none. Throws
  * what reading throws, and 'usage' for a location that is none.
  */
-export function beginLikelyKey({
-  location,
-  password,
-  cacheDirectory,
-  keyHint = '',
-}: LikelyRepository): BegunKey | null {
+export function beginLikelyKey(likely: LikelyRepository): BegunKey | null {
+  const { location, password, cacheDirectory, keyHint = '', memory } = likely;
   const place = parseLocation(location);
   let key: Pick<KeyFile, 'salt' | 'cost'> | null = null;
   if (place.kind === 'local') key = onlyKeyIn(join(place.path, 'keys'), keyHint);
@@ -40,7 +38,7 @@ export function beginLikelyKey({
   }
   if (key === null) return null;
   const { n, r, p } = key.cost;
-  return beginToDerive(utf8(password), key.salt, n, r, p, DERIVED_BYTES);
+  return beginToDerive([utf8(password), key.salt, n, r, p, DERIVED_BYTES], memory);
 }
 
 function onlyKeyIn(folder: string, keyHint: string): KeyFile | null {
