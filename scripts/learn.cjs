@@ -15,7 +15,7 @@ v8.setFlagsFromString = (flag) =>
   flag.includes('wasm') || flag.includes('liftoff') ? setFlagsFromString(flag) : undefined;
 
 vm.Script = class extends vm.Script {
-  constructor(source, options) {
+  constructor(source, options = {}) {
     super(source, options);
     const { filename } = options;
     if (!filename?.endsWith('.code.cjs')) return;

@@ -14,7 +14,7 @@ import { tarEnd, tarHeader, tarPadding } from './tar.ts';
 export interface AgentParts {
   /** The `node` executable that runs on the host. */
   readonly nodeBinary: string;
-  /** Holds main.cjs, worker.cjs … ; all its files are taken, source maps excepted. */
+  /** Holds main.cjs, worker.cjs … ; all its files are taken, source maps and caches of code excepted. */
   readonly bundleDirectory: string;
   /** Package directories that go to node_modules by their package name. */
   readonly nativePackages: readonly string[];
@@ -40,8 +40,11 @@ interface Member {
   readonly executable: boolean;
 }
 
-/** What packages carry that nothing needs at run time. */
-const NOT_SHIPPED = /(\.(map|md|d\.ts|d\.mts|d\.cts|c|cc|cpp|h|hh)|CMakeLists\.txt)$/;
+/**
+ * What packages carry that nothing needs at run time; and what a build has learnt of them, which no two builds do alike: the same
+ * version has to be the same archive.
+ */
+const NOT_SHIPPED = /(\.(cache|map|md|d\.ts|d\.mts|d\.cts|c|cc|cpp|h|hh)|CMakeLists\.txt)$/;
 const NOT_ENTERED = new Set(['node_modules', 'doc', 'docs', 'vendor', 'test', 'tests', '.git']);
 
 /** Builds or finds the archive. Throws 'internal' when a part is missing: the build has not run. */

@@ -64,6 +64,7 @@ function parts(runtime = `#!/bin/sh\nexec "${process.execPath}" "$@"\n`): Parame
   writeFileSync(join(root, 'node'), runtime, { mode: 0o755 });
   writeFileSync(join(bundle, 'main.cjs'), AGENT);
   writeFileSync(join(bundle, 'main.cjs.map'), 'not shipped');
+  writeFileSync(join(bundle, 'backup.cache'), 'not shipped');
   writeFileSync(join(root, 'pkg', 'package.json'), '{"name":"@scope/native"}');
   writeFileSync(join(root, 'pkg', 'lib', 'a.node'), 'binary');
   writeFileSync(join(root, 'pkg', 'src', 'a.c'), 'not shipped');
@@ -155,7 +156,7 @@ for (const where of ['this machine', 'SSH'] as const) {
       expect(first).toMatchObject({ sent: true, bytesSent: archive.bytes });
       expect(progress.at(-1)).toBe(archive.bytes);
       expect(readFileSync(join(first.path, 'node_modules/@scope/native/lib/a.node'), 'utf8')).toBe('binary');
-      expect(existsSync(join(first.path, 'main.cjs.map'))).toBe(false);
+      for (const name of ['main.cjs.map', 'backup.cache']) expect(existsSync(join(first.path, name))).toBe(false);
       expect(existsSync(join(first.path, 'node_modules/@scope/native/src'))).toBe(false);
       expect(await shipAgent(session, archive, { directory: join(home, 'x') })).toEqual({
         path: first.path,
