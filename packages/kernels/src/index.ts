@@ -10,7 +10,7 @@ export { isIrreducible, randomPolynomial } from './chunker/polynomial.ts';
 export { type ChunkScanner, MAX_CHUNK, MIN_CHUNK, WINDOW } from './chunker/scanner.ts';
 export { type BegunKey, beginToDerive, expectKey, type KeyMemoryUse } from './crypto/scrypt.ts';
 export type { Opener, Sealer, SealingKey } from './crypto/sealer.ts';
-export { IV_BYTES, MAC_BYTES, OPENER_STEP, SEAL_OVERHEAD } from './crypto/sealer.ts';
+export { IV_BYTES, MAC_BYTES, OPENER_STEP, SEAL_OVERHEAD, withinSeal } from './crypto/sealer.ts';
 export { BLOB_RECORD, IndexBlobs } from './index-blobs.ts';
 export type { Memory } from './memory.ts';
 export { nodePlatform } from './node-platform.ts';

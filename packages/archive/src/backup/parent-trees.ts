@@ -2,7 +2,7 @@
  * The trees of the parent snapshot, read in the order of the walk. In a folder each is read where it lies. From afar a pack
  * that is asked for twice is fetched whole and kept for a while: trees of neighbouring directories lie side by side.
  */
-import { IV_BYTES, MAC_BYTES, SEAL_OVERHEAD } from '@hostark/kernels';
+import { SEAL_OVERHEAD, withinSeal } from '@hostark/kernels';
 import {
   type BlobId,
   type BlobPlace,
@@ -130,10 +130,7 @@ export class ParentTrees {
       this.#local === null ? await this.#inWholePack(place) : this.#local.read(blobs.packId(place.pack), place);
     if (sealed === null) return null;
     // What was read for this tree alone is decrypted in place.
-    const opened =
-      this.#local === null
-        ? this.#opened.exactly(place.length - SEAL_OVERHEAD)
-        : sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
+    const opened = this.#local === null ? this.#opened.exactly(place.length - SEAL_OVERHEAD) : withinSeal(sealed);
     if (!sealer.open(sealed, opened)) return null;
     const size = place.uncompressedLength;
     const bytes = size === 0 ? opened : platform.zstdDecompress(opened, size, this.#plain.exactly(size));

@@ -5,11 +5,12 @@
 import {
   type HashPart,
   IV_BYTES,
-  MAC_BYTES,
   type Memory,
   type Platform,
+  SEAL_OVERHEAD,
   type Sealer,
   type Sha256,
+  withinSeal,
 } from '@hostark/kernels';
 import type { BlobPlace, BlobTable } from '@hostark/repository';
 import type { Needs } from './plan.ts';
@@ -87,8 +88,8 @@ export class SegmentOpener {
   /** Returns the content of a sealed blob, or null if it is damaged; as openBlob() of the repository. */
   #decrypt(segment: Memory, at: number, place: BlobPlace): Pick<Opened, 'plain' | 'memory' | 'at'> | null {
     const sealed = segment.bytes.subarray(at, at + place.length);
-    if (sealed.length < place.length || sealed.length < IV_BYTES + MAC_BYTES) return null;
-    const stored = sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
+    if (sealed.length < place.length || sealed.length < SEAL_OVERHEAD) return null;
+    const stored = withinSeal(sealed);
     if (!this.#sealer.open(sealed, stored)) return null;
     if (place.uncompressedLength > 0) return this.#decompress(stored, place.uncompressedLength);
     return { plain: stored, memory: segment, at: at + IV_BYTES };

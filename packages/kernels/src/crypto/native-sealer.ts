@@ -19,6 +19,7 @@ import {
   SEAL_OVERHEAD,
   type Sealer,
   type SealingKey,
+  withinSeal,
 } from './sealer.ts';
 import { VectorCtr } from './vector-ctr.ts';
 
@@ -87,7 +88,7 @@ export class NativeSealer implements Sealer, Opener {
     expectSealLengths(plain, out, iv);
     if (iv === undefined) this.#ivs.next(this.#scratch);
     else this.#scratch.set(iv, NONCE);
-    const body = out.subarray(IV_BYTES, -MAC_BYTES);
+    const body = withinSeal(out);
     this.#applyCtr(plain, body);
     this.#computeTag(body);
     out.set(this.#scratch.subarray(NONCE, NONCE + IV_BYTES), 0);
@@ -160,7 +161,7 @@ export class NativeSealer implements Sealer, Opener {
   /** Returns what lies between IV and MAC, with the IV in scratch, or null if the MAC is wrong. */
   #provenBody(sealed: Uint8Array): Uint8Array | null {
     this.#scratch.set(sealed.subarray(0, IV_BYTES), NONCE);
-    const body = sealed.subarray(IV_BYTES, -MAC_BYTES);
+    const body = withinSeal(sealed);
     this.#computeTag(body);
     return this.#tagIs(sealed.subarray(-MAC_BYTES)) ? body : null;
   }

@@ -17,6 +17,7 @@ import {
   SEAL_OVERHEAD,
   type Sealer,
   type SealingKey,
+  withinSeal,
 } from './sealer.ts';
 
 /** 64 KiB: the cipher returns a new Buffer a call, and larger ones cost page faults rather than encryption. */
@@ -39,7 +40,7 @@ export class PortableSealer implements Sealer {
     expectSealLengths(plain, out, iv);
     const nonce = iv === undefined ? new Uint8Array(IV_BYTES) : new Uint8Array(iv);
     if (iv === undefined) this.#ivs.next(nonce);
-    const body = out.subarray(IV_BYTES, -MAC_BYTES);
+    const body = withinSeal(out);
     this.#applyCtr(nonce, plain, body);
     out.set(nonce, 0);
     out.set(this.#tag(nonce, body), out.length - MAC_BYTES);
@@ -78,7 +79,7 @@ export class PortableSealer implements Sealer {
 
   /** Returns what lies between IV and MAC, or null if the MAC is wrong. */
   #provenBody(sealed: Uint8Array, nonce: Uint8Array): Uint8Array | null {
-    const body = sealed.subarray(IV_BYTES, -MAC_BYTES);
+    const body = withinSeal(sealed);
     return timingSafeEqual(this.#tag(nonce, body), sealed.subarray(-MAC_BYTES)) ? body : null;
   }
 

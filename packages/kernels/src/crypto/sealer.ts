@@ -12,6 +12,11 @@ export const SEAL_OVERHEAD = 32;
 export const IV_BYTES = 16;
 export const MAC_BYTES = 16;
 
+/** Returns the part of a sealed message that is as long as what was sealed: where the sealer works in place. */
+export function withinSeal(sealed: Uint8Array): Uint8Array {
+  return sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
+}
+
 export interface SealingKey {
   /** AES-256 key, 32 bytes. */
   readonly encrypt: Uint8Array;
@@ -25,7 +30,7 @@ export interface SealingKey {
 export interface Sealer {
   /**
    * Writes IV, ciphertext and MAC to `out`; `out.length` must be `plain.length + 32`.
-   * In place when `plain` is `out.subarray(16, -16)`; no other overlap is allowed.
+   * In place when `plain` is `withinSeal(out)`; no other overlap is allowed.
    * `iv`: 16 bytes that were never used before with this key; random and not all zero when absent.
    */
   seal(plain: Uint8Array, out: Uint8Array, iv?: Uint8Array): void;
@@ -37,7 +42,7 @@ export interface Sealer {
   /**
    * Writes the plaintext to `out` and returns true; returns false with `out` untouched when the MAC is wrong
    * or `sealed` is shorter than 32 bytes. `out.length` must be `sealed.length - 32`.
-   * In place when `out` is `sealed.subarray(16, -16)`; no other overlap is allowed.
+   * In place when `out` is `withinSeal(sealed)`; no other overlap is allowed.
    */
   open(sealed: Uint8Array, out: Uint8Array): boolean;
   /**

@@ -19,6 +19,7 @@ import type {
 } from '../backend.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { printHandle } from './layout.ts';
+import { type Listing, listWhole } from './listing.ts';
 
 export interface AnticipatingOptions {
   /** Whether a lock will be taken. */
@@ -29,8 +30,6 @@ export interface AnticipatingOptions {
   readonly lists?: readonly FileType[];
   readonly clock?: Clock;
 }
-
-type Entries = readonly { readonly name: string; readonly size: number }[];
 
 /** Something asked for, and when. */
 interface Asked<T> {
@@ -53,7 +52,7 @@ class Anticipating implements Backend {
   readonly #inner: Backend;
   readonly #clock: Clock;
   readonly #objects = new Map<string, Asked<Uint8Array>>();
-  readonly #lists = new Map<FileType, Asked<Entries>>();
+  readonly #lists = new Map<FileType, Asked<Listing>>();
   readonly traits: BackendTraits;
 
   constructor(inner: Backend, { locks, key, lists = [], clock = systemClock }: AnticipatingOptions) {
@@ -127,7 +126,7 @@ class Anticipating implements Backend {
   #askInOrder(types: readonly FileType[]): void {
     let before: Promise<unknown> = Promise.resolve();
     for (const type of types) {
-      const ask = (): Promise<Entries> => collect(this.#inner.list(type));
+      const ask = (): Promise<Listing> => listWhole(this.#inner, type);
       before = this.#note(this.#lists, type, before.then(ask, ask));
     }
   }
@@ -136,8 +135,8 @@ class Anticipating implements Backend {
     this.#note(this.#objects, printHandle(handle), this.#inner.load(handle));
   }
 
-  #askList(type: FileType): Promise<Entries> {
-    return this.#note(this.#lists, type, collect(this.#inner.list(type)));
+  #askList(type: FileType): Promise<Listing> {
+    return this.#note(this.#lists, type, listWhole(this.#inner, type));
   }
 
   #note<K, T>(among: Map<K, Asked<T>>, key: K, answer: Promise<T>): Promise<T> {
@@ -161,10 +160,4 @@ class Anticipating implements Backend {
     this.#objects.delete(printHandle(handle));
     this.#lists.delete(handle.type);
   }
-}
-
-async function collect(list: AsyncIterable<{ name: string; size: number }>): Promise<Entries> {
-  const entries: { name: string; size: number }[] = [];
-  for await (const entry of list) entries.push(entry);
-  return entries;
 }

@@ -2,6 +2,7 @@
  * Reads at once, and changes nothing before it may: for work that begins while its lock is still being settled.
  */
 import type { Backend, Body, ByteRange, FileType, Handle, LoadOptions, SaveOptions, Spool } from '../backend.ts';
+import { type Listing, listWhole } from './listing.ts';
 
 export interface HeldBackBackend extends Backend {
   /** Returns the index files that were listed so far, answers under way included; null if nobody has asked. */
@@ -16,14 +17,12 @@ export function heldBack(inner: Backend, allowed: Promise<void>, lists: readonly
   return new HeldBack(inner, allowed, lists);
 }
 
-type Listing = Promise<readonly { name: string; size: number }[]>;
-
 class HeldBack implements HeldBackBackend {
   readonly #inner: Backend;
   readonly #allowed: Promise<void>;
   /** Of the index. */
-  readonly #listings: Listing[] = [];
-  readonly #begun = new Map<FileType, Listing>();
+  readonly #listings: Promise<Listing>[] = [];
+  readonly #begun = new Map<FileType, Promise<Listing>>();
 
   constructor(inner: Backend, allowed: Promise<void>, lists: readonly FileType[]) {
     this.#inner = inner;
@@ -92,8 +91,8 @@ class HeldBack implements HeldBackBackend {
     else yield* this.#inner.list(type);
   }
 
-  #listAll(type: FileType): Listing {
-    const listing = collect(this.#inner.list(type));
+  #listAll(type: FileType): Promise<Listing> {
+    const listing = listWhole(this.#inner, type);
     if (type === 'index') this.#listings.push(listing);
     return listing;
   }
@@ -112,12 +111,6 @@ class HeldBack implements HeldBackBackend {
   close(): Promise<void> {
     return this.#inner.close();
   }
-}
-
-async function collect(list: AsyncIterable<{ name: string; size: number }>): Listing {
-  const entries: { name: string; size: number }[] = [];
-  for await (const entry of list) entries.push(entry);
-  return entries;
 }
 
 function nameOf({ name }: { name: string }): string {

@@ -2,15 +2,7 @@
  * Verifies the blobs of a pack: seal, frame, content against the id. What is hashed goes beside the hash of the pack, so that
  * sealed and plain bytes must both be there: large blobs are opened through a small window, never held twice.
  */
-import {
-  IV_BYTES,
-  MAC_BYTES,
-  type Memory,
-  type Platform,
-  SEAL_OVERHEAD,
-  type Sealer,
-  type Sha256,
-} from '@hostark/kernels';
+import { type Memory, type Platform, SEAL_OVERHEAD, type Sealer, type Sha256, withinSeal } from '@hostark/kernels';
 import { sameId } from '../ids.ts';
 import { damagedBlob, decompressBlob, wrongContent, wrongMac } from '../pack/open-blob.ts';
 import { Scratch } from '../scratch.ts';
@@ -78,7 +70,7 @@ export class BlobCheck {
     const length = sealed.length - SEAL_OVERHEAD;
     if (length <= MAX_FRAME_BYTES) return this.#opened.of(Math.max(WINDOW_BYTES, length)).bytes.subarray(0, length);
     this.#pack.settle();
-    return sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
+    return withinSeal(sealed);
   }
 }
 

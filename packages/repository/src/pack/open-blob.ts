@@ -1,5 +1,5 @@
 /** Sealed bytes to a verified blob. Needs no repository, so that worker threads can run it. */
-import { IV_BYTES, MAC_BYTES, type Platform, SEAL_OVERHEAD, type Sealer } from '@hostark/kernels';
+import { type Platform, SEAL_OVERHEAD, type Sealer, withinSeal } from '@hostark/kernels';
 import { HostarkError } from '@hostark/protocol';
 import { ID_BYTES, sameId, toHex } from '../ids.ts';
 
@@ -18,7 +18,7 @@ export function openBlob(
   scratch?: Uint8Array,
 ): Uint8Array {
   if (sealed.length < SEAL_OVERHEAD) throw damagedBlob(id, idAt, `expected at least 32 bytes, got ${sealed.length}`);
-  const stored = sealed.subarray(IV_BYTES, sealed.length - MAC_BYTES);
+  const stored = withinSeal(sealed);
   if (!sealer.open(sealed, stored)) throw wrongMac(id, idAt);
   const compressed = uncompressedLength !== 0;
   const plain = compressed ? decompressBlob(platform, stored, uncompressedLength, id, idAt, scratch) : stored;
