@@ -27,6 +27,7 @@ const MODULES = [
 /** Constant, source and the function that assembles it. */
 const MACHINE_CODE = [
   { constant: 'AES_CTR_X64', entry: 'aes-ctr.ts', assemble: 'assembleAesCtr' },
+  { constant: 'CALLS_X64', entry: 'calls.ts', assemble: 'assembleCalls' },
   { constant: 'SCAN_X64', entry: 'scan.ts', assemble: 'assembleScan' },
   { constant: 'SCRYPT_X64', entry: 'scrypt.ts', assemble: 'assembleScrypt' },
   { constant: 'SHA256_X64', entry: 'sha256.ts', assemble: 'assembleSha256' },

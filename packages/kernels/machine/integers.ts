@@ -33,6 +33,16 @@ export class IntegerAssembler extends Encoder {
     this.relative(to);
   }
 
+  /** Calls the function whose address is in `target`. */
+  callAt(target: Register): void {
+    this.integer([0xff], 2, target, false);
+  }
+
+  /** Asks the kernel: number in rax, arguments in rdi, rsi, rdx, r10, r8, r9; rcx and r11 are lost. */
+  systemCall(): void {
+    this.append(0x0f, 0x05);
+  }
+
   ret(): void {
     this.append(0xc3);
   }
@@ -109,6 +119,12 @@ export class IntegerAssembler extends Encoder {
   shiftLeft(target: Register, bits: number): void {
     this.integer([0xc1], 4, target);
     this.append(bits);
+  }
+
+  /** Turns the order of the lower four bytes round; the upper half becomes zero. */
+  reverseBytes32({ register }: Register): void {
+    if (register >= 8) this.append(0x41);
+    this.append(0x0f, 0xc8 + (register & 7));
   }
 
   /** target = number of zero bits below the lowest that is set. */

@@ -5,7 +5,7 @@ import { chooseSha256 } from './crypto/choose-sha256.ts';
 import { type Libcrypto, libcrypto } from './crypto/libcrypto.ts';
 import { NativeSealer } from './crypto/native-sealer.ts';
 import { PortableSealer } from './crypto/portable-sealer.ts';
-import { agrees, PROBE } from './crypto/proof.ts';
+import { agrees, PROBE, PROBE_KEY } from './crypto/proof.ts';
 import { deriveKey, opensslKey } from './crypto/scrypt.ts';
 import type { Sealer, SealingKey } from './crypto/sealer.ts';
 import { memoryOf } from './memory.ts';
@@ -64,9 +64,3 @@ function throughMemory(sealer: Sealer): Uint8Array {
   const opened = new Uint8Array(PROBE.length);
   return new PortableSealer(PROBE_KEY).open(sealed, opened) ? opened : sealed;
 }
-
-const PROBE_KEY: SealingKey = {
-  encrypt: PROBE.subarray(0, 32),
-  macK: PROBE.subarray(32, 48),
-  macR: PROBE.subarray(48, 64),
-};

@@ -15,6 +15,19 @@ export interface Sha256 {
   updateAt(memory: Memory, at: number, length: number): void;
   /** Returns the 32 bytes of the hash, owned by the caller, and starts anew. */
   digest(): Uint8Array;
+  /**
+   * Adds as much of a range as makes whole blocks of the hash by a call that someone else makes: nothing may come to the hash before.
+   * Absent, or null, where that cannot be, or where there is nothing to add.
+   */
+  updateLater?(memory: Memory, at: number, length: number): LaterUpdate | null;
+}
+
+/** A call of C: target(...arguments). */
+export interface LaterUpdate {
+  readonly target: number;
+  readonly arguments: readonly number[];
+  /** Bytes of the range that are added with it. */
+  readonly length: number;
 }
 
 /** A range that goes into a hash. */

@@ -24,6 +24,10 @@ import {
 const INSTRUCTIONS: readonly (readonly [text: string, bytes: string, emit: (x: Assembler) => void])[] = [
   ['push   r12', '4154', (x) => x.push(r12)],
   ['pop    rbx', '5b', (x) => x.pop(rbx)],
+  ['call   r10', '41ffd2', (x) => x.callAt(r10)],
+  ['syscall', '0f05', (x) => x.systemCall()],
+  ['bswap  r10d', '410fca', (x) => x.reverseBytes32(r10)],
+  ['bswap  edx', '0fca', (x) => x.reverseBytes32(rdx)],
   ['ret', 'c3', (x) => x.ret()],
   ['mov    rax,r15', '498bc7', (x) => x.move(rax, r15)],
   ['mov    r8,QWORD PTR [rsp+0x8]', '4c8b842408000000', (x) => x.move(r8, place(rsp, 8))],

@@ -2,10 +2,10 @@
  * Stores chunks of files that nobody has yet: hash, ask the shared table, put into the open pack. One visit per chunk,
  * while it is in the cache. One store per engine.
  */
-import type { Memory, Platform } from '@hostark/kernels';
+import { type Memory, type Platform, SEAL_OVERHEAD } from '@hostark/kernels';
 import { BlobTable } from '@hostark/repository';
 import type { EngineSetup, StoredCounts } from './jobs.ts';
-import { PackFiller } from './pack-filler.ts';
+import { COMPRESSED_ENTRY_BYTES, ENTRY_BYTES, PackFiller } from './pack-filler.ts';
 import type { SlabExchange } from './slabs.ts';
 
 /** Receives the id of each chunk; copies it before it returns. */
@@ -38,6 +38,31 @@ export class ChunkStore {
     if (packed < 0) return this.#storeInNext(new Uint8Array(id), plain, at, length);
     this.#count(length, packed);
     return undefined;
+  }
+
+  /** Returns whether nobody has the blob: then the caller must store it. */
+  claim(id: Uint8Array): boolean {
+    return this.#blobs.claim('data', id) === 'new';
+  }
+
+  /**
+   * Stores a chunk that the caller has claimed, and seals itself: returns where it belongs, or -1, as PackFiller.reserve(), to whose
+   * rules the caller keeps. `isFrame`: what is sealed is a frame of it.
+   */
+  reserve(id: Uint8Array, plainLength: number, sealedLength: number, isFrame: boolean): number {
+    const at = this.#packs.reserve(id, sealedLength, isFrame ? plainLength : 0);
+    if (at >= 0)
+      this.#count(plainLength, sealedLength + SEAL_OVERHEAD + (isFrame ? COMPRESSED_ENTRY_BYTES : ENTRY_BYTES));
+    return at;
+  }
+
+  /** Stores one as it is, neither compressed nor sealed by the caller; after makeRoom() for it. */
+  storeAsIs(id: Uint8Array, plain: Memory, at: number, length: number): void {
+    this.#count(length, this.#packs.putAsIs(id, plain, at, length));
+  }
+
+  get packs(): Pick<PackFiller, 'buffer' | 'hashLater' | 'makeRoom' | 'level' | 'wantsFrame'> {
+    return this.#packs;
   }
 
   /** Hands over the open pack, if there is something in it. */

@@ -6,6 +6,7 @@ import { closeSync } from 'node:fs';
 import {
   type ChunkScanner,
   createScanner,
+  type FileList,
   IDENTITY_WORDS,
   identitySize,
   type Memory,
@@ -16,14 +17,13 @@ import {
   posix,
   type Stat,
   sameIdentity,
-  type WholeFiles,
-  wholeFiles,
   writeIdentity,
 } from '@hostark/kernels';
 import { nodeTypeOf } from '@hostark/repository';
 import { ChunkStore } from './chunk-store.ts';
 import { breathe } from './cpu-limit.ts';
 import { ARENA_BYTES, type ChunkSink, FileCutter } from './file-cutter.ts';
+import { FileGroups } from './file-groups.ts';
 import {
   type EngineSetup,
   FILE_CHANGED,
@@ -38,7 +38,9 @@ import {
 } from './jobs.ts';
 import { partEnd, partStart } from './part-starts.ts';
 import { ResultBuilder } from './result-builder.ts';
+import { SingleFiles } from './single-files.ts';
 import type { SlabExchange } from './slabs.ts';
+import type { SmallFiles } from './small-files.ts';
 
 /** Bytes read are told in steps of this, and at the end of each job: progress needs no more. */
 const TELL_BYTES = 1024 * 1024;
@@ -49,13 +51,11 @@ export class Engine {
   readonly #platform: Platform;
   readonly #posix: Posix;
   readonly #store: ChunkStore;
-  /** For files of one chunk, where there are native calls. */
-  readonly #wholeFiles: WholeFiles | null;
+  /** Null where there are no native calls. */
+  #small: SmallFiles | null = null;
   #scanner: ChunkScanner | null = null;
   #cutter: FileCutter | null = null;
   #arenaMemory: Memory | null = null;
-  /** What the file that was read last waits for. */
-  #waits: Promise<void> | null = null;
   /** Read, and not yet told to the others. */
   #bytesRead = 0;
 
@@ -64,7 +64,6 @@ export class Engine {
     this.#platform = nodePlatform();
     this.#posix = posix();
     this.#store = new ChunkStore(setup, this.#platform, slabs);
-    this.#wholeFiles = wholeFiles();
   }
 
   async run(job: PoolJob): Promise<FilesResult> {
@@ -75,46 +74,23 @@ export class Engine {
   }
 
   async #files(job: FilesJob): Promise<FilesResult> {
-    const { pathEnds, identities } = job;
+    const { paths, pathEnds, identities } = job;
     const result = new ResultBuilder(pathEnds.length);
-    const paths = this.#platform.memory(job.paths);
-    for (let file = 0; file < pathEnds.length; file++) {
-      file = this.#wholeFrom(file, job, paths, result);
-      const waits = this.#waits;
-      this.#waits = null;
-      if (waits !== null) {
-        await waits;
-        result.end(FILE_SAVED, identitySize(identities, file * IDENTITY_WORDS));
-      } else if (file < pathEnds.length) await this.#anyFile(job, file, result);
+    const list = { paths: this.#platform.memory(paths), pathEnds, identities };
+    for (let file = 0; file < pathEnds.length; ) {
+      const stored = await this.#smallFiles(list, file, result);
+      file += stored;
+      // The long way meets the same error, and reports it.
+      if (stored === 0) await this.#anyFile(job, file++, result);
     }
     return this.#finish(result);
   }
 
-  /** Does files the short way, and returns the number of the first that is not done: it waits, or needs the long way. */
-  #wholeFrom(first: number, { pathEnds, identities }: FilesJob, paths: Memory, result: ResultBuilder): number {
-    let file = first;
-    for (; file < pathEnds.length; file++) {
-      const at = file * IDENTITY_WORDS;
-      const size = identitySize(identities, at);
-      if (!this.#readWhole(paths, pathStart(pathEnds, file), size, identities, at)) break;
-      const waits = size > 0 ? this.#stored(size, result) : undefined;
-      if (waits !== undefined) {
-        this.#waits = waits;
-        break;
-      }
-      result.end(FILE_SAVED, size);
-    }
-    return file;
-  }
-
-  /**
-   * The short way for a file of one chunk that is still what lstat saw: then all of it is in the arena. Returns false for
-   * every other file; the long way meets the same error, and reports it.
-   */
-  #readWhole(paths: Memory, from: number, size: number, identities: Int32Array, at: number): boolean {
-    if (this.#wholeFiles === null || size >= MIN_CHUNK || this.#stopped()) return false;
-    this.#arena();
-    return this.#wholeFiles.read(paths, from, size, this.#arenaMemory!, identities, at);
+  /** Does files the short way, from number `from` on, and returns how many. */
+  async #smallFiles(list: FileList, from: number, result: ResultBuilder): Promise<number> {
+    if (identitySize(list.identities, from * IDENTITY_WORDS) >= MIN_CHUNK || this.#stopped()) return 0;
+    this.#small ??= FileGroups.create(this.#setup, this.#store) ?? SingleFiles.create(this.#platform, this.#store);
+    return (await this.#small?.next(list, from, result, this.#tell)) ?? 0;
   }
 
   async #anyFile(job: FilesJob, file: number, result: ResultBuilder): Promise<void> {
@@ -186,11 +162,15 @@ export class Engine {
 
   /** Stores the chunk in the first `length` bytes of the arena. */
   #stored(length: number, result: ResultBuilder, zeros = false): Promise<void> | undefined {
-    breathe();
-    this.#bytesRead += length;
-    if (this.#bytesRead >= TELL_BYTES) this.#tellBytesRead();
+    this.#tell(length);
     return this.#store.store(this.#arenaMemory!, 0, length, result, zeros);
   }
+
+  readonly #tell = (bytes: number): void => {
+    breathe();
+    this.#bytesRead += bytes;
+    if (this.#bytesRead >= TELL_BYTES) this.#tellBytesRead();
+  };
 
   #tellBytesRead(): void {
     Atomics.add(this.#setup.bytesRead, 0, BigInt(this.#bytesRead));

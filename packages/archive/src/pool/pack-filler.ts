@@ -2,15 +2,15 @@
  * Fills packs of one kind in slabs: compress where it pays, seal in place, hand full packs over. zstd writes a frame to
  * the very bytes where it is then sealed, so that nothing is copied. Holds at most one slab; one per engine and kind.
  */
-import { type Memory, PAGE_BYTES, type Platform, SEAL_OVERHEAD, type Sha256 } from '@hostark/kernels';
+import { type LaterUpdate, type Memory, PAGE_BYTES, type Platform, SEAL_OVERHEAD, type Sha256 } from '@hostark/kernels';
 import { type BlobKind, COMPRESSION_LEVELS, PackWriter } from '@hostark/repository';
 import { CompressionProbe } from './compressible.ts';
 import type { EngineSetup } from './jobs.ts';
 import { roomFor, type Slab, type SlabExchange } from './slabs.ts';
 
 /** Bytes of a header entry, without and with the plaintext's length (restic pack format). */
-const ENTRY_BYTES = 37;
-const COMPRESSED_ENTRY_BYTES = 41;
+export const ENTRY_BYTES = 37;
+export const COMPRESSED_ENTRY_BYTES = 41;
 /** The header's seal and length. restic counts them for packs that are closed because they are full. */
 const PACK_OVERHEAD = 36;
 /** Below this, two hashes in lockstep cost as much as two apart. */
@@ -97,6 +97,50 @@ export class PackFiller {
     return frame + SEAL_OVERHEAD + COMPRESSED_ENTRY_BYTES;
   }
 
+  /** Returns whether a frame of the blob should be made, for putSealed(): as put() would try. */
+  wantsFrame(plain: Memory, at: number, length: number): boolean {
+    // A plaintext length of 0 means "not compressed".
+    if (this.#level === 0 || length === 0) return false;
+    return !this.#probes || this.#probe.worthTrying(plain, at, length);
+  }
+
+  /** zstd's level; 0: nothing is compressed. */
+  get level(): number {
+    return this.#level;
+  }
+
+  /**
+   * Returns where in `buffer` a blob belongs that someone else has sealed: `length` bytes without IV and MAC, of `plainLength` or, if
+   * that is 0, as it was. -1 if there is no room: then makeRoom() comes before the same call again. It must be there before any other
+   * call but this one and hashLater().
+   */
+  reserve(id: Uint8Array, length: number, plainLength: number): number {
+    if (this.#slab === null || this.#isToHandOver() || !this.#writer!.fits(length, plainLength)) return -1;
+    return this.#writer!.reserve(this.#kind, id, length, plainLength);
+  }
+
+  /** What reserve() counts in. */
+  get buffer(): Memory {
+    return this.#writer!.buffer;
+  }
+
+  /** As PackWriter.hashLater(). */
+  hashLater(): LaterUpdate | null {
+    return this.#writer?.hashLater() ?? null;
+  }
+
+  /** Makes room for a blob of `plainLength` bytes, however it is stored. */
+  async makeRoom(plainLength: number): Promise<void> {
+    this.#handOver();
+    if (this.#slab === null || !this.#writer!.fits(plainLength, plainLength)) await this.turn(plainLength);
+  }
+
+  /** Stores a blob as it is, for which there is room. Returns the bytes that it takes. */
+  putAsIs(id: Uint8Array, plain: Memory, at: number, length: number): number {
+    this.#writer!.addAt(this.#kind, id, plain, at, length, 0);
+    return length + SEAL_OVERHEAD + ENTRY_BYTES;
+  }
+
   /**
    * Hands over what is in the slab and opens an empty one in which a blob of `plainLength` bytes has room: for a new pack, or
    * for the next piece of the open one.
@@ -137,7 +181,11 @@ export class PackFiller {
   #handOver(): void {
     if (this.#slab === null) return;
     if (this.#isFull()) this.#close(true);
-    else if (this.#writer!.filled >= this.#pieceBytes) this.#givePiece();
+    else if (this.#isToHandOver()) this.#givePiece();
+  }
+
+  #isToHandOver(): boolean {
+    return this.#isFull() || this.#writer!.filled >= this.#pieceBytes;
   }
 
   #isFull(): boolean {
@@ -186,9 +234,7 @@ export class PackFiller {
 
   /** Writes a frame of the blob to the place where it will be sealed, and returns its length; AS_IT_IS if that is better. */
   #compress(writer: PackWriter, plain: Memory, at: number, length: number): number {
-    // A plaintext length of 0 means "not compressed".
-    if (this.#level === 0 || length === 0) return AS_IT_IS;
-    if (this.#probes && !this.#probe.worthTrying(plain, at, length)) return AS_IT_IS;
+    if (!this.wantsFrame(plain, at, length)) return AS_IT_IS;
     const { buffer, place } = writer;
     const room = Math.max(0, Math.min(buffer.bytes.length - place, roomFor(length)));
     const frame = this.#platform.zstdCompressAt(

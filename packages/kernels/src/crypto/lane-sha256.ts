@@ -1,13 +1,13 @@
 /** SHA-256 whose state lies in our own memory, so that it can go through any of libcrypto's block functions, alone or in lockstep. */
 
 import { expectInside, type Memory } from '../memory.ts';
-import type { Sha256 } from '../platform.ts';
+import type { LaterUpdate, Sha256 } from '../platform.ts';
 import type { Libcrypto, Sha256Blocks } from './libcrypto.ts';
 
 const HASH_BYTES = 32;
 export const BLOCK_BYTES = 64;
 /** The eight words that a hash starts with (FIPS 180-4, 5.3.3). */
-const START: Uint32Array = Uint32Array.of(
+export const START: Uint32Array = Uint32Array.of(
   0x6a09e667,
   0xbb67ae85,
   0x3c6ef372,
@@ -58,6 +58,16 @@ export class LaneSha256 implements Sha256 {
   updateAt(memory: Memory, at: number, length: number): void {
     expectInside(memory, at, length);
     this.rest(memory, at, this.completeBlock(memory, at, length), 0, length);
+  }
+
+  updateLater(memory: Memory, at: number, length: number): LaterUpdate | null {
+    expectInside(memory, at, length);
+    const blocks = Math.floor(length / BLOCK_BYTES);
+    // What completes a block that has begun may not be there yet.
+    if (blocks === 0 || this.#pending > 0) return null;
+    this.count(blocks);
+    const { oneLaneFunction: target } = this.#blocks;
+    return { target, arguments: [this.address, memory.address + at, blocks], length: blocks * BLOCK_BYTES };
   }
 
   digest(): Uint8Array {

@@ -5,6 +5,7 @@
  */
 
 import type koffi from 'koffi';
+import { functionAddress } from '../machine/call-list.ts';
 import { processorFeatures } from '../machine/features.ts';
 import { koffiModule } from '../optional-module.ts';
 
@@ -35,6 +36,8 @@ export interface Sha256Blocks {
   /** Advances eight words, in the processor's byte order, by whole blocks. */
   oneLane(words: Uint32Array, data: Uint8Array, blocks: number): void;
   oneLaneAt(words: Address, data: Address, blocks: number): void;
+  /** The address of the function. */
+  readonly oneLaneFunction: Address;
   /**
    * Advances 4 * `fours` lanes in lockstep: word w of lane l is words[8 * w + l]; an input is an address and a count of blocks. Null
    * without a SHA unit, where it is slower than one message after another.
@@ -114,6 +117,7 @@ function bindSha256Blocks(library: Library): Sha256Blocks {
   return {
     oneLane: library.func('void sha256_block_data_order(void *words, void *data, size_t blocks)'),
     oneLaneAt: library.func('void sha256_block_data_order(uintptr_t words, uintptr_t data, size_t blocks)'),
+    oneLaneFunction: functionAddress('sha256_block_data_order'),
     lanes: sha ? library.func('void sha256_multi_block(uintptr_t words, uintptr_t inputs, int fours)') : null,
   };
 }

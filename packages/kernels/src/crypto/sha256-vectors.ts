@@ -1,14 +1,9 @@
 /** SHA-256 of up to sixteen messages abreast through machine code (machine/sha256.ts): where there are many, half the cost. */
 import * as layout from '../../machine/sha256-layout.ts';
-import { SHA256_X64 } from '../generated/machine.ts';
-import { bindMachineCode } from '../machine/machine-code.ts';
-import { expectInside, memoryOf } from '../memory.ts';
+import { expectInside } from '../memory.ts';
 import type { HashPart } from '../platform.ts';
 import { BLOCK_BYTES, type LaneSha256 } from './lane-sha256.ts';
-
-interface Kernel {
-  readonly advance: (memory: number, blocks: number) => void;
-}
+import { type Sha256Kernel, sha256Kernel, sha256KernelMemory } from './sha256-kernel.ts';
 
 /** Fewer messages are done sooner two at a time on the processor's SHA unit, or one after another where it has none. */
 const FEWEST = { withUnit: 8, without: 4 };
@@ -22,26 +17,22 @@ interface Lane {
 
 /** One thread's. */
 export class Sha256Vectors {
-  readonly #kernel: Kernel;
+  readonly #kernel: Sha256Kernel;
   readonly #memory: number;
   readonly #words: Uint32Array;
   readonly #fewest: number;
 
-  private constructor(kernel: Kernel, fewest: number) {
+  private constructor(kernel: Sha256Kernel, fewest: number) {
     this.#kernel = kernel;
     this.#fewest = fewest;
-    const { bytes, address } = memoryOf(Buffer.allocUnsafeSlow(layout.MEMORY_BYTES).fill(0));
+    const { words, address } = sha256KernelMemory();
     this.#memory = address;
-    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, layout.MEMORY_BYTES / 4);
-    this.#words.set(roundConstants(), layout.CONSTANTS / 4);
-    this.#words.set([0x00010203, 0x04050607, 0x08090a0b, 0x0c0d0e0f], layout.REVERSED / 4);
+    this.#words = words;
   }
 
   /** `hasUnit`: whether the processor has a SHA unit. Returns null where it or the system does not let the kernel run. */
   static create(hasUnit: boolean): Sha256Vectors | null {
-    const kernel = bindMachineCode<Kernel>(SHA256_X64, 'avx512', {
-      advance: 'void (uintptr_t memory, size_t blocks)',
-    });
+    const kernel = sha256Kernel();
     return kernel && new Sha256Vectors(kernel, hasUnit ? FEWEST.withUnit : FEWEST.without);
   }
 
@@ -103,24 +94,4 @@ export class Sha256Vectors {
     this.#words[word] = address;
     this.#words[word + 1] = address / 2 ** 32;
   }
-}
-
-/** The first 32 bits behind the point of the cube roots of the first 64 primes (FIPS 180-4, 4.2.2). */
-function roundConstants(): Uint32Array {
-  const constants: number[] = [];
-  for (let n = 2; constants.length < 64; n++) {
-    let isPrime = true;
-    for (let d = 2; d * d <= n && isPrime; d++) isPrime = n % d !== 0;
-    if (isPrime) constants.push(fraction(n));
-  }
-  return Uint32Array.from(constants);
-}
-
-/** Exactly: the largest x with x^3 <= n 2^96, modulo 2^32. */
-function fraction(n: number): number {
-  const target = BigInt(n) << 96n;
-  let root = BigInt(Math.floor(Math.cbrt(n) * 2 ** 32));
-  while (root ** 3n > target) root--;
-  while ((root + 1n) ** 3n <= target) root++;
-  return Number(root & 0xffff_ffffn);
 }

@@ -1,7 +1,7 @@
 /** AES-256 in counter mode through machine code (machine/aes-ctr.ts). */
 import * as layout from '../../machine/aes-ctr-layout.ts';
 import { AES_CTR_X64 } from '../generated/machine.ts';
-import { bindMachineCode } from '../machine/machine-code.ts';
+import { bindMachineCode, machineCodeAddress } from '../machine/machine-code.ts';
 import { memoryOf } from '../memory.ts';
 import { aes256RoundKeys } from './aes-key-schedule.ts';
 import { releaseWith } from './libcrypto.ts';
@@ -19,11 +19,11 @@ export class VectorCtr {
   readonly #memory: Buffer;
   readonly #address: number;
 
-  private constructor(kernel: Kernel, key: Uint8Array) {
+  private constructor(kernel: Kernel, roundKeys: Uint8Array) {
     this.#kernel = kernel;
     this.#memory = Buffer.allocUnsafeSlow(layout.MEMORY_BYTES).fill(0);
     this.#address = memoryOf(this.#memory).address;
-    this.#memory.set(aes256RoundKeys(key), layout.ROUND_KEYS);
+    this.#memory.set(roundKeys, layout.ROUND_KEYS);
     for (let block = 0; block < 4; block++) {
       this.#memory[layout.IN_VECTOR + BLOCK * block] = block;
       this.#memory[layout.VECTOR + BLOCK * block] = 4;
@@ -34,11 +34,30 @@ export class VectorCtr {
 
   /** Returns null where the processor or the system does not let the kernel run. */
   static create(key: Uint8Array): VectorCtr | null {
+    return VectorCtr.several(key, 1)?.[0] ?? null;
+  }
+
+  /** The same for so many messages at a time under one key. */
+  static several(key: Uint8Array, count: number): readonly VectorCtr[] | null {
     const kernel = bindMachineCode<Kernel>(AES_CTR_X64, 'vaes', {
       crypt: 'void (uintptr_t memory, void *from, void *to, size_t length)',
       cryptAt: 'void (uintptr_t memory, uintptr_t from, uintptr_t to, size_t length)',
     });
-    return kernel && new VectorCtr(kernel, key);
+    if (kernel === null) return null;
+    const roundKeys = aes256RoundKeys(key);
+    const all = Array.from({ length: count }, () => new VectorCtr(kernel, roundKeys));
+    roundKeys.fill(0);
+    return all;
+  }
+
+  /** The address of the function that crypts: its arguments are `address`, those of the bytes and of where they go, their number. */
+  static functionAddress(): number | null {
+    return machineCodeAddress(AES_CTR_X64, 'vaes', 'cryptAt');
+  }
+
+  /** Of the memory that the function takes. */
+  get address(): number {
+    return this.#address;
   }
 
   /**

@@ -16,6 +16,7 @@ export interface AssembledCode<Entry extends string> {
   readonly entries: Readonly<Record<Entry, number>>;
 }
 
+const loaded = new Map<AssembledCode<string>, MappedMemory | null>();
 const bound = new Map<AssembledCode<string>, unknown>();
 
 /**
@@ -28,11 +29,18 @@ export function bindMachineCode<Functions>(
   needs: keyof ProcessorFeatures | null,
   declarations: Readonly<Record<keyof Functions & string, string>>,
 ): Functions | null {
-  if (!bound.has(code)) {
-    const runs = needs === null || processorFeatures()[needs];
-    bound.set(code, runs ? bind<Functions>(code, declarations) : null);
-  }
+  if (!bound.has(code)) bound.set(code, bind<Functions>(code, needs, declarations));
   return bound.get(code) as Functions | null;
+}
+
+/** Returns the address of one function of `code`, for lists of calls, or null as above. */
+export function machineCodeAddress<Entry extends string>(
+  code: AssembledCode<Entry>,
+  needs: keyof ProcessorFeatures | null,
+  entry: Entry,
+): number | null {
+  const memory = load(code, needs);
+  return memory && memory.address + code.entries[entry];
 }
 
 /** Returns a function of bindMachineCode() as one for the thread pool: what it works on must stay in its place until then. */
@@ -43,23 +51,33 @@ export function inThreadPool<Numbers extends number[], Result>(
 }
 
 function bind<Functions>(
-  { code, entries }: AssembledCode<keyof Functions & string>,
+  code: AssembledCode<keyof Functions & string>,
+  needs: keyof ProcessorFeatures | null,
   declarations: Readonly<Record<keyof Functions & string, string>>,
 ): Functions | null {
   type Entry = keyof Functions & string;
-  const ffi = koffiModule();
-  if (ffi === null || process.platform !== 'linux' || process.arch !== 'x64') return null;
+  const memory = load(code, needs);
+  if (memory === null) return null;
+  const functionAt = (entry: Entry) => {
+    const address = BigInt(memory.address + code.entries[entry]);
+    return [entry, koffiModule()!.decode(address, koffiModule()!.proto(declarations[entry]))];
+  };
+  return Object.fromEntries((Object.keys(declarations) as Entry[]).map(functionAt)) as Functions;
+}
+
+/** Brings code into memory that can be executed. */
+function load(code: AssembledCode<string>, needs: keyof ProcessorFeatures | null): MappedMemory | null {
+  if (!loaded.has(code)) loaded.set(code, needs === null || processorFeatures()[needs] ? map(code) : null);
+  return loaded.get(code)!;
+}
+
+function map({ code }: AssembledCode<string>): MappedMemory | null {
+  if (koffiModule() === null || process.platform !== 'linux' || process.arch !== 'x64') return null;
   const bytes = Buffer.from(code, 'base64');
   const memory = MappedMemory.create(bytes.length);
   if (memory === null) return null;
   memory.write(0, bytes);
-  if (!memory.makeExecutable()) {
-    memory.free();
-    return null;
-  }
-  const functionAt = (entry: Entry) => [
-    entry,
-    ffi.decode(BigInt(memory.address + entries[entry]), ffi.proto(declarations[entry])),
-  ];
-  return Object.fromEntries((Object.keys(entries) as Entry[]).map(functionAt)) as Functions;
+  if (memory.makeExecutable()) return memory;
+  memory.free();
+  return null;
 }

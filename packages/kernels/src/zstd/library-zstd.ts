@@ -3,6 +3,7 @@
  * Contexts are used again, output goes straight to its place, and decompression is bounded by its buffer.
  */
 
+import type { LibraryHandle } from 'koffi';
 import { expectInside, type Memory } from '../memory.ts';
 import { koffiModule } from '../optional-module.ts';
 import { expectLevel, tooLarge, type Zstd, zstdError } from './contract.ts';
@@ -32,6 +33,15 @@ interface LibZstd {
 const TOO_SMALL = 'Destination buffer is too small';
 const EMPTY: Uint8Array = new Uint8Array(0);
 
+/** What lists of calls need to compress. */
+export interface LibZstdCompressor {
+  /** The address of ZSTD_compressCCtx(). */
+  readonly compress: number;
+  /** A context serves one call at a time. */
+  newContext(): number;
+  freeContext(context: number): void;
+}
+
 let loaded: Zstd | null | undefined;
 
 /** Returns null where koffi or the library is missing or older than 1.4.0. */
@@ -46,11 +56,27 @@ export function libraryZstd(): Zstd | null {
   return loaded;
 }
 
-function load(): Zstd | null {
+/** Returns null as libraryZstd() does. */
+export function libraryZstdCompressor(): LibZstdCompressor | null {
+  if (libraryZstd() === null) return null;
+  const library = openLibrary()!;
+  return {
+    compress: Number(koffiModule()!.address(library.symbol('ZSTD_compressCCtx', 'void *'))),
+    newContext: library.func('uintptr_t ZSTD_createCCtx()'),
+    freeContext: library.func('void ZSTD_freeCCtx(uintptr_t context)'),
+  };
+}
+
+function openLibrary(): LibraryHandle | null {
   const ffi = koffiModule();
   if (ffi === null || process.platform !== 'linux') return null;
   const library = ffi.load('libzstd.so.1');
-  if (library.func('uint ZSTD_versionNumber()')() < OLDEST_VERSION) return null;
+  return library.func('uint ZSTD_versionNumber()')() < OLDEST_VERSION ? null : library;
+}
+
+function load(): Zstd | null {
+  const library = openLibrary();
+  if (library === null) return null;
   const calls: LibZstd = {
     compressBound: library.func('size_t ZSTD_compressBound(size_t size)'),
     compress: library.func(

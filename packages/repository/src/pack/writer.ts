@@ -4,15 +4,21 @@
  * worker threads can run it; the buffer may be shared memory.
  * Not for use by several threads at once. After any error the writer is broken and says so.
  */
-import { type Memory, PAGE_BYTES, type Platform, SEAL_OVERHEAD, type Sealer, type Sha256 } from '@hostark/kernels';
+import {
+  IV_BYTES,
+  type LaterUpdate,
+  type Memory,
+  PAGE_BYTES,
+  type Platform,
+  SEAL_OVERHEAD,
+  type Sealer,
+  type Sha256,
+} from '@hostark/kernels';
 import { HostarkError } from '@hostark/protocol';
 import type { BlobKind } from '../blobs/kind.ts';
 import { sameBytes } from '../encoding/bytes.ts';
 import { ID_BYTES, type PackId, packIdFrom } from '../ids.ts';
 import { blobsEnd, entryBytes, MAX_HEADER_BYTES, PACK_OVERHEAD, putUint32, writeEntry } from './header.ts';
-
-/** The initialisation vector before each sealed blob (restic design document, "Keys, Encryption and MAC"). */
-const IV_BYTES = 16;
 
 /** A finished pack. Everything but `bytes` can be sent to another thread as it is. */
 export interface FinishedPack {
@@ -123,21 +129,51 @@ export class PackWriter {
     length: number,
     uncompressedLength: number,
   ): number {
+    this.#expectRoom(kind, id, length, uncompressedLength);
+    this.#broken = true;
+    this.#sealer.sealAt(stored, at, length, this.#buffer, this.#filled);
+    this.#enter(kind, id, length, uncompressedLength);
+    const sealedLength = length + SEAL_OVERHEAD;
+    if (this.#filled - this.#hashed >= (sealedLength < HASH_STEP ? HASH_STEP : MAX_OWED))
+      this.#hash(this.#blockEnd(this.#filled));
+    this.#broken = false;
+    return sealedLength;
+  }
+
+  /**
+   * Enters a blob that someone else seals under the same key: returns where in the buffer it belongs, IV, `length` bytes and MAC. It
+   * must be there before anything else comes to the pack but another such blob.
+   */
+  reserve(kind: BlobKind, id: Uint8Array, length: number, uncompressedLength: number): number {
+    this.#expectRoom(kind, id, length, uncompressedLength);
+    const at = this.#filled;
+    this.#enter(kind, id, length, uncompressedLength);
+    return at;
+  }
+
+  /** Adds what is not hashed yet to the pack's hash, all but less than a block of it, by a call that the caller makes at once. */
+  hashLater(): LaterUpdate | null {
+    if (this.#hashed === this.#filled) return null;
+    const update = this.#sha.updateLater?.(this.#buffer, this.#hashed, this.#filled - this.#hashed) ?? null;
+    if (update !== null) this.#hashed += update.length;
+    return update;
+  }
+
+  #expectRoom(kind: BlobKind, id: Uint8Array, length: number, uncompressedLength: number): void {
     this.#expectWhole();
     if (id.length !== ID_BYTES) throw new RangeError(`id: expected ${ID_BYTES} bytes, got ${id.length}`);
     if (this.#kind !== null && this.#kind !== kind) throw new TypeError(`pack: expected only ${this.#kind} blobs`);
     if (!this.fits(length, uncompressedLength)) throw new RangeError('pack: the blob does not fit');
-    this.#broken = true;
-    const sealedLength = length + SEAL_OVERHEAD;
-    this.#sealer.sealAt(stored, at, length, this.#buffer, this.#filled);
+  }
+
+  /** The blob that is or will be sealed at the end of the pack is in it from now on. */
+  #enter(kind: BlobKind, id: Uint8Array, length: number, uncompressedLength: number): void {
     this.#growHeader(entryBytes(uncompressedLength));
+    const sealedLength = length + SEAL_OVERHEAD;
     this.#headerLength += writeEntry(this.#header, this.#headerLength, kind, sealedLength, uncompressedLength, id);
     this.#filled += sealedLength;
-    if (this.#filled - this.#hashed >= (sealedLength < HASH_STEP ? HASH_STEP : MAX_OWED)) this.#hash(this.#filled);
     this.#count++;
     this.#kind = kind;
-    this.#broken = false;
-    return sealedLength;
   }
 
   /**
@@ -146,9 +182,7 @@ export class PackWriter {
    */
   hashBeside(other: Sha256, memory: Memory, at: number, length: number): void {
     const from = this.#hashed;
-    const end = Math.min(this.#filled, from + length);
-    // Up to the end of a block of the pack, where its hash has nothing to put aside.
-    const own = Math.max(0, end - ((this.#drained + end) % BLOCK_BYTES) - from);
+    const own = Math.max(0, this.#blockEnd(Math.min(this.#filled, from + length)) - from);
     this.#platform.sha256Both(this.#sha, this.#buffer, from, own, other, memory, at, length);
     this.#hashed += own;
   }
@@ -160,14 +194,14 @@ export class PackWriter {
    */
   drain(): Uint8Array {
     this.#expectWhole();
-    this.#hash(this.#filled);
     const rest = this.#filled % PAGE_BYTES;
     const length = this.#filled - rest;
+    if (this.#hashed < length) this.#hash(length);
     const { bytes } = this.#buffer;
     this.#rest.set(bytes.subarray(length, this.#filled));
     this.#drained += length;
     this.#filled = rest;
-    this.#hashed = rest;
+    this.#hashed -= length;
     this.#buffer = NOTHING;
     return bytes.subarray(0, length);
   }
@@ -216,6 +250,11 @@ export class PackWriter {
   #hash(upTo: number): void {
     this.#sha.updateAt(this.#buffer, this.#hashed, upTo - this.#hashed);
     this.#hashed = upTo;
+  }
+
+  /** The last end of a block of the pack up to a place in the buffer: there its hash has nothing to put aside. */
+  #blockEnd(at: number): number {
+    return at - ((this.#drained + at) % BLOCK_BYTES);
   }
 
   #growHeader(more: number): void {

@@ -1,0 +1,136 @@
+/**
+ * SHA-256 of many whole messages, small files for instance, as part of a list of calls: sixteen abreast (machine/sha256.ts). A lane
+ * that is done takes the next message, so that their lengths may differ; one that is longer than its share would keep the others
+ * waiting, and goes by itself through libcrypto.
+ */
+import * as layout from '../../machine/sha256-layout.ts';
+import { type CallList, functionAddress } from '../machine/call-list.ts';
+import { processorFeatures } from '../machine/features.ts';
+import { expectInside, type Memory, memoryOf } from '../memory.ts';
+import { BLOCK_BYTES } from './lane-sha256.ts';
+import { hashEachAddress, sha256KernelMemory } from './sha256-kernel.ts';
+
+export const HASH_BYTES = 32;
+/** One byte that ends the message, and eight for its length (FIPS 180-4, 5.1.1). */
+const LEAST_PADDING = 9;
+/** What a block of one message by itself costs, in blocks of a full set of lanes: with a SHA unit, and without. */
+const ALONE = { withUnit: 2, withoutUnit: 5.5 };
+/** Above the number of messages, so that it and a count of blocks are one number. */
+const COUNT = 4096;
+const RECORD_WORDS: number = layout.MESSAGE_BYTES / 4;
+const WIDE = 2 ** 32;
+
+/** Bytes from a message's beginning to the end of its padding, which must be there behind it, and are written to. */
+export function paddedBytes(length: number): number {
+  return BLOCK_BYTES * Math.ceil((length + LEAST_PADDING) / BLOCK_BYTES);
+}
+
+export class Sha256Messages {
+  readonly #memory = sha256KernelMemory();
+  /** The address of the kernel; null where it does not run. */
+  readonly #abreast: number | null = hashEachAddress();
+  /** SHA256(message, length, hash). */
+  readonly #alone: number = functionAddress('SHA256');
+  readonly #costAlone: number = processorFeatures().sha ? ALONE.withUnit : ALONE.withoutUnit;
+  readonly #most: number;
+  /** Blocks and number of each message. */
+  readonly #order: Uint32Array;
+  readonly #records: Memory;
+  readonly #recordWords: Uint32Array;
+
+  /** For up to `most` messages at a time. Throws without libcrypto. */
+  constructor(most: number) {
+    if (most > COUNT) throw new RangeError(`expected at most ${COUNT} messages, got ${most}`);
+    this.#most = most;
+    this.#order = new Uint32Array(most);
+    this.#records = memoryOf(Buffer.allocUnsafeSlow(most * layout.MESSAGE_BYTES).fill(0));
+    const { buffer, byteOffset } = this.#records.bytes;
+    this.#recordWords = new Uint32Array(buffer, byteOffset, most * RECORD_WORDS);
+  }
+
+  /**
+   * Writes calls from number `call` on that hash `count` messages, `lengths[i]` bytes from `ats[i]` on, and returns the number of the
+   * call behind them. The hashes go to `hashes` one after another. Ends the messages, whose content may come later, with their padding.
+   * Throws RangeError if there is no room for that, or for the hashes.
+   */
+  write(
+    calls: CallList,
+    call: number,
+    memory: Memory,
+    ats: Uint32Array,
+    lengths: Uint32Array,
+    count: number,
+    hashes: Memory,
+  ): number {
+    expectInside(hashes, 0, count * HASH_BYTES);
+    const total = this.#sort(memory, ats, lengths, count);
+    const abreast = this.#cut(count, total);
+    let next = call;
+    for (let i = abreast; i < count; i++) {
+      const message = this.#order[i]! % COUNT;
+      const at = memory.address + ats[message]!;
+      calls.write(next++, this.#alone, at, lengths[message]!, hashes.address + HASH_BYTES * message);
+    }
+    if (abreast === 0) return next;
+    // The longest first: few lanes are idle at the end.
+    for (let i = abreast - 1, record = 0; i >= 0; i--, record++) {
+      const message = this.#order[i]! % COUNT;
+      const blocks = Math.floor(this.#order[i]! / COUNT);
+      pad(memory.bytes, ats[message]!, lengths[message]!);
+      this.#put(record, memory.address + ats[message]!, blocks, hashes.address + HASH_BYTES * message);
+    }
+    calls.write(next++, this.#abreast!, this.#memory.address, this.#records.address, abreast);
+    return next;
+  }
+
+  /** Sorts by length and returns the blocks of all. */
+  #sort(memory: Memory, ats: Uint32Array, lengths: Uint32Array, count: number): number {
+    if (count > this.#most) throw new RangeError(`expected at most ${this.#most} messages, got ${count}`);
+    let total = 0;
+    for (let i = 0; i < count; i++) {
+      const padded = paddedBytes(lengths[i]!);
+      expectInside(memory, ats[i]!, padded);
+      const blocks = padded / BLOCK_BYTES;
+      if (blocks >= WIDE / COUNT) throw new RangeError(`expected less than ${WIDE / COUNT} blocks, got ${blocks}`);
+      this.#order[i] = blocks * COUNT + i;
+      total += blocks;
+    }
+    this.#order.subarray(0, count).sort();
+    return total;
+  }
+
+  /** Returns how many messages go abreast, so that all of them are done soonest: the rest, the longest ones, go alone. */
+  #cut(count: number, total: number): number {
+    if (this.#abreast === null) return 0;
+    let [best, least] = [0, this.#costAlone * total];
+    let abreast = total;
+    for (let last = count; last > 0; last--) {
+      const longest = Math.floor(this.#order[last - 1]! / COUNT);
+      const cost = this.#costAlone * (total - abreast) + Math.max(layout.LANES * longest, abreast);
+      if (cost < least) [best, least] = [last, cost];
+      // With fewer, the lanes would be no fuller.
+      if (layout.LANES * longest <= abreast) break;
+      abreast -= longest;
+    }
+    return best;
+  }
+
+  /** Written as halves: a view of 64-bit numbers would take bigints. */
+  #put(record: number, address: number, blocks: number, out: number): void {
+    const words = this.#recordWords;
+    const at = record * RECORD_WORDS;
+    words[at + layout.MESSAGE / 4] = address;
+    words[at + layout.MESSAGE / 4 + 1] = address / WIDE;
+    words[at + layout.MESSAGE_BLOCKS / 4] = blocks;
+    words[at + layout.MESSAGE_OUT / 4] = out;
+    words[at + layout.MESSAGE_OUT / 4 + 1] = out / WIDE;
+  }
+}
+
+/** Ends a message: a one bit, zeros, its length in bits, the highest byte first. */
+function pad(bytes: Uint8Array, at: number, length: number): void {
+  const end = at + paddedBytes(length);
+  bytes[at + length] = 0x80;
+  bytes.fill(0, at + length + 1, end - 6);
+  for (let i = end - 1, left = length * 8; i >= end - 6; i--, left = Math.floor(left / 256)) bytes[i] = left;
+}

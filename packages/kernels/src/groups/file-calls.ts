@@ -1,0 +1,116 @@
+/**
+ * The system calls that read small files whole, as a list: open, read, look, close for each. For files that are still what lstat saw;
+ * every other one is for the way that can say what is wrong with it.
+ */
+import { constants } from 'node:fs';
+import type { CallList } from '../machine/call-list.ts';
+import { expectInside, type Memory, memoryOf } from '../memory.ts';
+import { STATX_WORDS } from '../posix/identity.ts';
+import { STATX_BYTES, STATX_MASK } from '../posix/statx.ts';
+
+const AT_FDCWD = -100;
+const AT_EMPTY_PATH = 0x1000;
+/** One value on all architectures; Node does not name it. */
+const O_CLOEXEC = 0o2000000;
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = constants;
+const FLAGS: number = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME | O_CLOEXEC;
+
+/** The calls of a file, in their order, and their numbers on x86-64, the only machine that has lists. */
+const [OPENAT, READ, STATX, CLOSE] = [0, 1, 2, 3];
+export const CALLS_PER_FILE = 4;
+const NUMBERS = { openat: 257, read: 0, statx: 332, close: 3 };
+
+/** Files in columns, as they are sent to be read. */
+export interface FileList {
+  /** All paths one after another, each with a NUL behind it, which is at pathEnds[i]. */
+  readonly paths: Memory;
+  readonly pathEnds: Uint32Array;
+  /** IDENTITY_WORDS each. */
+  readonly identities: Int32Array;
+}
+
+/** Some of the files of a list: where each goes in the target, and its size. Kept until they are read. */
+export interface FilesToRead {
+  readonly list: FileList;
+  /** Of the first one in the list. */
+  readonly from: number;
+  readonly count: number;
+  readonly places: Uint32Array;
+  readonly sizes: Uint32Array;
+}
+
+export class FileCalls {
+  readonly #calls: CallList;
+  readonly #most: number;
+  /** A struct statx for each file. */
+  readonly #stats: Memory;
+  readonly #statWords: Int32Array;
+  /** An empty path: its first byte is the NUL. */
+  readonly #nothing: Memory = memoryOf(Buffer.allocUnsafeSlow(8).fill(0));
+
+  /** Writes what never changes to the first calls of a list, CALLS_PER_FILE for each of `most` files. */
+  constructor(calls: CallList, most: number) {
+    this.#calls = calls;
+    this.#most = most;
+    this.#stats = memoryOf(Buffer.allocUnsafeSlow(most * STATX_BYTES).fill(0));
+    const { buffer, byteOffset } = this.#stats.bytes;
+    this.#statWords = new Int32Array(buffer, byteOffset, (most * STATX_BYTES) / 4);
+    for (let slot = 0; slot < most; slot++) this.#writeSlot(slot);
+  }
+
+  /**
+   * Writes the calls that read some files, each to its place in `target`, and returns the number of the first; the last one is always
+   * that before CALLS_PER_FILE * `most`, so that others can follow. Throws RangeError unless each path ends with a NUL and each place
+   * has room for one byte more than the file.
+   */
+  write(files: FilesToRead, target: Memory): number {
+    const calls = this.#calls;
+    const { list, from, count, places, sizes } = files;
+    const first = CALLS_PER_FILE * this.#slot(files, 0);
+    for (let file = 0, call = first; file < count; file++, call += CALLS_PER_FILE) {
+      const size = sizes[file]! + 1;
+      expectInside(target, places[file]!, size);
+      calls.argument(call + OPENAT, 1, list.paths.address + pathAt(list, from + file));
+      calls.argument(call + READ, 1, target.address + places[file]!);
+      // One byte more than there should be shows a file that has grown.
+      calls.argument(call + READ, 2, size);
+    }
+    return first;
+  }
+
+  /** Says, once the calls are made, whether a file was read as it was seen. If not, what is in its place means nothing. */
+  isWhole(files: FilesToRead, file: number): boolean {
+    const { list, from, sizes } = files;
+    const slot = this.#slot(files, file);
+    const first = CALLS_PER_FILE * slot;
+    if (this.#calls.result(first + READ) !== sizes[file] || this.#calls.result(first + STATX) !== 0) return false;
+    const [at, identity] = [(slot * STATX_BYTES) / 4, (from + file) * STATX_WORDS.length];
+    for (let i = 0; i < STATX_WORDS.length; i++) {
+      if (this.#statWords[at + STATX_WORDS[i]!] !== list.identities[identity + i]) return false;
+    }
+    return true;
+  }
+
+  /** The files of a list take its last slots. */
+  #slot({ count }: FilesToRead, file: number): number {
+    return this.#most - count + file;
+  }
+
+  #writeSlot(slot: number): void {
+    const first = CALLS_PER_FILE * slot;
+    const calls = this.#calls;
+    // For the owner and root only because of O_NOATIME (open(2)); others go the long way.
+    calls.write(first + OPENAT, NUMBERS.openat, AT_FDCWD, 0, FLAGS, 0);
+    calls.write(first + READ, NUMBERS.read);
+    const stat = this.#stats.address + slot * STATX_BYTES;
+    calls.write(first + STATX, NUMBERS.statx, 0, this.#nothing.address, AT_EMPTY_PATH, STATX_MASK, stat);
+    calls.write(first + CLOSE, NUMBERS.close);
+    for (const call of [READ, STATX, CLOSE]) calls.takes(first + call, first + OPENAT);
+  }
+}
+
+/** Where a path begins. */
+function pathAt({ paths, pathEnds }: FileList, file: number): number {
+  if (paths.bytes[pathEnds[file]!] !== 0) throw new RangeError('expected a path that ends with a NUL');
+  return file === 0 ? 0 : pathEnds[file - 1]! + 1;
+}
