@@ -1,6 +1,6 @@
 /** The restic repository format: what a repository holds, and how to read, write and check it. */
 export * from './backend.ts';
-export { COMPRESSION_LEVELS, type Compression, type StoredForm, storedForm } from './blobs/compress.ts';
+export { type Compression, compressionLevel, type StoredForm, storedForm } from './blobs/compress.ts';
 export { BLOB_KINDS, type BlobKind, type BlobPlace, plainLength } from './blobs/kind.ts';
 export { type BlobSource, loadBlob } from './blobs/load.ts';
 export { publishPack } from './blobs/publish.ts';

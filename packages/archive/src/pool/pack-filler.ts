@@ -3,7 +3,7 @@
  * the very bytes where it is then sealed, so that nothing is copied. Holds at most one slab; one per engine and kind.
  */
 import { type LaterUpdate, type Memory, PAGE_BYTES, type Platform, SEAL_OVERHEAD, type Sha256 } from '@hostark/kernels';
-import { type BlobKind, COMPRESSION_LEVELS, PackWriter } from '@hostark/repository';
+import { type BlobKind, compressionLevel, PackWriter } from '@hostark/repository';
 import { CompressionProbe } from './compressible.ts';
 import type { EngineSetup } from './jobs.ts';
 import { roomFor, type Slab, type SlabExchange } from './slabs.ts';
@@ -55,10 +55,8 @@ export class PackFiller {
     this.#packSizeBytes = setup.packSizeBytes;
     this.#pieceBytes = Math.max(PAGE_BYTES, (slabs.piece && setup.pieceBytes) ?? Number.POSITIVE_INFINITY);
     const { repositoryVersion, compression } = setup;
-    const isTree = kind === 'tree'; // trees are compressed whatever the user chose, as restic does
-    const never = repositoryVersion === 1 || (compression === 'off' && !isTree);
-    this.#level = never ? 0 : COMPRESSION_LEVELS[compression] || COMPRESSION_LEVELS.auto;
-    this.#probes = !isTree && compression !== 'max';
+    this.#level = repositoryVersion === 1 ? 0 : compressionLevel(kind, compression);
+    this.#probes = kind === 'data' && compression !== 'max';
   }
 
   /**

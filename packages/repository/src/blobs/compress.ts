@@ -7,8 +7,17 @@ import type { BlobKind } from './kind.ts';
  * How hard to compress, by restic's words, with the zstd level each stands for here. 'off' spares data, never trees.
  * 'auto' is the level whose sizes are those of restic's default (within 2 %: documents 1 % above it, libraries 1.5 %).
  */
-export const COMPRESSION_LEVELS = { off: 0, fastest: 1, auto: 2, better: 7, max: 12 } as const;
+const COMPRESSION_LEVELS = { off: 0, fastest: 1, auto: 2, better: 7, max: 12 } as const;
 export type Compression = keyof typeof COMPRESSION_LEVELS;
+
+/** Trees are mostly hexadecimal ids, which the quickest level makes smaller than the next ones do. */
+const TREE_LEVEL = 1;
+
+/** Returns zstd's level for a kind of blobs; 0: they are not compressed. Trees always are, whatever the user chose, as restic does. */
+export function compressionLevel(kind: BlobKind, compression: Compression): number {
+  const level = COMPRESSION_LEVELS[compression];
+  return kind === 'tree' && level <= COMPRESSION_LEVELS.auto ? TREE_LEVEL : level;
+}
 
 /** What to seal, and the plaintext's length if that is compressed, else 0: just what PackWriter.add() takes. */
 export interface StoredForm {
@@ -28,9 +37,9 @@ export function storedForm(
   plain: Uint8Array,
   compression: Compression = 'auto',
 ): StoredForm {
-  const skip = version === 1 || plain.length === 0 || (compression === 'off' && kind === 'data');
-  if (skip) return { stored: plain, uncompressedLength: 0 };
-  const stored = platform.zstdCompress(plain, COMPRESSION_LEVELS[compression] || COMPRESSION_LEVELS.auto);
+  const level = compressionLevel(kind, compression);
+  if (version === 1 || plain.length === 0 || level === 0) return { stored: plain, uncompressedLength: 0 };
+  const stored = platform.zstdCompress(plain, level);
   // prune repacks tree packs that hold an uncompressed blob, so trees stay compressed even where that gains nothing.
   if (stored.length >= plain.length && kind === 'data') return { stored: plain, uncompressedLength: 0 };
   return { stored, uncompressedLength: plain.length };

@@ -23,9 +23,13 @@ const LENGTH = utf8(',"length":');
 const UNCOMPRESSED = utf8(',"uncompressed_length":');
 const END_PACK = utf8(']}');
 
+/** JSON for a byte of a header, which is less for blobs that are not compressed: nearly always enough, so that nothing has to grow. */
+const JSON_PER_HEADER_BYTE = 3.5;
+
 /** Returns the JSON of an index file that lists every blob of these packs. */
-export function encodeIndex(packs: Iterable<IndexedPack>): Uint8Array {
-  const out = new ByteWriter(65536);
+export function encodeIndex(packs: readonly IndexedPack[]): Uint8Array {
+  const headers = packs.reduce((sum, { header }) => sum + header.length, 0);
+  const out = new ByteWriter(4096 + Math.ceil(headers * JSON_PER_HEADER_BYTE));
   out.bytes(HEAD);
   let firstPack = true;
   for (const { sha256, header } of packs) {
@@ -42,7 +46,7 @@ export function encodeIndex(packs: Iterable<IndexedPack>): Uint8Array {
     out.bytes(END_PACK);
   }
   out.bytes(TAIL);
-  return out.take();
+  return out.view();
 }
 
 function encodeEntry(out: ByteWriter, header: Uint8Array, entry: HeaderCursor): void {
