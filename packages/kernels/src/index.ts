@@ -22,7 +22,14 @@ export { IDENTITY_WORDS, identitySize, sameIdentity, writeIdentity } from './pos
 export { posix } from './posix/index.ts';
 export { makeFolders } from './posix/make-folders.ts';
 export { nextData } from './posix/next-data.ts';
-export { beginsAtPage, PAGE_BYTES, pagesOfMemory, pagesOfSharedMemory, refusesDirect } from './posix/pages.ts';
+export {
+  beginsAtPage,
+  dropPages,
+  PAGE_BYTES,
+  pagesOfMemory,
+  pagesOfSharedMemory,
+  refusesDirect,
+} from './posix/pages.ts';
 export type { Directory, NewFiles, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix/posix.ts';
 export { type WholeFiles, wholeFiles } from './posix/whole-files.ts';
 export type { NameList, ScanHooks, ScanRules, ScanTrouble, TreeText } from './trees/contract.ts';

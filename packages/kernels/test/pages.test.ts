@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { askAhead, beginsAtPage, pagesOfMemory, pagesOfSharedMemory } from '../src/index.ts';
+import { askAhead, beginsAtPage, dropPages, PAGE_BYTES, pagesOfMemory, pagesOfSharedMemory } from '../src/index.ts';
 import { libc } from '../src/posix/libc.ts';
 
 test('memory by pages has its size and begins at one', () => {
@@ -14,6 +14,18 @@ test('memory by pages has its size and begins at one', () => {
     }
   }
   expect(pagesOfSharedMemory(10_000).every((byte) => byte === 0)).toBe(true);
+});
+
+test.skipIf(libc() === null)('whole pages are dropped, and nothing but whole pages', () => {
+  for (const bytes of [pagesOfMemory(10 * PAGE_BYTES), pagesOfSharedMemory(10 * PAGE_BYTES)]) {
+    bytes.fill(7);
+    dropPages(bytes.subarray(PAGE_BYTES + 1));
+    dropPages(bytes.subarray(PAGE_BYTES, 2 * PAGE_BYTES - 1));
+    expect(bytes.every((byte) => byte === 7)).toBe(true);
+    dropPages(bytes.subarray(3 * PAGE_BYTES, 6 * PAGE_BYTES + 100));
+    const expected = new Uint8Array(10 * PAGE_BYTES).fill(7).fill(0, 3 * PAGE_BYTES, 6 * PAGE_BYTES);
+    expect(Buffer.compare(bytes, expected)).toBe(0);
+  }
 });
 
 test('asking the disk ahead changes nothing and never fails', () => {

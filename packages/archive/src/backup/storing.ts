@@ -5,7 +5,7 @@ import { HostarkError } from '@hostark/protocol';
 import { type Backend, type BlobTable, blobIdFrom, ID_BYTES, type Repository } from '@hostark/repository';
 import type { EngineSetup } from '../pool/jobs.ts';
 import { defaultWorkers, type Pool, startPool } from '../pool/pool.ts';
-import { pieceSlabBytes, type SlabExchange, SlabPool, slabBytes } from '../pool/slabs.ts';
+import { keptOfPieceSlab, pieceSlabBytes, type SlabExchange, SlabPool, slabBytes } from '../pool/slabs.ts';
 import type { StorageOptions } from './options.ts';
 import { PackSaver } from './pack-saver.ts';
 import { SummaryCounter } from './summary.ts';
@@ -76,7 +76,10 @@ export class Storing {
     const exchange = (): SlabExchange =>
       openSpool === null
         ? this.packs.exchange(wholeSlabs)
-        : this.packs.spooling(new SlabPool(pieceSlabBytes(PIECE_BYTES), SLABS_PER_ENGINE), openSpool);
+        : this.packs.spooling(
+            new SlabPool(pieceSlabBytes(PIECE_BYTES), SLABS_PER_ENGINE, keptOfPieceSlab(PIECE_BYTES)),
+            openSpool,
+          );
     this.data = exchange();
     const trees = this.packs.exchange(treeSlabs);
     this.trees = new TreeStore(setup, repository.platform, repository.blobs, trees, this.summary);

@@ -4,13 +4,16 @@
  * was read ahead moves to the front, so that only memory that is warm in the cache is used again.
  */
 import { readSync } from 'node:fs';
-import { type ChunkScanner, MAX_CHUNK, MIN_CHUNK, nextData } from '@hostark/kernels';
+import { type ChunkScanner, dropPages, MAX_CHUNK, MIN_CHUNK, nextData } from '@hostark/kernels';
 import { beginsWithZeroChunk } from './zero-chunk.ts';
 
 /** Bytes per read call beyond what the smallest chunk needs. */
 const READ_STEP = 512 * 1024;
 /** The arena holds the longest chunk and one read ahead. */
 export const ARENA_BYTES: number = MAX_CHUNK + READ_STEP;
+
+/** Whole pages of the arena that stay; more than the longest read ahead. */
+const KEPT_BYTES: number = MAX_CHUNK / 2;
 
 /**
  * Stores one chunk, the first `length` bytes of the arena; they stay there until the returned promise settles. `zeros`: they are
@@ -56,6 +59,8 @@ export class FileCutter {
       if (done !== undefined) await done;
       passed += end;
       source.drop(end);
+      // One chunk in fifty is longer: its memory is given back.
+      if (end > KEPT_BYTES) dropPages(scanner.arena.subarray(KEPT_BYTES));
       if (zeros) passed += await passHole(source, sink, stopped);
       source.fill(MIN_CHUNK + READ_STEP);
     }

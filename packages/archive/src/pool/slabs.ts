@@ -2,7 +2,7 @@
  * Slabs: the shared memory that packs are built in. A worker fills one, hands it over, and gets an empty one when there
  * is one: the fixed number of slabs bounds the memory and, where storage is slower than reading, the reading.
  */
-import { MAX_CHUNK, pagesOfSharedMemory } from '@hostark/kernels';
+import { dropPages, MAX_CHUNK, pagesOfSharedMemory } from '@hostark/kernels';
 import type { SlabPack } from './jobs.ts';
 
 /** Returns the room that a blob certainly has enough of: what zstd could not shrink, its seal, a pack header of one entry. */
@@ -38,6 +38,11 @@ export function pieceSlabBytes(pieceBytes: number): number {
   return pieceBytes + roomFor(MAX_CHUNK) + HEADER_ROOM;
 }
 
+/** Returns how much of such a slab is worth keeping: a piece, and a chunk behind it that is not among the longest. */
+export function keptOfPieceSlab(pieceBytes: number): number {
+  return pieceBytes + MAX_CHUNK / 2;
+}
+
 /** Returns the size of a slab for packs of `packSizeBytes`: every chunk has room in one, so that only trees outgrow it. */
 export function slabBytes(packSizeBytes: number): number {
   return Math.max(packSizeBytes, roomFor(MAX_CHUNK));
@@ -47,13 +52,16 @@ export function slabBytes(packSizeBytes: number): number {
 export class SlabPool {
   readonly #bytes: number;
   readonly #limit: number;
+  readonly #keptBytes: number;
   readonly #free: Slab[] = [];
   readonly #waiting: ((slab: Slab) => void)[] = [];
   #made = 0;
 
-  constructor(bytes: number, limit: number) {
+  /** What lies behind the first `keptBytes` of a slab, whole pages, is given back when it is empty: few need it. */
+  constructor(bytes: number, limit: number, keptBytes: number = bytes) {
     this.#bytes = bytes;
     this.#limit = limit;
+    this.#keptBytes = keptBytes;
   }
 
   take(): Promise<Slab> {
@@ -67,6 +75,7 @@ export class SlabPool {
 
   release(used: Slab): void {
     const slab = used.lentFor ?? used;
+    if (this.#keptBytes < slab.memory.length) dropPages(slab.memory.subarray(this.#keptBytes));
     const next = this.#waiting.shift();
     if (next === undefined) this.#free.push(slab);
     else next(slab);

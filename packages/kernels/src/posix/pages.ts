@@ -38,9 +38,9 @@ export function beginsAtPage(bytes: Uint8Array): boolean {
 const DONT_NEED = 4;
 
 /**
- * Drops the content of `memory`, which must begin at a page of its own (as a WebAssembly memory does) and be needed by
- * nobody. Does nothing where there is no native call: then it goes with its owner.
+ * Drops the content of the whole pages of `memory`, which nobody may need. Does nothing if it does not begin at a page, or where
+ * there is no native call: then it goes with its owner.
  */
 export function dropPages(memory: Uint8Array): void {
-  libc()?.madvise(memory, memory.length, DONT_NEED);
+  libc()?.madvise(memory, memory.length - (memory.length % PAGE_BYTES), DONT_NEED);
 }
