@@ -11,11 +11,11 @@ import { noise } from './chunks.ts';
 
 const SEED = 20_260_105;
 const MiB = 1024 * 1024;
-const ALL = [
+const ALL: readonly (readonly ['libzstd' | 'node:zlib' | 'add-on', Zstd | null])[] = [
   ['libzstd', libraryZstd()],
   ['node:zlib', zlibZstd()],
   ['add-on', addonZstd()],
-] as const;
+];
 const PRESENT = ALL.filter((entry): entry is readonly [(typeof entry)[0], Zstd] => entry[1] !== null);
 
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'));

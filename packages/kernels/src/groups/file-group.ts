@@ -2,7 +2,6 @@
  * A group of small files on its way into a repository. Two lists of calls, made in the thread pool, do what takes time: the files are
  * read side by side and hashed; then those that nobody has are compressed and sealed. In between and afterwards it is the caller's turn.
  */
-import { releaseWith } from '../crypto/libcrypto.ts';
 import { PortableSealer } from '../crypto/portable-sealer.ts';
 import { portableSha256 } from '../crypto/portable-sha256.ts';
 import { PROBE, PROBE_KEY } from '../crypto/proof.ts';
@@ -12,15 +11,15 @@ import { CallList, functionAddress } from '../machine/call-list.ts';
 import { expectInside, type Memory, memoryOf, viewIn } from '../memory.ts';
 import type { LaterUpdate } from '../platform.ts';
 import { IDENTITY_WORDS, identitySize } from '../posix/identity.ts';
-import { type LibZstdCompressor, libraryZstdCompressor } from '../zstd/library-zstd.ts';
+import { type ZstdForLists, zstdForLists } from '../zstd/library-zstd.ts';
 import { CALLS_PER_FILE, FileCalls, type FileList, type FilesToRead } from './file-calls.ts';
 import { CALLS_PER_SEAL, SealingCalls } from './sealing-calls.ts';
 
 /** Most files of a group; and of their bytes, but for the last file. Few enough to stay in a core's cache. */
 const FILES = 64;
-const BYTES: number = 512 * 1024;
-/** Larger files are for others. */
-const FILE_BYTES: number = 512 * 1024;
+const BYTES: number = 256 * 1024;
+/** Larger files are for others: by themselves they cost no more. */
+const FILE_BYTES: number = 128 * 1024;
 /** What ZSTD_compressBound() adds for small content, at most. */
 const FRAME_EXTRA = 64;
 const NOT_SEALED = -1;
@@ -61,18 +60,16 @@ export class FileGroup {
   #copies = 0;
   #reading: FilesToRead | null = null;
 
-  private constructor(calls: CallList, zstd: LibZstdCompressor, seals: SealingCalls) {
+  private constructor(calls: CallList, zstd: ZstdForLists, seals: SealingCalls) {
     this.arena = memoryOf(Buffer.allocUnsafeSlow(BYTES + paddedBytes(FILE_BYTES)));
     const room = frameRoom(this.arena.bytes.length) + FILES * (IV_BYTES + FRAME_EXTRA + 1);
     this.#frames = memoryOf(Buffer.allocUnsafeSlow(room));
     this.#calls = calls;
     this.#files = new FileCalls(calls, FILES);
     this.#seals = seals;
-    const context = zstd.newContext();
-    releaseWith(this, zstd.freeContext, context);
     for (let slot = 0; slot < 2 * FILES; slot++) {
       const call = firstCall(slot);
-      if (slot < FILES) calls.write(call, zstd.compress, context);
+      if (slot < FILES) calls.write(call, zstd.compress, zstd.context);
       seals.prepare(calls, slot < FILES ? call + 1 : call, slot);
     }
     const memcpy = functionAddress('memcpy');
@@ -88,7 +85,7 @@ export class FileGroup {
    */
   static create(key: SealingKey): FileGroup | null {
     const calls = CallList.create(UPDATE + 1);
-    const zstd = libraryZstdCompressor();
+    const zstd = zstdForLists();
     if (calls === null || zstd === null || !listsAgree()) return null;
     const seals = SealingCalls.create(key, 2 * FILES);
     return seals && new FileGroup(calls, zstd, seals);

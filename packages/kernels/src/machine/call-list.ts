@@ -2,6 +2,7 @@
  * Calls of C functions and of the kernel that go through machine code (machine/calls.ts) one after another: one crossing for all of
  * them. What stays the same from one run to the next is written once.
  */
+import type { LibraryHandle } from 'koffi';
 import * as layout from '../../machine/calls-layout.ts';
 import { CALLS_X64 } from '../generated/machine.ts';
 import { memoryOf } from '../memory.ts';
@@ -79,8 +80,8 @@ export class CallList {
 }
 
 /** Returns the address of a function of a library, Node's own binary by default. Throws where there is none. */
-export function functionAddress(name: string, library: string | null = null): number {
+export function functionAddress(name: string, library: LibraryHandle | null = null): number {
   const ffi = koffiModule();
   if (ffi === null) throw new Error('no native calls');
-  return Number(ffi.address(ffi.load(library).symbol(name, 'void *')));
+  return Number(ffi.address((library ?? ffi.load(null)).symbol(name, 'void *')));
 }

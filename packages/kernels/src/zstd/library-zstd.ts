@@ -4,6 +4,7 @@
  */
 
 import type { LibraryHandle } from 'koffi';
+import { functionAddress } from '../machine/call-list.ts';
 import { expectInside, type Memory } from '../memory.ts';
 import { koffiModule } from '../optional-module.ts';
 import { expectLevel, tooLarge, type Zstd, zstdError } from './contract.ts';
@@ -34,18 +35,17 @@ const TOO_SMALL = 'Destination buffer is too small';
 const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** What lists of calls need to compress. */
-export interface LibZstdCompressor {
+export interface ZstdForLists {
   /** The address of ZSTD_compressCCtx(). */
   readonly compress: number;
-  /** A context serves one call at a time. */
-  newContext(): number;
-  freeContext(context: number): void;
+  /** The context of this thread: for one call at a time, of a list or not. */
+  readonly context: number;
 }
 
-let loaded: Zstd | null | undefined;
+let loaded: LibraryZstd | null | undefined;
 
 /** Returns null where koffi or the library is missing or older than 1.4.0. */
-export function libraryZstd(): Zstd | null {
+export function libraryZstd(): LibraryZstd | null {
   if (loaded === undefined) {
     try {
       loaded = load();
@@ -57,14 +57,8 @@ export function libraryZstd(): Zstd | null {
 }
 
 /** Returns null as libraryZstd() does. */
-export function libraryZstdCompressor(): LibZstdCompressor | null {
-  if (libraryZstd() === null) return null;
-  const library = openLibrary()!;
-  return {
-    compress: Number(koffiModule()!.address(library.symbol('ZSTD_compressCCtx', 'void *'))),
-    newContext: library.func('uintptr_t ZSTD_createCCtx()'),
-    freeContext: library.func('void ZSTD_freeCCtx(uintptr_t context)'),
-  };
+export function zstdForLists(): ZstdForLists | null {
+  return libraryZstd()?.forLists ?? null;
 }
 
 function openLibrary(): LibraryHandle | null {
@@ -74,7 +68,7 @@ function openLibrary(): LibraryHandle | null {
   return library.func('uint ZSTD_versionNumber()')() < OLDEST_VERSION ? null : library;
 }
 
-function load(): Zstd | null {
+function load(): LibraryZstd | null {
   const library = openLibrary();
   if (library === null) return null;
   const calls: LibZstd = {
@@ -94,17 +88,20 @@ function load(): Zstd | null {
   const compressor: number = library.func('uintptr_t ZSTD_createCCtx()')();
   const decompressor: number = library.func('uintptr_t ZSTD_createDCtx()')();
   if (compressor === 0 || decompressor === 0) return null;
-  return new LibraryZstd(calls, compressor, decompressor);
+  const compress = functionAddress('ZSTD_compressCCtx', library);
+  return new LibraryZstd(calls, compressor, decompressor, { compress, context: compressor });
 }
 
 class LibraryZstd implements Zstd {
   readonly name = 'libzstd';
+  readonly forLists: ZstdForLists;
   readonly #calls: LibZstd;
   readonly #compressor: number;
   readonly #decompressor: number;
   #scratch: Uint8Array = new Uint8Array(1 << 16);
 
-  constructor(calls: LibZstd, compressor: number, decompressor: number) {
+  constructor(calls: LibZstd, compressor: number, decompressor: number, forLists: ZstdForLists) {
+    this.forLists = forLists;
     this.#calls = calls;
     this.#compressor = compressor;
     this.#decompressor = decompressor;
