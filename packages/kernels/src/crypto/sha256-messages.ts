@@ -37,6 +37,9 @@ export class Sha256Messages {
   readonly #order: Uint32Array;
   readonly #records: Memory;
   readonly #recordWords: Uint32Array;
+  /** The calls that hash one message, and for each where its hash goes. */
+  #firstAlone = 0;
+  readonly #outs: number[] = [];
 
   /** For up to `most` messages at a time. Throws without libcrypto. */
   constructor(most: number) {
@@ -66,10 +69,13 @@ export class Sha256Messages {
     const total = this.#sort(memory, ats, lengths, count);
     const abreast = this.#cut(count, total);
     let next = call;
+    this.#firstAlone = call;
+    this.#outs.length = 0;
     for (let i = abreast; i < count; i++) {
       const message = this.#order[i]! % COUNT;
-      const at = memory.address + ats[message]!;
-      calls.write(next++, this.#alone, at, lengths[message]!, hashes.address + HASH_BYTES * message);
+      const out = hashes.address + HASH_BYTES * message;
+      calls.write(next++, this.#alone, memory.address + ats[message]!, lengths[message]!, out);
+      this.#outs.push(out);
     }
     if (abreast === 0) return next;
     // The longest first: few lanes are idle at the end.
@@ -81,6 +87,13 @@ export class Sha256Messages {
     }
     calls.write(next++, this.#abreast!, this.#memory.address, this.#records.address, abreast);
     return next;
+  }
+
+  /** Throws unless libcrypto did, in the calls that were written last, what it was asked for: it returns where the hash is. */
+  expectHashed(calls: CallList): void {
+    for (const [i, out] of this.#outs.entries()) {
+      if (calls.result(this.#firstAlone + i) !== (out | 0)) throw new Error('libcrypto: SHA256 failed');
+    }
   }
 
   /** Sorts by length and returns the blocks of all. */

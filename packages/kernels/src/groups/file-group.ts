@@ -1,18 +1,16 @@
 /**
- * A group of small files on its way into a repository. Two lists of calls, made in the thread pool, do what takes time: the files are
- * read side by side and hashed; then those that nobody has are compressed and sealed. In between and afterwards it is the caller's turn.
+ * A group of small files on its way into a repository. Three lists of calls do what takes time: the files are read side by side and
+ * hashed; those that nobody has are compressed and sealed, and copied to where they belong. In between it is the caller's turn.
  */
-import { PortableSealer } from '../crypto/portable-sealer.ts';
-import { portableSha256 } from '../crypto/portable-sha256.ts';
-import { PROBE, PROBE_KEY } from '../crypto/proof.ts';
-import { IV_BYTES, MAC_BYTES, SEAL_OVERHEAD, type SealingKey } from '../crypto/sealer.ts';
+import { IV_BYTES, MAC_BYTES, type SealingKey } from '../crypto/sealer.ts';
 import { HASH_BYTES, paddedBytes, Sha256Messages } from '../crypto/sha256-messages.ts';
 import { CallList, functionAddress } from '../machine/call-list.ts';
-import { expectInside, type Memory, memoryOf, viewIn } from '../memory.ts';
+import { expectInside, type Memory, memoryOf } from '../memory.ts';
 import type { LaterUpdate } from '../platform.ts';
 import { IDENTITY_WORDS, identitySize } from '../posix/identity.ts';
 import { type ZstdForLists, zstdForLists } from '../zstd/library-zstd.ts';
 import { CALLS_PER_FILE, FileCalls, type FileList, type FilesToRead } from './file-calls.ts';
+import { listsAgree } from './lists-agree.ts';
 import { CALLS_PER_SEAL, SealingCalls } from './sealing-calls.ts';
 
 /** Most files of a group; and of their bytes, but for the last file. Few enough to stay in a core's cache. */
@@ -116,6 +114,7 @@ export class FileGroup {
     const first = this.#files.write(files, this.arena);
     const end = this.#hashes.write(this.#calls, CALLS_PER_FILE * FILES, this.arena, places, sizes, count, this.#ids);
     this.#calls.run(first, end);
+    this.#hashes.expectHashed(this.#calls);
   }
 
   /** Says whether the file that is number `i` of the group was read as it was seen; else nothing is known of it. */
@@ -149,8 +148,8 @@ export class FileGroup {
     for (const i of numbers) {
       this.#sealedPlaces[i] = place;
       const slot = shrinks(i) ? FILES - ++frames : FILES + others++;
-      if (this.#writeSeal(i, slot, level)) this.#slots[i] = slot;
-      else this.#slots[i] = NOT_SEALED;
+      this.#slots[i] = slot;
+      this.#writeSeal(i, slot, level);
       place += IV_BYTES + frameRoom(this.#sizes[i]!);
     }
     this.#calls.run(firstCall(FILES - frames), firstCall(FILES + others));
@@ -193,11 +192,14 @@ export class FileGroup {
     this.#calls.run(first, update === null ? UPDATE : UPDATE + 1);
   }
 
-  #writeSeal(i: number, slot: number, level: number): boolean {
+  #writeSeal(i: number, slot: number, level: number): void {
     const [size, place] = [this.#sizes[i]!, this.#sealedPlaces[i]!];
     const from = this.arena.address + this.#places[i]!;
     const call = firstCall(slot);
-    if (slot >= FILES) return this.#seals.write(this.#calls, call, slot, from, this.#frames, place, size);
+    if (slot >= FILES) {
+      this.#seals.write(this.#calls, call, slot, from, this.#frames, place, size);
+      return;
+    }
     // Made and sealed in the same place.
     const frame = this.#frames.address + place + IV_BYTES;
     this.#calls.argument(call, 1, frame);
@@ -205,12 +207,11 @@ export class FileGroup {
     this.#calls.argument(call, 3, from);
     this.#calls.argument(call, 4, size);
     this.#calls.argument(call, 5, level);
-    return this.#seals.write(this.#calls, call + 1, slot, frame, this.#frames, place, -1);
+    this.#seals.write(this.#calls, call + 1, slot, frame, this.#frames, place, -1);
   }
 
   #takeResult(i: number): void {
     const [slot, size] = [this.#slots[i]!, this.#sizes[i]!];
-    if (slot === NOT_SEALED) return;
     const call = firstCall(slot);
     const length = slot < FILES ? this.#calls.result(call) : size;
     if (length < 0) throw new Error(`libzstd: error ${-length}`);
@@ -227,41 +228,4 @@ export class FileGroup {
 /** Room for any frame of so many bytes (ZSTD_compressBound). */
 function frameRoom(size: number): number {
   return size + (size >> 8) + FRAME_EXTRA;
-}
-
-let agreed: boolean | undefined;
-
-/** Whether lists of calls hash and seal right; asked once a thread. */
-function listsAgree(): boolean {
-  try {
-    agreed ??= hashesAgree() && sealsAgree();
-  } catch {
-    agreed = false; // Symbols missing: a Node built without them.
-  }
-  return agreed;
-}
-
-function hashesAgree(): boolean {
-  const lengths = Uint32Array.from({ length: 40 }, (_, i) => (i * 37) % 200);
-  const ats = Uint32Array.from(lengths, (_, i) => i * paddedBytes(200));
-  const memory = memoryOf(Uint8Array.from({ length: 40 * paddedBytes(200) }, (_, i) => i * 3 + (i >> 4)));
-  const expected = Buffer.concat(Array.from(lengths, (n, i) => portableSha256(viewIn(memory, ats[i]!, n))));
-  const hashes = memoryOf(new Uint8Array(expected.length));
-  const calls = CallList.create(40)!;
-  calls.run(0, new Sha256Messages(40).write(calls, 0, memory, ats, lengths, 40, hashes));
-  return Buffer.compare(hashes.bytes, expected) === 0;
-}
-
-function sealsAgree(): boolean {
-  const calls = CallList.create(CALLS_PER_SEAL)!;
-  const seals = SealingCalls.create(PROBE_KEY, 1);
-  if (seals === null) return false;
-  const plain = memoryOf(PROBE);
-  const sealed = memoryOf(new Uint8Array(PROBE.length + SEAL_OVERHEAD));
-  seals.prepare(calls, 0, 0);
-  if (!seals.write(calls, 0, 0, plain.address, sealed, 0, PROBE.length)) return false;
-  calls.run(0, CALLS_PER_SEAL);
-  sealed.bytes.set(seals.macs, sealed.bytes.length - MAC_BYTES);
-  const opened = new Uint8Array(PROBE.length);
-  return new PortableSealer(PROBE_KEY).open(sealed.bytes, opened) && Buffer.compare(opened, PROBE) === 0;
 }

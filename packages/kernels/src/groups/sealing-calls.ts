@@ -87,9 +87,9 @@ export class SealingCalls {
   }
 
   /**
-   * Writes the calls of a slot for a blob: the bytes from `at` of `from` on are sealed to `sealed` from `sealedAt` on, the IV before them,
-   * the MAC apart, at macAddress(). There are `length` of them, or, if `length` is a negative number, as many as the call with the
-   * number -`length` before this one returns. Returns false, once in 2^32 times, if this is not the way.
+   * Writes the calls of a slot for a blob: the bytes from address `from` on are sealed to `sealed`, the IV at `sealedAt` and they behind
+   * it; the MAC is apart, at macAddress(). There are `length` of them, or, if that is negative, as many as the call with the number
+   * -`length` before this one returns. Whoever writes a slot's calls has them made.
    */
   write(
     calls: CallList,
@@ -99,9 +99,10 @@ export class SealingCalls {
     sealed: Memory,
     sealedAt: number,
     length: number,
-  ): boolean {
-    this.#nonces.next(sealed.bytes, sealedAt, this.#keyWords, (slot * KEY_BYTES) / 4 + 4);
-    if (!this.#counters[slot]!.start(sealed.bytes, sealedAt)) return false;
+  ): void {
+    // Once in 2^32 times an IV is none for vectors: then another is.
+    do this.#nonces.next(sealed.bytes, sealedAt, this.#keyWords, (slot * KEY_BYTES) / 4 + 4);
+    while (!this.#counters[slot]!.start(sealed.bytes, sealedAt));
     const body = sealed.address + sealedAt + IV_BYTES;
     calls.argument(call + CRYPT, 1, from);
     calls.argument(call + CRYPT, 2, body);
@@ -115,7 +116,6 @@ export class SealingCalls {
       calls.argument(call + CRYPT, 3, length);
       calls.argument(call + MAC_UPDATE, 2, length);
     }
-    return true;
   }
 
   /** Throws unless libcrypto did what it was asked for. */
