@@ -28,6 +28,11 @@ export class Assembler extends IntegerAssembler {
   /** Ends it; what it returns is in rax. */
   leave(): void {
     this.vzeroupper();
+    this.leaveIntegers();
+  }
+
+  /** The same for one that has used no vector: not every processor has the instruction that ends their use. */
+  leaveIntegers(): void {
     for (const register of [...CALLEE_SAVED].reverse()) this.pop(register);
     this.ret();
   }

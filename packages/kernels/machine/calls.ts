@@ -49,6 +49,6 @@ export function assembleCalls(): { code: Uint8Array; entries: { run: number } } 
   x.subtract(left, 1);
   x.jumpIf('notEqual', next);
   x.add(rsp, 8);
-  x.leave();
+  x.leaveIntegers();
   return { code: x.finish(), entries: { run: 0 } };
 }

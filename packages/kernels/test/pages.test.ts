@@ -19,10 +19,11 @@ test('memory by pages has its size and begins at one', () => {
 test.skipIf(libc() === null)('whole pages are dropped, and nothing but whole pages', () => {
   for (const bytes of [pagesOfMemory(10 * PAGE_BYTES), pagesOfSharedMemory(10 * PAGE_BYTES)]) {
     bytes.fill(7);
-    dropPages(bytes.subarray(PAGE_BYTES + 1));
+    dropPages(bytes.subarray(PAGE_BYTES + 1, 3 * PAGE_BYTES - 1));
     dropPages(bytes.subarray(PAGE_BYTES, 2 * PAGE_BYTES - 1));
+    dropPages(bytes.subarray(0, 0));
     expect(bytes.every((byte) => byte === 7)).toBe(true);
-    dropPages(bytes.subarray(3 * PAGE_BYTES, 6 * PAGE_BYTES + 100));
+    dropPages(bytes.subarray(2 * PAGE_BYTES + 1, 6 * PAGE_BYTES + 100));
     const expected = new Uint8Array(10 * PAGE_BYTES).fill(7).fill(0, 3 * PAGE_BYTES, 6 * PAGE_BYTES);
     expect(Buffer.compare(bytes, expected)).toBe(0);
   }

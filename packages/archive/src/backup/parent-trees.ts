@@ -2,7 +2,7 @@
  * The trees of the parent snapshot, read in the order of the walk. In a folder each is read where it lies. From afar a pack
  * that is asked for twice is fetched whole and kept for a while: trees of neighbouring directories lie side by side.
  */
-import { SEAL_OVERHEAD, withinSeal } from '@hostark/kernels';
+import { dropPages, SEAL_OVERHEAD, withinSeal } from '@hostark/kernels';
 import {
   type BlobId,
   type BlobPlace,
@@ -91,6 +91,9 @@ export class PreviousTree {
   }
 }
 
+/** What large trees are decompressed from is given back at once. */
+const LEAST_DROPPED_BYTES: number = 256 * 1024;
+
 /** To be closed. */
 export class ParentTrees {
   readonly #repository: Repository;
@@ -134,6 +137,7 @@ export class ParentTrees {
     if (!sealer.open(sealed, opened)) return null;
     const size = place.uncompressedLength;
     const bytes = size === 0 ? opened : platform.zstdDecompress(opened, size, this.#plain.exactly(size));
+    if (size !== 0 && opened.length >= LEAST_DROPPED_BYTES) dropPages(opened);
     if (Buffer.compare(platform.sha256(bytes), id) !== 0) return null;
     return { bytes, isLent: size === 0 || this.#plain.lends(bytes) };
   }

@@ -71,8 +71,8 @@ export class Storing {
     const treeSlabs = new SlabPool(bytes, 2);
     const target = { repository, dryRun: options.dryRun === true, now: () => performance.now(), lost };
     this.packs = new PackSaver(target, (error) => this.fail(error));
-    // One open pack per engine and those in flight.
-    const wholeSlabs = new SlabPool(bytes, engines + packsInFlight(repository.backend));
+    // One open pack per engine and those in flight. What an empty slab held is given back: it fills slowly.
+    const wholeSlabs = new SlabPool(bytes, engines + packsInFlight(repository.backend), 0);
     const exchange = (): SlabExchange =>
       openSpool === null
         ? this.packs.exchange(wholeSlabs)

@@ -2,7 +2,7 @@
  * A directory on its way into a tree as text: slices of nodes in order of their names, with places that are filled in when
  * files are read and directories below are stored. As long as the text is the parent's, only that is remembered.
  */
-import { TREE_HEAD, TREE_TAIL } from '@hostark/kernels';
+import { dropPages, TREE_HEAD, TREE_TAIL } from '@hostark/kernels';
 import { type BlobId, Scratch } from '@hostark/repository';
 import { joinPath } from '../walk/paths.ts';
 import type { FolderPlace, PathNode, SaveTree } from './folder.ts';
@@ -34,6 +34,8 @@ const COMMA = 0x2c;
 /** Trees up to this size are put together in the same memory, one at a time. */
 const MOST_LENT_BYTES = 1024 * 1024;
 const scratch = new Scratch();
+/** Slices of this size have memory of their own, which is worth giving back before the tree is stored. */
+const LEAST_DROPPED_BYTES: number = 64 * 1024;
 
 export class TextFolder implements PathNode {
   readonly #place: FolderPlace;
@@ -156,7 +158,7 @@ export class TextFolder implements PathNode {
     return this.#save(tree, lent);
   }
 
-  /** Writes the tree, and forgets the slices. The last comma is overwritten by the tail. */
+  /** Writes the tree, and forgets the slices, large ones at once. The last comma is overwritten by the tail. */
   #assemble(tree: Uint8Array): void {
     tree.set(TREE_HEAD);
     let end = TREE_HEAD.length;
@@ -164,6 +166,7 @@ export class TextFolder implements PathNode {
       const text = slice.text ?? this.#beforeText(slice);
       tree.set(text, end);
       end += text.length;
+      if (text.length >= LEAST_DROPPED_BYTES) dropPages(text);
     }
     tree.set(TREE_TAIL, tree.length - TREE_TAIL.length);
     this.#slices.length = 0;

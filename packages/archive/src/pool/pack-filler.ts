@@ -95,7 +95,7 @@ export class PackFiller {
     return frame + SEAL_OVERHEAD + COMPRESSED_ENTRY_BYTES;
   }
 
-  /** Returns whether a frame of the blob should be made, for putSealed(): as put() would try. */
+  /** Returns whether a frame of the blob should be made by who seals it for reserve(): put() would try one. */
   wantsFrame(plain: Memory, at: number, length: number): boolean {
     // A plaintext length of 0 means "not compressed".
     if (this.#level === 0 || length === 0) return false;
@@ -122,9 +122,9 @@ export class PackFiller {
     return this.#writer!.buffer;
   }
 
-  /** As PackWriter.hashLater(). */
+  /** As PackWriter.hashLater(); null where nothing is open. */
   hashLater(): LaterUpdate | null {
-    return this.#writer?.hashLater() ?? null;
+    return this.#slab === null ? null : this.#writer!.hashLater();
   }
 
   /** Makes room for a blob of `plainLength` bytes, however it is stored. */
