@@ -10,6 +10,7 @@ import { NativeXattrs } from '../posix/native-xattrs.ts';
 import type { Stat, Xattr } from '../posix/posix.ts';
 import { LSTAT_FLAGS, STATX_MASK, StatxView } from '../posix/statx.ts';
 import type { NameList, ScanHooks, ScanRules, ScanTrouble, TreeText } from './contract.ts';
+import { ENTRIES_A_LIST, EntryCalls } from './entry-calls.ts';
 import type { FileColumns, FileLimits } from './file-columns.ts';
 import { isFramed, isTail, TREE_HEAD, TREE_TAIL } from './frame.ts';
 import * as at from './layout.ts';
@@ -27,7 +28,6 @@ const DIRENT_MIN_BYTES = 24;
 const KEY_BYTES = 16;
 /** A name and its NUL, at most: 255 units of UTF-16 on file systems that come from Windows, three bytes each. */
 const NAME_BYTES = 3 * 255 + 1;
-const ROW_BYTES = 144;
 const ROW_MODE = 28;
 /** Bytes of the parent's tree that a run begins with, enough for a slice of usual nodes; more when they do not do. */
 const WINDOW_BYTES = 512 * 1024;
@@ -46,6 +46,8 @@ export class FolderScan {
   readonly #flags: number;
   readonly #path: PathArgument;
   readonly #xattrs: NativeXattrs;
+  /** Null where entries are asked about one by one. */
+  readonly #asked: EntryCalls | null;
   readonly #target: StableMemory;
   readonly #targets: Map<number, Uint8Array> = new Map();
   readonly #found: Map<number, readonly Xattr[]> = new Map();
@@ -61,7 +63,7 @@ export class FolderScan {
   /** Bytes of the parent's tree that the last run needed. */
   #window = WINDOW_BYTES;
 
-  private constructor(bound: Libc, hooks: ScanHooks, rules: ScanRules, kernel: TreeKernel) {
+  private constructor(bound: Libc, hooks: ScanHooks, rules: ScanRules, kernel: TreeKernel, inLists: boolean) {
     this.#libc = bound;
     this.#hooks = hooks;
     this.#kernel = kernel;
@@ -71,12 +73,13 @@ export class FolderScan {
       (rules.ignoreInode ? at.FLAG_IGNORE_INODE : 0);
     this.#path = new PathArgument(bound);
     this.#xattrs = new NativeXattrs(bound);
+    this.#asked = inLists ? EntryCalls.create() : null;
     this.#target = bound.stableMemory(PATH_MAX);
     this.#address = bound.addressOf(kernel.bytes);
   }
 
-  /** Returns null where WebAssembly or native calls are missing. */
-  static create(hooks: ScanHooks, rules: ScanRules): FolderScan | null {
+  /** Returns null where WebAssembly or native calls are missing. `inLists`: calls are made many at a time, where they can be. */
+  static create(hooks: ScanHooks, rules: ScanRules, inLists = true): FolderScan | null {
     const bound = libc();
     if (bound === null) return null;
     let scan: FolderScan | null = null;
@@ -88,7 +91,7 @@ export class FolderScan {
       encodeNode: (entry) => scan!.#encodeNode(entry),
     });
     if (kernel === null) return null;
-    scan = new FolderScan(bound, hooks, rules, kernel);
+    scan = new FolderScan(bound, hooks, rules, kernel, inLists);
     return scan;
   }
 
@@ -134,7 +137,6 @@ export class FolderScan {
     this.#spread(path, names);
     this.#targets.clear();
     this.#found.clear();
-    const { statx } = this.#libc;
     const { bytes, words } = this.#kernel;
     const base = this.#address;
     const xattrs = this.#xattrs;
@@ -143,16 +145,20 @@ export class FolderScan {
     bytes.fill(0, at.WISH, at.WISH + count);
     for (let i = 0; i < count; i++) {
       const name = base + words[(at.NAME_AT >> 2) + i]!;
-      const row = at.ROWS + i * ROW_BYTES;
-      if (statx(fd, name, LSTAT_FLAGS, STATX_MASK, base + row) < 0) {
-        this.#fail(troubles, i, 'stat');
+      const row = at.ROWS + i * at.ROW_BYTES;
+      const inList = i % ENTRIES_A_LIST;
+      if (inList === 0) this.#asked?.ask(fd, base, words, prefix, i, Math.min(count, i + ENTRIES_A_LIST));
+      const errno = this.#asked === null ? this.#stat(fd, name, base + row) : this.#asked.statErrno(inList);
+      if (errno !== 0) {
+        this.#fail(troubles, i, 'stat', errno);
         continue;
       }
       const mode = bytes[row + ROW_MODE]! | (bytes[row + ROW_MODE + 1]! << 8);
       if ((mode & S_IFMT) === S_IFLNK && !this.#readLink(fd, name, i)) {
-        this.#fail(troubles, i, 'readlink');
+        this.#fail(troubles, i, 'readlink', this.#libc.errno());
         continue;
       }
+      if (this.#asked?.mayHaveXattrs(inList) === false) continue;
       const found = xattrs.listAt(name - prefix);
       if (typeof found === 'number') troubles.push(this.#trouble(i, 'xattrs', found));
       else if (found.length > 0) this.#found.set(i, found);
@@ -233,14 +239,14 @@ export class FolderScan {
 
   /** Returns the stat of an entry in the kernel's memory. */
   stat(entry: number): Stat {
-    return new StatxView(new DataView(this.#kernel.bytes.buffer), at.ROWS + entry * ROW_BYTES);
+    return new StatxView(new DataView(this.#kernel.bytes.buffer), at.ROWS + entry * at.ROW_BYTES);
   }
 
   /** Returns the stats of the slice in memory of their own. */
   stats(): (entry: number) => Stat {
-    const rows = this.#kernel.bytes.buffer.slice(at.ROWS, at.ROWS + this.#count * ROW_BYTES);
+    const rows = this.#kernel.bytes.buffer.slice(at.ROWS, at.ROWS + this.#count * at.ROW_BYTES);
     const view = new DataView(rows);
-    return (entry) => new StatxView(view, entry * ROW_BYTES);
+    return (entry) => new StatxView(view, entry * at.ROW_BYTES);
   }
 
   xattrs(entry: number): readonly Xattr[] {
@@ -275,7 +281,7 @@ export class FolderScan {
       if (bytes[at.STATUS + i] !== at.ENTRY.newSmall) continue;
       const pathAt = words[(at.NAME_AT >> 2) + i]! - this.#prefix;
       const pathEnd = i + 1 < count ? words[(at.NAME_AT >> 2) + i + 1]! - this.#prefix : this.#namesEnd;
-      const row = (at.ROWS + i * ROW_BYTES) >> 2;
+      const row = (at.ROWS + i * at.ROW_BYTES) >> 2;
       into.addRow(bytes, pathAt, pathEnd - 1, words, row, this.nodeAt(i), this.nodeAt(i + 1));
     }
     return i;
@@ -318,8 +324,13 @@ export class FolderScan {
     return true;
   }
 
-  #fail(troubles: ScanTrouble[], entry: number, during: 'stat' | 'readlink'): void {
-    troubles.push(this.#trouble(entry, during, this.#libc.errno()));
+  /** Returns 0 or a positive errno. */
+  #stat(fd: number, name: number, row: number): number {
+    return this.#libc.statx(fd, name, LSTAT_FLAGS, STATX_MASK, row) < 0 ? this.#libc.errno() : 0;
+  }
+
+  #fail(troubles: ScanTrouble[], entry: number, during: 'stat' | 'readlink', errno: number): void {
+    troubles.push(this.#trouble(entry, during, errno));
     this.leaveOut(entry);
   }
 

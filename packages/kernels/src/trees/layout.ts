@@ -20,7 +20,9 @@ export const IDS_END: number = BEFORE_LENGTH + 4096;
 export const WISH: number = IDS_END + 4096;
 export const STATUS: number = WISH + 1024;
 
+/** A struct statx each, as far as it is used: the next row begins where what it says of interest has ended. */
 export const ROWS = 65_536;
+export const ROW_BYTES = 144;
 /** From here on the caller lays out what a run needs. */
 export const HEAP = 212_992;
 /** Between ranges: the kernel reads and writes some bytes more than there are. */
