@@ -11,7 +11,7 @@ export { type ChunkScanner, MAX_CHUNK, MIN_CHUNK, WINDOW } from './chunker/scann
 export { type BegunKey, beginToDerive, expectKey, type KeyMemoryUse } from './crypto/scrypt.ts';
 export type { Opener, Sealer, SealingKey } from './crypto/sealer.ts';
 export { IV_BYTES, MAC_BYTES, OPENER_STEP, SEAL_OVERHEAD, withinSeal } from './crypto/sealer.ts';
-export type { FileList } from './groups/file-calls.ts';
+export { type FileList, pathStart } from './groups/file-calls.ts';
 export { FileGroup } from './groups/file-group.ts';
 export { BLOB_RECORD, IndexBlobs } from './index-blobs.ts';
 export type { Memory } from './memory.ts';

@@ -19,6 +19,22 @@ export function memoryOf(bytes: Uint8Array): Memory {
   return { bytes, address: ffi === null || bytes.length === 0 ? 0 : Number(ffi.address(bytes)) };
 }
 
+/** Returns `size` zeroed bytes of memory of their own with their address, of any size: small arrays of V8's may move. */
+export function zeroedMemory(size: number): Memory {
+  return memoryOf(Buffer.allocUnsafeSlow(size).fill(0));
+}
+
+/** Returns a view of all of `memory` as words. */
+export function wordsOf({ bytes }: Memory): Int32Array {
+  return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+}
+
+/** Writes a whole number of 64 bits, an address for instance, as two words, the lower one first: a view of such numbers would take bigints. */
+export function put64(words: Int32Array | Uint32Array, at: number, value: number): void {
+  words[at] = value;
+  words[at + 1] = Math.floor(value / 2 ** 32);
+}
+
 /** Throws RangeError unless `length` bytes from `at` on lie inside `memory`: C would read or write whatever is there. */
 export function expectInside(memory: Memory, at: number, length: number): void {
   if (!(at >= 0 && length >= 0 && at + length <= memory.bytes.length)) {

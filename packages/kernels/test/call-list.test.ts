@@ -3,7 +3,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CallList, functionAddress } from '../src/machine/call-list.ts';
+import { CallList } from '../src/machine/call-list.ts';
+import { functionAddress } from '../src/machine/function-address.ts';
 import { memoryOf } from '../src/memory.ts';
 
 const isX64Linux = process.platform === 'linux' && process.arch === 'x64';

@@ -80,7 +80,7 @@ export type { KeyMemory, KnownKey } from './keys/known-key.ts';
 export { MAX_KEYS } from './keys/open-key.ts';
 export { KEY_COST, type Password } from './keys/password.ts';
 export { type OpenOptions, openRepository } from './open.ts';
-export { decodeHeader, type PackEntry, readHeader } from './pack/header.ts';
+export { decodeHeader, entryBytes, PACK_OVERHEAD, type PackEntry, readHeader } from './pack/header.ts';
 export { openBlob } from './pack/open-blob.ts';
 export { headerOfPack, loadPackHeader } from './pack/read-header.ts';
 export {

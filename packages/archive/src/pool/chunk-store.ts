@@ -2,10 +2,10 @@
  * Stores chunks of files that nobody has yet: hash, ask the shared table, put into the open pack. One visit per chunk,
  * while it is in the cache. One store per engine.
  */
-import { type Memory, type Platform, SEAL_OVERHEAD } from '@hostark/kernels';
+import type { Memory, Platform } from '@hostark/kernels';
 import { BlobTable } from '@hostark/repository';
 import type { EngineSetup, StoredCounts } from './jobs.ts';
-import { COMPRESSED_ENTRY_BYTES, ENTRY_BYTES, PackFiller } from './pack-filler.ts';
+import { PackFiller, packedBytes } from './pack-filler.ts';
 import type { SlabExchange } from './slabs.ts';
 
 /** Receives the id of each chunk; copies it before it returns. */
@@ -50,9 +50,9 @@ export class ChunkStore {
    * rules the caller keeps. `isFrame`: what is sealed is a frame of it.
    */
   reserve(id: Uint8Array, plainLength: number, sealedLength: number, isFrame: boolean): number {
-    const at = this.#packs.reserve(id, sealedLength, isFrame ? plainLength : 0);
-    if (at >= 0)
-      this.#count(plainLength, sealedLength + SEAL_OVERHEAD + (isFrame ? COMPRESSED_ENTRY_BYTES : ENTRY_BYTES));
+    const frameOf = isFrame ? plainLength : 0;
+    const at = this.#packs.reserve(id, sealedLength, frameOf);
+    if (at >= 0) this.#count(plainLength, packedBytes(sealedLength, frameOf));
     return at;
   }
 

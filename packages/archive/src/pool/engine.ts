@@ -14,6 +14,7 @@ import {
   nodePlatform,
   type Platform,
   type Posix,
+  pathStart,
   posix,
   type Stat,
   sameIdentity,
@@ -189,10 +190,6 @@ export class Engine {
   #stopped(): boolean {
     return Atomics.load(this.#setup.stop, 0) !== 0;
   }
-}
-
-function pathStart(pathEnds: Uint32Array, file: number): number {
-  return file === 0 ? 0 : pathEnds[file - 1]! + 1;
 }
 
 function isStill(stat: Stat, identity: Int32Array): boolean {

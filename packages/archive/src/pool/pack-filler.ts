@@ -3,16 +3,11 @@
  * the very bytes where it is then sealed, so that nothing is copied. Holds at most one slab; one per engine and kind.
  */
 import { type LaterUpdate, type Memory, PAGE_BYTES, type Platform, SEAL_OVERHEAD, type Sha256 } from '@hostark/kernels';
-import { type BlobKind, compressionLevel, PackWriter } from '@hostark/repository';
+import { type BlobKind, compressionLevel, entryBytes, PACK_OVERHEAD, PackWriter } from '@hostark/repository';
 import { CompressionProbe } from './compressible.ts';
 import type { EngineSetup } from './jobs.ts';
 import { roomFor, type Slab, type SlabExchange } from './slabs.ts';
 
-/** Bytes of a header entry, without and with the plaintext's length (restic pack format). */
-export const ENTRY_BYTES = 37;
-export const COMPRESSED_ENTRY_BYTES = 41;
-/** The header's seal and length. restic counts them for packs that are closed because they are full. */
-const PACK_OVERHEAD = 36;
 /** Below this, two hashes in lockstep cost as much as two apart. */
 const LEAST_BESIDE = 2048;
 /** What #compress() says of a blob that is stored as it is, and of a tree whose frame has no room. */
@@ -82,7 +77,7 @@ export class PackFiller {
     if (frame < 0) {
       if (frame === NO_ROOM || !writer.fits(length, 0)) return -1;
       writer.addAt(this.#kind, id, plain, at, length, 0);
-      return length + SEAL_OVERHEAD + ENTRY_BYTES;
+      return packedBytes(length, 0);
     }
     if (!writer.fits(frame, length)) {
       // It lies where the header of this pack is about to be written.
@@ -92,7 +87,7 @@ export class PackFiller {
       return -1;
     }
     writer.addAt(this.#kind, id, writer.buffer, writer.place, frame, length);
-    return frame + SEAL_OVERHEAD + COMPRESSED_ENTRY_BYTES;
+    return packedBytes(frame, length);
   }
 
   /** Returns whether a frame of the blob should be made by who seals it for reserve(): put() would try one. */
@@ -136,7 +131,7 @@ export class PackFiller {
   /** Stores a blob as it is, for which there is room. Returns the bytes that it takes. */
   putAsIs(id: Uint8Array, plain: Memory, at: number, length: number): number {
     this.#writer!.addAt(this.#kind, id, plain, at, length, 0);
-    return length + SEAL_OVERHEAD + ENTRY_BYTES;
+    return packedBytes(length, 0);
   }
 
   /**
@@ -214,6 +209,7 @@ export class PackFiller {
   #close(full: boolean): void {
     const slab = this.#slab!;
     const { bytes, sha256, header } = this.#writer!.finish();
+    // restic counts them for packs that are closed because they are full.
     if (full) this.#overhead += PACK_OVERHEAD;
     this.#slab = null;
     this.#open = false;
@@ -227,7 +223,7 @@ export class PackFiller {
     if (Buffer.compare(held.id, id) !== 0) return this.put(id, plain, at, length);
     if (!writer.fits(frame.bytes.length, length)) return -1;
     writer.addAt(this.#kind, id, frame, 0, frame.bytes.length, length);
-    return frame.bytes.length + SEAL_OVERHEAD + COMPRESSED_ENTRY_BYTES;
+    return packedBytes(frame.bytes.length, length);
   }
 
   /** Writes a frame of the blob to the place where it will be sealed, and returns its length; AS_IT_IS if that is better. */
@@ -248,6 +244,11 @@ export class PackFiller {
     // What is larger than the room is larger than the blob too, or the blob has no room either.
     return frame < 0 || frame >= length ? AS_IT_IS : frame;
   }
+}
+
+/** Returns the bytes that `length` bytes take in a pack, sealed and with their header entry; `plainLength`: of what they are a frame of, or 0. */
+export function packedBytes(length: number, plainLength: number): number {
+  return length + SEAL_OVERHEAD + entryBytes(plainLength);
 }
 
 /** A directory of millions of entries may not fit any slab: its tree gets memory of its own, which nobody keeps. */

@@ -6,6 +6,7 @@ import {
   type Memory,
   MIN_CHUNK,
   type Platform,
+  pathStart,
   type WholeFiles,
   wholeFiles,
 } from '@hostark/kernels';
@@ -53,8 +54,7 @@ export class SingleFiles implements SmallFiles {
       const at = file * IDENTITY_WORDS;
       const size = identitySize(identities, at);
       if (size >= MIN_CHUNK) return file;
-      const path = file === 0 ? 0 : pathEnds[file - 1]! + 1;
-      if (!this.#files.read(paths, path, size, this.#memory, identities, at)) return file;
+      if (!this.#files.read(paths, pathStart(pathEnds, file), size, this.#memory, identities, at)) return file;
       if (size > 0) {
         read(size);
         this.#waits = this.#store.store(this.#memory, 0, size, result);

@@ -4,7 +4,7 @@ import { expectInside, type Memory } from '../memory.ts';
 import type { LaterUpdate, Sha256 } from '../platform.ts';
 import type { Libcrypto, Sha256Blocks } from './libcrypto.ts';
 
-const HASH_BYTES = 32;
+export const HASH_BYTES = 32;
 export const BLOCK_BYTES = 64;
 /** The eight words that a hash starts with (FIPS 180-4, 5.3.3). */
 export const START: Uint32Array = Uint32Array.of(

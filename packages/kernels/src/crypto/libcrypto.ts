@@ -5,8 +5,8 @@
  */
 
 import type koffi from 'koffi';
-import { functionAddress } from '../machine/call-list.ts';
 import { processorFeatures } from '../machine/features.ts';
+import { functionAddress } from '../machine/function-address.ts';
 import { koffiModule } from '../optional-module.ts';
 
 type Address = number;
@@ -117,7 +117,7 @@ function bindSha256Blocks(library: Library): Sha256Blocks {
   return {
     oneLane: library.func('void sha256_block_data_order(void *words, void *data, size_t blocks)'),
     oneLaneAt: library.func('void sha256_block_data_order(uintptr_t words, uintptr_t data, size_t blocks)'),
-    oneLaneFunction: functionAddress('sha256_block_data_order'),
+    oneLaneFunction: functionAddress('sha256_block_data_order', library),
     lanes: sha ? library.func('void sha256_multi_block(uintptr_t words, uintptr_t inputs, int fours)') : null,
   };
 }
@@ -171,6 +171,15 @@ function attempt<T>(action: () => T): T | null {
 /** Throws unless a libcrypto call returned 1: only memory exhaustion or misuse of ours makes one fail. */
 export function expectOne(result: number, call: string): void {
   if (result !== 1) throw new Error(`libcrypto: ${call} failed`);
+}
+
+/** Returns a context for encryption under a key, given by its address, that is freed with its owner. */
+export function cipherContext(owner: object, cipher: Ciphers, algorithm: Address, key: Address): Address {
+  const context = cipher.newContext();
+  releaseWith(owner, cipher.freeContext, context);
+  expectOne(cipher.init(context, algorithm, 0, key, 0), 'EVP_EncryptInit_ex');
+  expectOne(cipher.setPadding(context, 0), 'EVP_CIPHER_CTX_set_padding');
+  return context;
 }
 
 const released = new FinalizationRegistry<() => void>((free) => free());

@@ -4,7 +4,7 @@
  */
 
 import type { Memory } from '../memory.ts';
-import { type Ciphers, expectOne, type Libcrypto, type Macs, releaseWith } from './libcrypto.ts';
+import { type Ciphers, cipherContext, expectOne, type Libcrypto, type Macs, releaseWith } from './libcrypto.ts';
 import { NativeNonces } from './native-nonces.ts';
 import { RandomIvs } from './random-ivs.ts';
 import {
@@ -73,8 +73,8 @@ export class NativeSealer implements Sealer, Opener {
     const keys = libcrypto.stable(48);
     keys.bytes.set(key.encrypt, 0);
     keys.bytes.set(key.macK, 32);
-    this.#ctr = this.#cipherContext(cipher.aes256Ctr, keys.address);
-    this.#ecb = this.#cipherContext(cipher.aes128Ecb, keys.address + 32);
+    this.#ctr = cipherContext(this, cipher, cipher.aes256Ctr, keys.address);
+    this.#ecb = cipherContext(this, cipher, cipher.aes128Ecb, keys.address + 32);
     this.#vectorCtr = VectorCtr.create(keys.bytes.subarray(0, 32));
     keys.bytes.fill(0);
     this.#nonces = new NativeNonces(libcrypto, (out, data, size) =>
@@ -164,14 +164,6 @@ export class NativeSealer implements Sealer, Opener {
     const body = withinSeal(sealed);
     this.#computeTag(body);
     return this.#tagIs(sealed.subarray(-MAC_BYTES)) ? body : null;
-  }
-
-  #cipherContext(algorithm: number, key: number): number {
-    const context = this.#cipher.newContext();
-    releaseWith(this, this.#cipher.freeContext, context);
-    expectOne(this.#cipher.init(context, algorithm, 0, key, 0), 'EVP_EncryptInit_ex');
-    expectOne(this.#cipher.setPadding(context, 0), 'EVP_CIPHER_CTX_set_padding');
-    return context;
   }
 
   /** CTR under the nonce in scratch; encrypts and decrypts alike. `to` may be `from`. */

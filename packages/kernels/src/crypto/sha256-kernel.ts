@@ -2,7 +2,7 @@
 import * as layout from '../../machine/sha256-layout.ts';
 import { SHA256_X64 } from '../generated/machine.ts';
 import { bindMachineCode, machineCodeAddress } from '../machine/machine-code.ts';
-import { memoryOf } from '../memory.ts';
+import { wordsOf, zeroedMemory } from '../memory.ts';
 import { START } from './lane-sha256.ts';
 
 export interface Sha256Kernel {
@@ -22,13 +22,13 @@ export function hashEachAddress(): number | null {
 }
 
 /** Returns memory for one user of the kernel, as words, with what never changes in it. */
-export function sha256KernelMemory(): { readonly words: Uint32Array; readonly address: number } {
-  const { bytes, address } = memoryOf(Buffer.allocUnsafeSlow(layout.MEMORY_BYTES).fill(0));
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, layout.MEMORY_BYTES / 4);
+export function sha256KernelMemory(): { readonly words: Int32Array; readonly address: number } {
+  const memory = zeroedMemory(layout.MEMORY_BYTES);
+  const words = wordsOf(memory);
   words.set(roundConstants(), layout.CONSTANTS / 4);
   words.set([0x00010203, 0x04050607, 0x08090a0b, 0x0c0d0e0f], layout.REVERSED / 4);
   words.set(START, layout.START / 4);
-  return { words, address };
+  return { words, address: memory.address };
 }
 
 /** The first 32 bits behind the point of the cube roots of the first 64 primes (FIPS 180-4, 4.2.2). */

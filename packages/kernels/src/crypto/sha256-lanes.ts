@@ -3,7 +3,7 @@
  * leaves the processor's SHA unit idle half of the time; two messages in lockstep take a quarter less than one after another.
  */
 
-import { expectInside, type Memory } from '../memory.ts';
+import { expectInside, type Memory, put64 } from '../memory.ts';
 import { BLOCK_BYTES, LaneSha256 } from './lane-sha256.ts';
 import type { Libcrypto, Sha256Blocks } from './libcrypto.ts';
 
@@ -76,11 +76,9 @@ export class Sha256Lanes {
     second.rest(secondMemory, secondAt, fromSecond, blocks, secondLength);
   }
 
-  /** Written as halves: a view of 64-bit numbers would take bigints. Where the function exists, the lower half comes first. */
   #input(lane: number, address: number, blocks: number): void {
     const at = INPUTS / 4 + 4 * lane;
-    this.#words[at] = address;
-    this.#words[at + 1] = address / 2 ** 32;
+    put64(this.#words, at, address);
     this.#words[at + 2] = blocks;
   }
 }

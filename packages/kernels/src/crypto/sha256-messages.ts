@@ -4,13 +4,13 @@
  * waiting, and goes by itself through libcrypto.
  */
 import * as layout from '../../machine/sha256-layout.ts';
-import { type CallList, functionAddress } from '../machine/call-list.ts';
+import type { CallList } from '../machine/call-list.ts';
 import { processorFeatures } from '../machine/features.ts';
-import { expectInside, type Memory, memoryOf } from '../memory.ts';
-import { BLOCK_BYTES } from './lane-sha256.ts';
+import { functionAddress } from '../machine/function-address.ts';
+import { expectInside, type Memory, put64, wordsOf, zeroedMemory } from '../memory.ts';
+import { BLOCK_BYTES, HASH_BYTES } from './lane-sha256.ts';
 import { hashEachAddress, sha256KernelMemory } from './sha256-kernel.ts';
 
-export const HASH_BYTES = 32;
 /** One byte that ends the message, and eight for its length (FIPS 180-4, 5.1.1). */
 const LEAST_PADDING = 9;
 /** What a block of one message by itself costs, in blocks of a full set of lanes: with a SHA unit, and without. */
@@ -36,7 +36,7 @@ export class Sha256Messages {
   /** Blocks and number of each message. */
   readonly #order: Uint32Array;
   readonly #records: Memory;
-  readonly #recordWords: Uint32Array;
+  readonly #recordWords: Int32Array;
   /** The calls that hash one message, and for each where its hash goes. */
   #firstAlone = 0;
   readonly #outs: number[] = [];
@@ -46,9 +46,8 @@ export class Sha256Messages {
     if (most > COUNT) throw new RangeError(`expected at most ${COUNT} messages, got ${most}`);
     this.#most = most;
     this.#order = new Uint32Array(most);
-    this.#records = memoryOf(Buffer.allocUnsafeSlow(most * layout.MESSAGE_BYTES).fill(0));
-    const { buffer, byteOffset } = this.#records.bytes;
-    this.#recordWords = new Uint32Array(buffer, byteOffset, most * RECORD_WORDS);
+    this.#records = zeroedMemory(most * layout.MESSAGE_BYTES);
+    this.#recordWords = wordsOf(this.#records);
   }
 
   /**
@@ -128,15 +127,11 @@ export class Sha256Messages {
     return best;
   }
 
-  /** Written as halves: a view of 64-bit numbers would take bigints. */
   #put(record: number, address: number, blocks: number, out: number): void {
-    const words = this.#recordWords;
     const at = record * RECORD_WORDS;
-    words[at + layout.MESSAGE / 4] = address;
-    words[at + layout.MESSAGE / 4 + 1] = address / WIDE;
-    words[at + layout.MESSAGE_BLOCKS / 4] = blocks;
-    words[at + layout.MESSAGE_OUT / 4] = out;
-    words[at + layout.MESSAGE_OUT / 4 + 1] = out / WIDE;
+    put64(this.#recordWords, at + layout.MESSAGE / 4, address);
+    this.#recordWords[at + layout.MESSAGE_BLOCKS / 4] = blocks;
+    put64(this.#recordWords, at + layout.MESSAGE_OUT / 4, out);
   }
 }
 

@@ -1,6 +1,6 @@
 /** SHA-256 of up to sixteen messages abreast through machine code (machine/sha256.ts): where there are many, half the cost. */
 import * as layout from '../../machine/sha256-layout.ts';
-import { expectInside } from '../memory.ts';
+import { expectInside, put64 } from '../memory.ts';
 import type { HashPart } from '../platform.ts';
 import { BLOCK_BYTES, type LaneSha256 } from './lane-sha256.ts';
 import { type Sha256Kernel, sha256Kernel, sha256KernelMemory } from './sha256-kernel.ts';
@@ -19,7 +19,7 @@ interface Lane {
 export class Sha256Vectors {
   readonly #kernel: Sha256Kernel;
   readonly #memory: number;
-  readonly #words: Uint32Array;
+  readonly #words: Int32Array;
   readonly #fewest: number;
 
   private constructor(kernel: Sha256Kernel, fewest: number) {
@@ -83,15 +83,9 @@ export class Sha256Vectors {
     for (let lane = 0; lane < layout.LANES; lane++) {
       // Lanes that are not there do what the first one does, with the same outcome.
       const { hash, address } = lanes[lane] ?? lanes[0]!;
-      this.#address(layout.INPUTS / 4 + 2 * lane, address + from * BLOCK_BYTES);
-      this.#address(layout.STATES / 4 + 2 * lane, hash.address);
+      put64(this.#words, layout.INPUTS / 4 + 2 * lane, address + from * BLOCK_BYTES);
+      put64(this.#words, layout.STATES / 4 + 2 * lane, hash.address);
     }
     this.#kernel.advance(this.#memory, blocks);
-  }
-
-  /** Written as halves: a view of 64-bit numbers would take bigints. */
-  #address(word: number, address: number): void {
-    this.#words[word] = address;
-    this.#words[word + 1] = address / 2 ** 32;
   }
 }

@@ -4,21 +4,18 @@
  */
 import { constants } from 'node:fs';
 import type { CallList } from '../machine/call-list.ts';
-import { expectInside, type Memory, memoryOf } from '../memory.ts';
-import { STATX_WORDS } from '../posix/identity.ts';
+import { SYSTEM_CALLS } from '../machine/system-calls.ts';
+import { expectInside, type Memory, wordsOf, zeroedMemory } from '../memory.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC } from '../posix/arguments.ts';
+import { IDENTITY_WORDS, isIdentityOf } from '../posix/identity.ts';
 import { STATX_BYTES, STATX_MASK } from '../posix/statx.ts';
 
-const AT_FDCWD = -100;
-const AT_EMPTY_PATH = 0x1000;
-/** One value on all architectures; Node does not name it. */
-const O_CLOEXEC = 0o2000000;
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = constants;
 const FLAGS: number = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME | O_CLOEXEC;
 
-/** The calls of a file, in their order, and their numbers on x86-64, the only machine that has lists. */
+/** The calls of a file, in their order. */
 const [OPENAT, READ, STATX, CLOSE] = [0, 1, 2, 3];
 export const CALLS_PER_FILE = 4;
-const NUMBERS = { openat: 257, read: 0, statx: 332, close: 3 };
 
 /** Files in columns, as they are sent to be read. */
 export interface FileList {
@@ -27,6 +24,11 @@ export interface FileList {
   readonly pathEnds: Uint32Array;
   /** IDENTITY_WORDS each. */
   readonly identities: Int32Array;
+}
+
+/** Returns where the path of a file begins in `paths`. */
+export function pathStart(pathEnds: Uint32Array, file: number): number {
+  return file === 0 ? 0 : pathEnds[file - 1]! + 1;
 }
 
 /** Some of the files of a list: where each goes in the target, and its size. Kept until they are read. */
@@ -46,15 +48,14 @@ export class FileCalls {
   readonly #stats: Memory;
   readonly #statWords: Int32Array;
   /** An empty path: its first byte is the NUL. */
-  readonly #nothing: Memory = memoryOf(Buffer.allocUnsafeSlow(8).fill(0));
+  readonly #nothing: Memory = zeroedMemory(8);
 
   /** Writes what never changes to the first calls of a list, CALLS_PER_FILE for each of `most` files. */
   constructor(calls: CallList, most: number) {
     this.#calls = calls;
     this.#most = most;
-    this.#stats = memoryOf(Buffer.allocUnsafeSlow(most * STATX_BYTES).fill(0));
-    const { buffer, byteOffset } = this.#stats.bytes;
-    this.#statWords = new Int32Array(buffer, byteOffset, (most * STATX_BYTES) / 4);
+    this.#stats = zeroedMemory(most * STATX_BYTES);
+    this.#statWords = wordsOf(this.#stats);
     for (let slot = 0; slot < most; slot++) this.#writeSlot(slot);
   }
 
@@ -84,11 +85,8 @@ export class FileCalls {
     const slot = this.#slot(files, file);
     const first = CALLS_PER_FILE * slot;
     if (this.#calls.result(first + READ) !== sizes[file] || this.#calls.result(first + STATX) !== 0) return false;
-    const [at, identity] = [(slot * STATX_BYTES) / 4, (from + file) * STATX_WORDS.length];
-    for (let i = 0; i < STATX_WORDS.length; i++) {
-      if (this.#statWords[at + STATX_WORDS[i]!] !== list.identities[identity + i]) return false;
-    }
-    return true;
+    const at = (slot * STATX_BYTES) / 4;
+    return isIdentityOf(this.#statWords, at, list.identities, (from + file) * IDENTITY_WORDS);
   }
 
   /** The files of a list take its last slots. */
@@ -100,17 +98,17 @@ export class FileCalls {
     const first = CALLS_PER_FILE * slot;
     const calls = this.#calls;
     // For the owner and root only because of O_NOATIME (open(2)); others go the long way.
-    calls.write(first + OPENAT, NUMBERS.openat, AT_FDCWD, 0, FLAGS, 0);
-    calls.write(first + READ, NUMBERS.read);
+    calls.write(first + OPENAT, SYSTEM_CALLS.openat, AT_FDCWD, 0, FLAGS, 0);
+    calls.write(first + READ, SYSTEM_CALLS.read);
     const stat = this.#stats.address + slot * STATX_BYTES;
-    calls.write(first + STATX, NUMBERS.statx, 0, this.#nothing.address, AT_EMPTY_PATH, STATX_MASK, stat);
-    calls.write(first + CLOSE, NUMBERS.close);
+    calls.write(first + STATX, SYSTEM_CALLS.statx, 0, this.#nothing.address, AT_EMPTY_PATH, STATX_MASK, stat);
+    calls.write(first + CLOSE, SYSTEM_CALLS.close);
     for (const call of [READ, STATX, CLOSE]) calls.takes(first + call, first + OPENAT);
   }
 }
 
-/** Where a path begins. */
+/** The same, once the path is known to end. */
 function pathAt({ paths, pathEnds }: FileList, file: number): number {
   if (paths.bytes[pathEnds[file]!] !== 0) throw new RangeError('expected a path that ends with a NUL');
-  return file === 0 ? 0 : pathEnds[file - 1]! + 1;
+  return pathStart(pathEnds, file);
 }

@@ -2,9 +2,12 @@
  * A group of small files on its way into a repository. Three lists of calls do what takes time: the files are read side by side and
  * hashed; those that nobody has are compressed and sealed, and copied to where they belong. In between it is the caller's turn.
  */
+
+import { HASH_BYTES } from '../crypto/lane-sha256.ts';
 import { IV_BYTES, MAC_BYTES, type SealingKey } from '../crypto/sealer.ts';
-import { HASH_BYTES, paddedBytes, Sha256Messages } from '../crypto/sha256-messages.ts';
-import { CallList, functionAddress } from '../machine/call-list.ts';
+import { paddedBytes, Sha256Messages } from '../crypto/sha256-messages.ts';
+import { CallList } from '../machine/call-list.ts';
+import { functionAddress } from '../machine/function-address.ts';
 import { expectInside, type Memory, memoryOf } from '../memory.ts';
 import type { LaterUpdate } from '../platform.ts';
 import { IDENTITY_WORDS, identitySize } from '../posix/identity.ts';

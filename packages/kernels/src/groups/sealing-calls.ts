@@ -2,12 +2,13 @@
  * The calls that seal blobs, as a list: AES-256-CTR in vectors, then Poly1305-AES. A blob may be what a call before them makes, a frame
  * for instance, whose length nobody knows yet: it is sealed where it lies.
  */
-import { expectOne, type Libcrypto, libcrypto, releaseWith } from '../crypto/libcrypto.ts';
+import { cipherContext, expectOne, type Libcrypto, libcrypto, releaseWith } from '../crypto/libcrypto.ts';
 import { NativeNonces } from '../crypto/native-nonces.ts';
 import { expectSealingKey, IV_BYTES, MAC_BYTES, type SealingKey } from '../crypto/sealer.ts';
 import { VectorCtr } from '../crypto/vector-ctr.ts';
-import { type CallList, functionAddress } from '../machine/call-list.ts';
-import { type Memory, memoryOf } from '../memory.ts';
+import type { CallList } from '../machine/call-list.ts';
+import { functionAddress } from '../machine/function-address.ts';
+import { type Memory, wordsOf, zeroedMemory } from '../memory.ts';
 
 /** The calls of a blob, in their order. */
 const [CRYPT, MAC_INIT, MAC_UPDATE, MAC_FINAL] = [0, 1, 2, 3];
@@ -32,25 +33,22 @@ export class SealingCalls {
   readonly #keys: Memory;
   readonly #keyWords: Int32Array;
   readonly #macs: Memory;
-  readonly #written: Memory = memoryOf(Buffer.allocUnsafeSlow(8).fill(0));
+  readonly #written: Memory = zeroedMemory(8);
 
   private constructor(library: Libcrypto, functions: Functions, counters: readonly VectorCtr[], key: SealingKey) {
     const [cipher, mac] = [library.cipher!, library.mac!];
     const most = counters.length;
     this.#functions = functions;
     this.#counters = counters;
-    this.#keys = memoryOf(Buffer.allocUnsafeSlow(most * KEY_BYTES).fill(0));
-    this.#keyWords = new Int32Array(this.#keys.bytes.buffer, this.#keys.bytes.byteOffset, (most * KEY_BYTES) / 4);
+    this.#keys = zeroedMemory(most * KEY_BYTES);
+    this.#keyWords = wordsOf(this.#keys);
     for (let slot = 0; slot < most; slot++) this.#keys.bytes.set(key.macR, slot * KEY_BYTES);
-    this.#macs = memoryOf(Buffer.allocUnsafeSlow(most * MAC_BYTES).fill(0));
+    this.#macs = zeroedMemory(most * MAC_BYTES);
     this.#mac = mac.newContext(mac.poly1305);
     releaseWith(this, mac.freeContext, this.#mac);
-    const ecb = cipher.newContext();
-    releaseWith(this, cipher.freeContext, ecb);
-    const macK = memoryOf(Buffer.allocUnsafeSlow(16));
+    const macK = zeroedMemory(16);
     macK.bytes.set(key.macK);
-    expectOne(cipher.init(ecb, cipher.aes128Ecb, 0, macK.address, 0), 'EVP_EncryptInit_ex');
-    expectOne(cipher.setPadding(ecb, 0), 'EVP_CIPHER_CTX_set_padding');
+    const ecb = cipherContext(this, cipher, cipher.aes128Ecb, macK.address);
     macK.bytes.fill(0);
     const written = this.#written.address;
     this.#nonces = new NativeNonces(library, (out, data, size) =>

@@ -2,11 +2,9 @@
  * Calls of C functions and of the kernel that go through machine code (machine/calls.ts) one after another: one crossing for all of
  * them. What stays the same from one run to the next is written once.
  */
-import type { LibraryHandle } from 'koffi';
 import * as layout from '../../machine/calls-layout.ts';
 import { CALLS_X64 } from '../generated/machine.ts';
-import { memoryOf } from '../memory.ts';
-import { koffiModule } from '../optional-module.ts';
+import { put64, wordsOf, zeroedMemory } from '../memory.ts';
 import { bindMachineCode } from './machine-code.ts';
 
 interface Kernel {
@@ -14,7 +12,6 @@ interface Kernel {
 }
 
 const CALL_WORDS: number = layout.CALL_BYTES / 4;
-const WIDE = 2 ** 32;
 
 /** One thread's. Numbers are addresses, sizes, flags: whole, from -2^31 up to 2^53. */
 export class CallList {
@@ -24,9 +21,9 @@ export class CallList {
 
   private constructor(kernel: Kernel, most: number) {
     this.#kernel = kernel;
-    const { bytes, address } = memoryOf(Buffer.allocUnsafeSlow(most * layout.CALL_BYTES).fill(0));
-    this.#address = address;
-    this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, most * CALL_WORDS);
+    const memory = zeroedMemory(most * layout.CALL_BYTES);
+    this.#address = memory.address;
+    this.#words = wordsOf(memory);
   }
 
   /** Returns room for `most` calls, or null where they can only be made one by one. */
@@ -39,13 +36,13 @@ export class CallList {
   write(call: number, target: number, ...values: number[]): void {
     const at = call * CALL_WORDS;
     this.#words.fill(0, at, at + CALL_WORDS);
-    this.#put(at + layout.TARGET / 4, target);
+    put64(this.#words, at + layout.TARGET / 4, target);
     for (const [i, value] of values.entries()) this.argument(call, i, value);
   }
 
   /** Writes one argument, counted from 0. */
   argument(call: number, index: number, value: number): void {
-    this.#put(call * CALL_WORDS + layout.ARGUMENTS / 4 + 2 * index, value);
+    put64(this.#words, call * CALL_WORDS + layout.ARGUMENTS / 4 + 2 * index, value);
   }
 
   /**
@@ -54,13 +51,13 @@ export class CallList {
    */
   takes(call: number, other: number, index = 0): void {
     const at = call * CALL_WORDS;
-    this.#put(at + layout.TAKES / 4, this.#address + other * layout.CALL_BYTES + layout.RESULT);
-    this.#put(at + layout.TAKES_INTO / 4, layout.ARGUMENTS + 8 * index);
+    put64(this.#words, at + layout.TAKES / 4, this.#address + other * layout.CALL_BYTES + layout.RESULT);
+    put64(this.#words, at + layout.TAKES_INTO / 4, layout.ARGUMENTS + 8 * index);
   }
 
   /** Undoes takes(). */
   takesNothing(call: number): void {
-    this.#put(call * CALL_WORDS + layout.TAKES / 4, 0);
+    put64(this.#words, call * CALL_WORDS + layout.TAKES / 4, 0);
   }
 
   /** Makes the calls from number `from` up to `end`. */
@@ -72,16 +69,4 @@ export class CallList {
   result(call: number): number {
     return this.#words[call * CALL_WORDS + layout.RESULT / 4]!;
   }
-
-  #put(word: number, value: number): void {
-    this.#words[word] = value;
-    this.#words[word + 1] = Math.floor(value / WIDE);
-  }
-}
-
-/** Returns the address of a function of a library, Node's own binary by default. Throws where there is none. */
-export function functionAddress(name: string, library: LibraryHandle | null = null): number {
-  const ffi = koffiModule();
-  if (ffi === null) throw new Error('no native calls');
-  return Number(ffi.address((library ?? ffi.load(null)).symbol(name, 'void *')));
 }

@@ -7,6 +7,10 @@ import type { Libc, StableMemory } from './libc.ts';
 export const PATH_MAX = 4096;
 /** "Relative to the working folder", where a call takes a folder's descriptor. */
 export const AT_FDCWD = -100;
+/** "The descriptor itself", where the path is empty. */
+export const AT_EMPTY_PATH = 0x1000;
+/** One value on all architectures that libc.ts binds; Node does not name it. */
+export const O_CLOEXEC = 0o2000000;
 const ENAMETOOLONG = 36;
 const EINVAL = 22;
 const SLASH = 0x2f;

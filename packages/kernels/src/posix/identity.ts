@@ -38,6 +38,14 @@ export function sameIdentity(a: Int32Array, aAt: number, b: Int32Array, bAt: num
   return true;
 }
 
+/** Returns whether the struct statx that begins at `words[at]` is of the file with an identity. */
+export function isIdentityOf(words: Int32Array, at: number, identities: Int32Array, identityAt: number): boolean {
+  for (let i = 0; i < IDENTITY_WORDS; i++) {
+    if (words[at + STATX_WORDS[i]!] !== identities[identityAt + i]) return false;
+  }
+  return true;
+}
+
 /** Returns the size in an identity. Exact up to 2^53 bytes. */
 export function identitySize(identity: Int32Array, at: number): number {
   const low = identity[at + 2]!;

@@ -2,7 +2,7 @@
 
 import { constants } from 'node:fs';
 import { Accounts } from './accounts.ts';
-import { AT_FDCWD, PATH_MAX, PathArgument } from './arguments.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC, PATH_MAX, PathArgument } from './arguments.ts';
 import { DirentCollector } from './dirents.ts';
 import { errnoName, systemError } from './errors.ts';
 import type { Libc, StableMemory } from './libc.ts';
@@ -13,12 +13,9 @@ import { copyStat, LSTAT_FLAGS, STATX_BYTES, STATX_MASK, StatSlabs, viewOf } fro
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_NO_AUTOMOUNT = 0x800;
-const AT_EMPTY_PATH = 0x1000;
 const FALLOC_FL_KEEP_SIZE = 1;
 const S_IFIFO = 0o010000;
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = constants;
-/** One value on all architectures that libc.ts binds; Node does not name them. */
-const O_CLOEXEC = 0o2000000;
 const O_PATH = 0o10000000;
 const NS_PER_S = 1_000_000_000n;
 /** Some thousand entries a call of getdents64. */

@@ -5,16 +5,13 @@
  */
 
 import { constants } from 'node:fs';
-import { AT_FDCWD, PATH_MAX, PathArgument } from './arguments.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC, PATH_MAX, PathArgument } from './arguments.ts';
 import { errnoName, systemError } from './errors.ts';
 import type { Libc, StableMemory } from './libc.ts';
 import type { NewFiles } from './posix.ts';
 import { viewOf } from './statx.ts';
 
 const AT_SYMLINK_FOLLOW = 0x400;
-const AT_EMPTY_PATH = 0x1000;
-/** One value on all architectures that libc.ts binds; Node does not name them. */
-const O_CLOEXEC = 0o2000000;
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 const NOT_HERE: readonly string[] = ['EOPNOTSUPP', 'ENOTSUP', 'EISDIR', 'EINVAL'];
 

@@ -5,16 +5,13 @@
 
 import { constants } from 'node:fs';
 import { expectInside, type Memory } from '../memory.ts';
-import { STATX_WORDS } from './identity.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC } from './arguments.ts';
+import { isIdentityOf } from './identity.ts';
 import { type Libc, libc, type StableMemory } from './libc.ts';
 import { STATX_BYTES, STATX_MASK } from './statx.ts';
 
-const AT_FDCWD = -100;
-const AT_EMPTY_PATH = 0x1000;
 const EPERM = 1;
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_NOATIME } = constants;
-/** One value on all architectures that libc.ts binds; Node does not name them. */
-const O_CLOEXEC = 0o2000000;
 const FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
 
 export class WholeFiles {
@@ -54,11 +51,7 @@ export class WholeFiles {
 
   #is(fd: number, identity: Int32Array, at: number): boolean {
     if (this.#libc.statx(fd, this.#nothing.address, AT_EMPTY_PATH, STATX_MASK, this.#stat.address) < 0) return false;
-    const words = this.#statWords;
-    for (let i = 0; i < STATX_WORDS.length; i++) {
-      if (words[STATX_WORDS[i]!] !== identity[at + i]) return false;
-    }
-    return true;
+    return isIdentityOf(this.#statWords, 0, identity, at);
   }
 }
 

@@ -1,14 +1,14 @@
 /** What the system is asked of every entry of a directory, stat and attributes, as a list of calls: one crossing for many entries. */
 import { CallList } from '../machine/call-list.ts';
+import { SYSTEM_CALLS } from '../machine/system-calls.ts';
 import { LSTAT_FLAGS, STATX_MASK } from '../posix/statx.ts';
 import * as at from './layout.ts';
 
 /** Most entries of a list. */
 export const ENTRIES_A_LIST = 128;
-/** The calls of an entry, in their order, and their numbers on x86-64, the only machine that has lists. */
+/** The calls of an entry, in their order. */
 const [STATX, LLISTXATTR] = [0, 1];
 const CALLS_PER_ENTRY = 2;
-const NUMBERS = { statx: 332, llistxattr: 195 };
 
 export class EntryCalls {
   readonly #calls: CallList;
@@ -16,9 +16,9 @@ export class EntryCalls {
   private constructor(calls: CallList) {
     this.#calls = calls;
     for (let call = 0; call < CALLS_PER_ENTRY * ENTRIES_A_LIST; call += CALLS_PER_ENTRY) {
-      calls.write(call + STATX, NUMBERS.statx, 0, 0, LSTAT_FLAGS, STATX_MASK);
+      calls.write(call + STATX, SYSTEM_CALLS.statx, 0, 0, LSTAT_FLAGS, STATX_MASK);
       // How many bytes there are is all that is asked: mostly none.
-      calls.write(call + LLISTXATTR, NUMBERS.llistxattr);
+      calls.write(call + LLISTXATTR, SYSTEM_CALLS.llistxattr);
     }
   }
 

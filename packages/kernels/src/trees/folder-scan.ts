@@ -3,7 +3,7 @@
  * targets go from the system into the kernel's memory, and the text of their nodes comes out of it.
  */
 import { constants } from 'node:fs';
-import { PATH_MAX, PathArgument } from '../posix/arguments.ts';
+import { AT_FDCWD, O_CLOEXEC, PATH_MAX, PathArgument } from '../posix/arguments.ts';
 import { errnoName, systemError } from '../posix/errors.ts';
 import { type Libc, libc, type StableMemory } from '../posix/libc.ts';
 import { NativeXattrs } from '../posix/native-xattrs.ts';
@@ -17,8 +17,6 @@ import * as at from './layout.ts';
 import { NeedsRoom, TreeKernel } from './tree-kernel.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOATIME } = constants;
-const O_CLOEXEC = 0o2000000;
-const AT_FDCWD = -100;
 const EPERM = 1;
 const S_IFMT = 0o170000;
 const S_IFLNK = 0o120000;

@@ -4,7 +4,7 @@
  */
 
 import type { LibraryHandle } from 'koffi';
-import { functionAddress } from '../machine/call-list.ts';
+import { functionAddress } from '../machine/function-address.ts';
 import { expectInside, type Memory } from '../memory.ts';
 import { koffiModule } from '../optional-module.ts';
 import { expectLevel, tooLarge, type Zstd, zstdError } from './contract.ts';
