@@ -7,6 +7,7 @@ import { closeSync, constants, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
 import { PAGE_BYTES, pagesOfMemory, refusesDirect } from '@hostark/kernels';
 import type { ByteRange } from '@hostark/repository';
+import { readFully } from './read-fully.ts';
 
 const readInto = promisify(read);
 
@@ -42,6 +43,16 @@ export class DirectFile {
     }
     const from = offset - start;
     return pages.subarray(from, Math.max(from, Math.min(filled, end - start)));
+  }
+
+  /** For reads of whole pages; they may be refused all the same (refusesDirect()). */
+  get fd(): number {
+    return this.#direct >= 0 ? this.#direct : this.#plain;
+  }
+
+  /** Reads through the page cache, now. Returns false if the file ends before `into` is full. Throws errno errors. */
+  readPlain(into: Uint8Array, position: number): boolean {
+    return readFully(this.#openPlain(), into, position);
   }
 
   close(): void {

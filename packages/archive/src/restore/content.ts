@@ -7,7 +7,7 @@ import { type BlobPlace, blobIdFrom, loadBlob, plainLength } from '@hostark/repo
 import { packPath } from '../disk/pack-path.ts';
 import { loadExtent } from './ahead.ts';
 import type { RestoreContext } from './context.ts';
-import { type Crew, JOBS_HERE, JOBS_PER_THREAD } from './crew.ts';
+import { type Crew, JOBS_HERE, JOBS_PER_THREAD, LARGE_JOBS } from './crew.ts';
 import type { SegmentOutcome } from './execute.ts';
 import { inHalves } from './halves.ts';
 import { ARENA_BYTES, type SegmentSource } from './job.ts';
@@ -94,16 +94,32 @@ class Writing {
     this.#shortenFiles();
     const { needs, segments } = planSegments(this.#needs, this.#placeOf, this.#limits());
     this.#needs = needs;
-    const write = (run: Crew['run']) => (segment: Segment) => context.slots.run(() => this.#segment(segment, run));
-    const { crew } = context;
-    const [anywhere, here] = [write((job) => crew.run(job)), write((job) => crew.runHere(job))];
-    if (this.#directory === null) await forEachLimited(segments, segmentsAtOnce(context), anywhere);
-    else await inHalves(segments, JOBS_PER_THREAD * crew.threads, JOBS_HERE, anywhere, here);
+    if (this.#directory !== null) return await this.#writeFromFolder(segments);
+    const { crew, slots } = context;
+    const write = (segment: Segment) => slots.run(() => this.#segment(segment, (job) => crew.run(job)));
+    await forEachLimited(segments, segmentsAtOnce(context), write);
+  }
+
+  async #writeFromFolder(segments: readonly Segment[]): Promise<void> {
+    const { crew, slots } = this.#context;
+    const isLarge = this.#isLarge;
+    const write = (run: Crew['run']) => (segment: Segment) => {
+      const work = () => this.#segment(segment, run);
+      // The memory for large blobs is the same for any number of segments.
+      return isLarge ? work() : slots.run(work);
+    };
+    const [aThread, here] = isLarge ? [LARGE_JOBS, LARGE_JOBS] : [JOBS_PER_THREAD, JOBS_HERE];
+    const [anywhere, onlyHere] = [write((job) => crew.run(job)), write((job) => crew.runHere(job))];
+    await inHalves(segments, aThread * crew.threads, here, anywhere, onlyHere);
   }
 
   #limits(): SegmentLimits {
     if (this.#directory === null) return REMOTE;
-    return this.#bytes >= LARGE_BLOB_BYTES * this.#needs.count ? LOCAL_LARGE : LOCAL;
+    return this.#isLarge ? LOCAL_LARGE : LOCAL;
+  }
+
+  get #isLarge(): boolean {
+    return this.#bytes >= LARGE_BLOB_BYTES * this.#needs.count;
   }
 
   #isWritten(row: number): boolean {

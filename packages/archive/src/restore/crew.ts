@@ -8,7 +8,7 @@ import { endThread } from '../threads/ending.ts';
 import { startThread } from '../threads/start.ts';
 import type { CrewSetup, RestoreJob, RestoreOutcome } from './job.ts';
 import { JobLine } from './job-line.ts';
-import type { WorkerAnswer } from './worker.ts';
+import type { WorkerAnswer, WorkerJob } from './worker.ts';
 
 export interface Crew {
   /** Threads that work beside the caller; 0: jobs run on the calling thread. */
@@ -45,7 +45,9 @@ class InlineCrew implements Crew {
     return this.#line.run(job);
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#line?.close();
+  }
 }
 
 interface Waiting {
@@ -57,6 +59,8 @@ interface Waiting {
 export const JOBS_HERE = 2;
 /** Short jobs: one under way, and enough that wait to keep a thread busy while answers travel. */
 export const JOBS_PER_THREAD = 5;
+/** Segments of large blobs, for a thread or the caller: their blobs go many at a time (blobs-abreast.ts), and lanes must not run dry. */
+export const LARGE_JOBS = 10;
 /** Jobs of a whole pack each: one under way, one waiting. The calling thread takes what is more, instead of looking on. */
 export const PACKS_PER_THREAD = 2;
 
@@ -84,19 +88,22 @@ class WorkerCrew implements Crew {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.close()));
+    await Promise.all([this.#here.close(), ...this.#workers.map((worker) => worker.close())]);
   }
 }
 
 class Thread {
   readonly #worker: Worker;
-  readonly #queue: Waiting[] = [];
+  /** Jobs that it has, by their numbers. */
+  readonly #waiting = new Map<number, Waiting>();
+  #jobs = 0;
   #dead: Error | null = null;
 
   constructor(setup: CrewSetup) {
     this.#worker = startThread('restore', setup);
     this.#worker.on('message', (answer: WorkerAnswer) => {
-      const waiting = this.#queue.shift();
+      const waiting = this.#waiting.get(answer.number);
+      this.#waiting.delete(answer.number);
       if (answer.kind === 'done') waiting?.resolve(answer.outcome);
       else waiting?.reject(answer.error);
     });
@@ -105,14 +112,15 @@ class Thread {
   }
 
   get busy(): number {
-    return this.#queue.length;
+    return this.#waiting.size;
   }
 
   run(job: RestoreJob): Promise<RestoreOutcome> {
     if (this.#dead !== null) return Promise.reject(this.#dead);
     return new Promise((resolve, reject) => {
-      this.#queue.push({ resolve, reject });
-      this.#worker.postMessage(job, handedOver(job));
+      const number = this.#jobs++;
+      this.#waiting.set(number, { resolve, reject });
+      this.#worker.postMessage({ number, job } satisfies WorkerJob, handedOver(job));
     });
   }
 
@@ -122,7 +130,9 @@ class Thread {
 
   #fail(error: Error): void {
     this.#dead ??= error;
-    for (const waiting of this.#queue.splice(0)) waiting.reject(error);
+    const left = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const waiting of left) waiting.reject(error);
   }
 }
 

@@ -10,11 +10,15 @@ import { FLAG_FAILED, FLAG_PART, FLAG_SPARSE, type Rows, workPath } from './rows
 import { WholeFiles } from './whole-file.ts';
 import { type Actor, openForWrite, writeAt } from './write-file.ts';
 
-/** What a thread works with. */
-export interface Tools {
+/** What it takes to write files. */
+export interface WriterTools {
   readonly platform: Platform;
   readonly system: Posix;
   readonly actor: Actor;
+}
+
+/** What a thread works with. */
+export interface Tools extends WriterTools {
   readonly opener: SegmentOpener;
 }
 
@@ -35,7 +39,7 @@ export interface FileTrouble {
 }
 
 export interface SegmentOutcome {
-  /** The first need of each blob that is damaged, ascending: no need of it was touched. */
+  /** The first need of each blob that is damaged, ascending: it is not at its places, and what is there means nothing. */
   readonly damaged: readonly number[];
   readonly troubles: readonly FileTrouble[];
 }
@@ -54,6 +58,15 @@ export function writeSegment(tools: Tools, bytes: Uint8Array, offset: number, sh
     writer.close();
   }
   return { damaged: damaged.sort((a, b) => a - b), troubles: writer.troubles };
+}
+
+/** Returns what comes of a segment of which nothing can be read. */
+export function damagedWhole({ needs, from, to }: Share): SegmentOutcome {
+  const damaged: number[] = [];
+  for (let need = from; need < to; need++) {
+    if (need === from || needs.entries[need] !== needs.entries[need - 1]) damaged.push(need);
+  }
+  return { damaged, troubles: [] };
 }
 
 /** Writes a blob whose plain bytes the caller has (from another copy). */
@@ -77,20 +90,22 @@ export function writeEmpty(tools: Tools, rows: Rows, list: Uint32Array): Segment
 const NOTHING: Uint8Array = new Uint8Array();
 
 /** Keeps what is open while one job lasts. */
-class Writer {
+export class Writer {
   readonly troubles: FileTrouble[] = [];
   readonly #rows: Rows;
   readonly #whole: WholeFiles;
   readonly #open = new Map<number, number>();
+  /** Files that could not be written: the first error says it. */
+  readonly #givenUp = new Set<number>();
 
-  constructor(tools: Tools, rows: Rows) {
+  constructor(tools: WriterTools, rows: Rows) {
     this.#rows = rows;
     this.#whole = new WholeFiles(tools.system, tools.actor, rows);
   }
 
   write(row: number, offset: number, plain: Uint8Array): void {
     const flags = this.#rows.flags[row]!;
-    if ((flags & FLAG_FAILED) !== 0) return;
+    if ((flags & FLAG_FAILED) !== 0 || this.#givenUp.has(row)) return;
     try {
       if ((flags & FLAG_PART) !== 0) {
         writeAt(this.#part(row), plain, offset, (flags & FLAG_SPARSE) !== 0);
@@ -99,6 +114,7 @@ class Writer {
       const error = this.#whole.write(row, plain);
       if (error !== null) this.#report(row, 'metadata', error);
     } catch (error) {
+      this.#givenUp.add(row);
       this.#report(row, 'write', error);
     }
   }

@@ -1,6 +1,11 @@
-/** Jobs of one thread, one after another, in the order in which they came; while one is done, the bytes of the next are read. */
-import { nodePlatform, PAGE_BYTES, type Platform } from '@hostark/kernels';
+/**
+ * Jobs of one thread, one after another, in the order in which they came; while one is done, the bytes of the next are read. Those of
+ * large blobs go beside them, many at a time.
+ */
+import { nodePlatform, PAGE_BYTES, type Platform, posix } from '@hostark/kernels';
+import { BlobTable } from '@hostark/repository';
 import { DirectFile, Pages } from '../disk/direct-file.ts';
+import { BlobsAbreast, type FileSegment } from './blobs-abreast.ts';
 import { ARENA_BYTES, type CrewSetup, jobRunner, type RestoreJob, type RestoreOutcome } from './job.ts';
 import { Slots } from './limited.ts';
 
@@ -9,17 +14,26 @@ const AT_ONCE = 2;
 
 export class JobLine {
   readonly #do: (job: RestoreJob, bytes: Uint8Array) => RestoreOutcome;
+  readonly #blobs: BlobTable;
+  readonly #newAbreast: () => BlobsAbreast | null;
+  /** Undefined until it is wanted: most restores have no use for it. */
+  #abreast: BlobsAbreast | null | undefined;
   readonly #places = new Slots(AT_ONCE);
   readonly #free: Pages[] = Array.from({ length: AT_ONCE }, () => new Pages(ARENA_BYTES + 2 * PAGE_BYTES));
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(setup: CrewSetup, platform: Platform = nodePlatform()) {
-    this.#do = jobRunner(setup, platform);
+    const tools = { platform, system: posix(), actor: setup.actor };
+    this.#blobs = BlobTable.attach(setup.blobs);
+    this.#do = jobRunner(setup, tools, this.#blobs);
+    this.#newAbreast = () => BlobsAbreast.create(tools, this.#blobs, setup.key);
   }
 
   /** Rejects for errors of ours, not of the repository: those are outcomes. */
-  run(job: RestoreJob): Promise<RestoreOutcome> {
-    return this.#places.run(async () => {
+  async run(job: RestoreJob): Promise<RestoreOutcome> {
+    const abreast = this.#abreastFor(job);
+    if (abreast !== null) return { kind: 'written', written: await abreast.run(job as RestoreJob & FileSegment) };
+    return await this.#places.run(async () => {
       const pages = this.#free.pop()!;
       try {
         const reading = bytesOf(job, pages);
@@ -30,6 +44,17 @@ export class JobLine {
         this.#free.push(pages);
       }
     });
+  }
+
+  /** To be called once no further job comes. */
+  close(): void {
+    this.#abreast?.close();
+  }
+
+  #abreastFor(job: RestoreJob): BlobsAbreast | null {
+    if (job.kind !== 'segment' || job.source.kind !== 'file' || !BlobsAbreast.suits(job, this.#blobs)) return null;
+    if (this.#abreast === undefined) this.#abreast = this.#newAbreast();
+    return this.#abreast;
   }
 }
 

@@ -1,9 +1,17 @@
 /** The jobs that threads do, and how one is done; the same code runs in a worker and on the calling thread. */
-import { type Platform, posix, type SealingKey } from '@hostark/kernels';
-import { BlobTable, type SharedBlobTable } from '@hostark/repository';
+import type { SealingKey } from '@hostark/kernels';
+import type { BlobTable, SharedBlobTable } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
 import { type CompareColumns, type CompareOutcome, compareContent } from './compare-content.ts';
-import { type SegmentOutcome, type Share, type Tools, writeEmpty, writePlain, writeSegment } from './execute.ts';
+import {
+  type SegmentOutcome,
+  type Share,
+  type Tools,
+  type WriterTools,
+  writeEmpty,
+  writePlain,
+  writeSegment,
+} from './execute.ts';
 import { SegmentOpener } from './open-segment.ts';
 import type { Rows } from './rows.ts';
 import type { Actor } from './write-file.ts';
@@ -35,15 +43,12 @@ export interface CrewSetup {
 
 /** Returns the function that does jobs on this thread, one at a time. `bytes`: those of a segment, overwritten; else none. */
 export function jobRunner(
-  setup: CrewSetup,
-  platform: Platform,
+  { key }: CrewSetup,
+  writing: WriterTools,
+  blobs: BlobTable,
 ): (job: RestoreJob, bytes: Uint8Array) => RestoreOutcome {
-  const tools: Tools = {
-    platform,
-    system: posix(),
-    actor: setup.actor,
-    opener: new SegmentOpener(platform, platform.sealer(setup.key), BlobTable.attach(setup.blobs)),
-  };
+  const { platform } = writing;
+  const tools: Tools = { ...writing, opener: new SegmentOpener(platform, platform.sealer(key), blobs) };
   return (job, bytes) => {
     breathe();
     switch (job.kind) {

@@ -21,7 +21,7 @@ import { isAbsolute, pathBytes, printablePath } from '../walk/paths.ts';
 import { SegmentsAhead } from './ahead.ts';
 import { REMOTE, segmentsAtOnce } from './content.ts';
 import type { RestoreContext } from './context.ts';
-import { type Crew, JOBS_PER_THREAD, PACKS_PER_THREAD, startCrew } from './crew.ts';
+import { type Crew, LARGE_JOBS, PACKS_PER_THREAD, startCrew } from './crew.ts';
 import { Slots } from './limited.ts';
 import type { RestoreOptions, RestoreResult } from './options.ts';
 import { SegmentMemory } from './segment-memory.ts';
@@ -71,7 +71,7 @@ export async function restore(
   const actor = currentActor();
   const setup = { key: repository.key, actor, blobs: repository.blobs.share() };
   const isLocal = repository.backend.traits?.localDirectory !== undefined;
-  const depth = isLocal ? JOBS_PER_THREAD : PACKS_PER_THREAD;
+  const depth = isLocal ? LARGE_JOBS : PACKS_PER_THREAD;
   const crew: Crew = startCrew(setup, options.workers ?? defaultThreads(), depth);
   const root = TargetFolder.root(path);
   const mayWrite = (options.mayWrite ?? Promise.resolve()).then(() => {

@@ -1,6 +1,6 @@
 /**
- * Memory that the system maps for one purpose, apart from the allocator's: given back at once and whole, and executable where
- * that is wanted. Reached by address alone, so that no view outlives it.
+ * Memory that the system maps for one purpose, apart from the allocator's: given back at once and whole, executable where that
+ * is wanted, or shared with the kernel. Reached by address alone, so that no view outlives it.
  */
 import { type Libc, libc } from './libc.ts';
 
@@ -8,6 +8,8 @@ const READ_WRITE = 3;
 const READ_EXECUTE = 5;
 /** MAP_PRIVATE | MAP_ANONYMOUS (mmap(2)). */
 const OWN_MEMORY = 0x22;
+/** MAP_SHARED | MAP_POPULATE. */
+const SHARED_MEMORY = 0x8001;
 
 export class MappedMemory {
   readonly address: number;
@@ -22,8 +24,17 @@ export class MappedMemory {
 
   /** Returns `size` bytes of zeros from a page on, or null where they cannot be had. */
   static create(size: number): MappedMemory | null {
+    return MappedMemory.#map(size, OWN_MEMORY, -1, 0);
+  }
+
+  /** Returns `size` bytes of what an open file of the kernel's lets see from `offset` on, or null where that is not allowed. */
+  static ofKernel(fd: number, offset: number, size: number): MappedMemory | null {
+    return MappedMemory.#map(size, SHARED_MEMORY, fd, offset);
+  }
+
+  static #map(size: number, kind: number, fd: number, offset: number): MappedMemory | null {
     const bound = libc();
-    const address = bound === null ? -1 : Number(bound.mmap(0, size, READ_WRITE, OWN_MEMORY, -1, 0));
+    const address = bound === null ? -1 : Number(bound.mmap(0, size, READ_WRITE, kind, fd, offset));
     return bound === null || address === -1 ? null : new MappedMemory(bound, address, size);
   }
 
