@@ -21,7 +21,9 @@ export async function compare({ work, environment, rounds, only, limit, json, ma
     const data = make(work);
     const bytes = sizeOf(data);
     const steps = known.filter((step) => programs.every((program) => isKnown(program, STEPS[step])));
-    const bounds = limit && kind !== 'bucket' ? await limits(data, join(work, 'limit')) : {};
+    const scratch = join(restored, `${name}-limit`);
+    const bounds = limit && kind !== 'bucket' ? await limits(data, scratch) : {};
+    if (fewFiles) rmSync(scratch, { recursive: true, force: true });
     const storage = kind === 'bucket' ? await bucket(work) : folders(work);
     const samples = Object.fromEntries(programs.map((program) => [program, []]));
     for (let i = 0; i < rounds; i++) {
