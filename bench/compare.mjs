@@ -1,6 +1,7 @@
 /** Hostark beside stock restic on the same data, in alternation, medians of several rounds. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { attic } from './attic.mjs';
 import { CASES } from './cases.mjs';
 import { limits } from './limit.mjs';
 import { hasCommand, measure, PROGRAMS, run } from './programs.mjs';
@@ -12,19 +13,20 @@ const programs = Object.keys(PROGRAMS);
 
 /** Runs the wanted cases and prints their rows. */
 export async function compare({ work, environment, rounds, only, limit, json, markdown }) {
-  const restored = join(work, 'restored');
-  rmSync(restored, { recursive: true, force: true });
+  const [restored, kept] = [join(work, 'restored'), attic(work)];
+  kept.put(restored);
   const wanted = only?.split(',') ?? Object.keys(CASES).filter((name) => !CASES[name].optional);
   const rows = [];
   for (const name of wanted) {
     const { data: make, storage: kind, steps: known, fewFiles } = CASES[name];
+    const discard = fewFiles ? (path) => rmSync(path, { recursive: true, force: true }) : kept.put;
     const data = make(work);
     const bytes = sizeOf(data);
     const steps = known.filter((step) => programs.every((program) => isKnown(program, STEPS[step])));
     const scratch = join(restored, `${name}-limit`);
     const bounds = limit && kind !== 'bucket' ? await limits(data, scratch) : {};
-    if (fewFiles) rmSync(scratch, { recursive: true, force: true });
-    const storage = kind === 'bucket' ? await bucket(work) : folders(work);
+    discard(scratch);
+    const storage = kind === 'bucket' ? await bucket(work, discard) : folders(work, discard);
     const samples = Object.fromEntries(programs.map((program) => [program, []]));
     for (let i = 0; i < rounds; i++) {
       for (const program of i % 2 === 0 ? programs : programs.toReversed()) {
@@ -32,7 +34,7 @@ export async function compare({ work, environment, rounds, only, limit, json, ma
         const cache = { RESTIC_CACHE_DIR: join(work, `cache-${program}`) };
         const where = { program, storage, environment: { ...environment, ...storage.environment, ...cache } };
         samples[program].push(await round({ ...where, data, steps, target }));
-        if (fewFiles) rmSync(target, { recursive: true, force: true });
+        discard(target);
       }
     }
     await storage.close();
@@ -45,7 +47,8 @@ export async function compare({ work, environment, rounds, only, limit, json, ma
   }
   if (json) console.log(JSON.stringify({ rounds, rows }, null, 2));
   if (markdown) console.log([markdownTable(rows), requestTable(rows)].filter((table) => table !== null).join('\n\n'));
-  rmSync(restored, { recursive: true, force: true });
+  kept.put(restored);
+  kept.empty();
 }
 
 /** A command that is not in both programs is left out. */

@@ -21,7 +21,7 @@ const UNIT_FILES = 64;
 
 /**
  * Returns wall seconds for a backup, a check that reads everything, and a restore of the files below `data`. What it writes stays in
- * `scratch`, which is new: see CASES.
+ * `scratch`, which is new.
  */
 export async function limits(data, scratch) {
   const kernels = await bundle();

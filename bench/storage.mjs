@@ -9,14 +9,17 @@ const DELAY_MS = 20;
 /** Dollars for a request, us-east-1, July 2026: PUT, COPY, POST, LIST; GET and all others; DELETE is free. */
 const PRICES = { PutObject: 5e-6, ListObjectsV2: 5e-6, DeleteObject: 0, other: 4e-7 };
 
+/** How what is not needed any more goes away, unless the caller knows better. */
+const remove = (path) => rmSync(path, { recursive: true, force: true });
+
 /** Repositories in folders below `work`. */
-export function folders(work) {
+export function folders(work, discard = remove) {
   const place = (program) => join(work, `repository-${program}`);
   return {
     environment: {},
     /** Makes room for a new repository of a program and returns its location. */
     async fresh(program) {
-      rmSync(place(program), { recursive: true, force: true });
+      discard(place(program));
       return place(program);
     },
     bytes: (program) => sizeOf(place(program)),
@@ -25,16 +28,15 @@ export function folders(work) {
     /** Requests and dollars since the last time; null where there are none. */
     requests: async () => null,
     async close() {
-      for (const name of readdirSync(work))
-        if (name.startsWith('repository-')) rmSync(join(work, name), { recursive: true });
+      for (const name of readdirSync(work)) if (name.startsWith('repository-')) discard(join(work, name));
     },
   };
 }
 
 /** Repositories in one bucket of a sandbox of its own. */
-export async function bucket(work) {
+export async function bucket(work, discard = remove) {
   const directory = join(work, 'cloud');
-  rmSync(directory, { recursive: true, force: true });
+  discard(directory);
   mkdirSync(directory, { recursive: true });
   const cloud = await slowCloud(directory, DELAY_MS, 'bench');
   let rounds = 0;
@@ -53,7 +55,7 @@ export async function bucket(work) {
     },
     async close() {
       await cloud.stop();
-      rmSync(directory, { recursive: true, force: true });
+      discard(directory);
     },
   };
 }

@@ -1,6 +1,7 @@
 /**
  * What a thread does with a segment: opens each blob, checks it against its id, and only then writes it where it belongs.
- * A blob that is not what its id says is never written; the caller is told and tries other copies.
+ * A blob that is not what its id says is never written; the caller is told and tries other copies. Large ones go another way: see
+ * blobs-abreast.ts.
  */
 import { closeSync } from 'node:fs';
 import type { Platform, Posix } from '@hostark/kernels';
