@@ -1,7 +1,7 @@
 /** Where the measured repositories are: a folder, or a bucket that is some milliseconds away. */
-import { execFileSync } from 'node:child_process';
 import { lstatSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { forgetBelow } from './attic.mjs';
 import { slowCloud } from './slow-cloud.mjs';
 
 /** What a round trip to S3 in the same region costs, and then some. */
@@ -58,14 +58,6 @@ export async function bucket(work, discard = remove) {
       discard(directory);
     },
   };
-}
-
-/** Has the page cache forget the files below `path`: what dd(1) says of them is POSIX_FADV_DONTNEED, nothing is read. */
-function forgetBelow(path) {
-  execFileSync('sync');
-  for (const entry of readdirSync(path, { recursive: true, withFileTypes: true }))
-    if (entry.isFile())
-      execFileSync('dd', [`if=${join(entry.parentPath, entry.name)}`, 'iflag=nocache', 'count=0', 'status=none']);
 }
 
 /** Bytes in the files below `path`. */
