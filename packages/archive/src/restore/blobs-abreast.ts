@@ -1,6 +1,6 @@
 /**
  * Large blobs of packs in a folder, sixteen abreast: a piece of each is read, opened, hashed beside the others and written, while the disk
- * is asked for the next. Hashing costs half of what it costs two at a time, and pieces stay in a core's own cache.
+ * is asked for the next. Hashing costs half of what it costs two at a time, and pieces stay in a cache.
  */
 import { type HashPart, type Platform, RingReads, SEAL_OVERHEAD, type SealingKey } from '@hostark/kernels';
 import type { BlobTable } from '@hostark/repository';

@@ -3,7 +3,7 @@ import { type Memory, PAGE_BYTES, type Platform, pagesOfMemory, type RingReads }
 import type { LargeBlob, Piece } from './blob-lane.ts';
 
 /**
- * Measured: a quarter, half and twice of it take 15, 3 and 7 % longer. Small enough for what all lanes hold to stay in a core's own
+ * Measured: a quarter, half and twice of it take 12, 3 and 7 % longer. Small enough for what all lanes hold to stay in a
  * cache, large enough for calls not to count.
  */
 const PIECE_BYTES: number = 256 << 10;
