@@ -43,7 +43,7 @@ export interface Piece {
 }
 
 /** What a piece may leave for the next: less than the opener takes, or a part of a MAC. */
-export const BEFORE_PIECE: number = OPENER_STEP + MAC_BYTES;
+const BEFORE_PIECE: number = OPENER_STEP + MAC_BYTES;
 
 export class BlobLane {
   readonly #blobs: BlobTable;
