@@ -1,5 +1,4 @@
 /** Hostark beside stock restic on the same data, in alternation, medians of several rounds. */
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { attic } from './attic.mjs';
 import { CASES } from './cases.mjs';
@@ -7,7 +6,7 @@ import { limits } from './limit.mjs';
 import { hasCommand, measure, PROGRAMS, run } from './programs.mjs';
 import { markdownTable, printRow, requestTable } from './report.mjs';
 import { STEPS } from './steps.mjs';
-import { bucket, folders, sizeOf } from './storage.mjs';
+import { bucket, folders, remove, sizeOf } from './storage.mjs';
 
 const programs = Object.keys(PROGRAMS);
 
@@ -19,7 +18,7 @@ export async function compare({ work, environment, rounds, only, limit, json, ma
   const rows = [];
   for (const name of wanted) {
     const { data: make, storage: kind, steps: known, fewFiles } = CASES[name];
-    const discard = fewFiles ? (path) => rmSync(path, { recursive: true, force: true }) : kept.put;
+    const discard = fewFiles ? remove : kept.put;
     const data = make(work);
     const bytes = sizeOf(data);
     const steps = known.filter((step) => programs.every((program) => isKnown(program, STEPS[step])));

@@ -10,7 +10,7 @@ const DELAY_MS = 20;
 const PRICES = { PutObject: 5e-6, ListObjectsV2: 5e-6, DeleteObject: 0, other: 4e-7 };
 
 /** How what is not needed any more goes away, unless the caller knows better. */
-const remove = (path) => rmSync(path, { recursive: true, force: true });
+export const remove = (path) => rmSync(path, { recursive: true, force: true });
 
 /** Repositories in folders below `work`. */
 export function folders(work, discard = remove) {

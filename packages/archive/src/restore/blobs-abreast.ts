@@ -10,6 +10,7 @@ import { BlobLane, type LargeBlob } from './blob-lane.ts';
 import { damagedWhole, type SegmentOutcome, type Share, Writer, type WriterTools } from './execute.ts';
 import type { SegmentSource } from './job.ts';
 import { PieceRounds, ROUNDS, type Round } from './piece-rounds.ts';
+import { endOfBlob } from './plan.ts';
 import { FLAG_PART, FLAG_PATCH, FLAG_SPARSE } from './rows.ts';
 
 /** As many as the processor hashes at once. */
@@ -41,7 +42,6 @@ export class BlobsAbreast {
   readonly #rounds: PieceRounds;
   readonly #waiting: LargeBlob[] = [];
   readonly #segments = new Map<Writer, Running>();
-  readonly #reads: RingReads;
   #isWorking = false;
   #isClosed = false;
 
@@ -50,7 +50,6 @@ export class BlobsAbreast {
     this.#platform = tools.platform;
     this.#blobs = blobs;
     this.#lanes = lanes;
-    this.#reads = reads;
     this.#rounds = new PieceRounds(reads, tools.platform, LANES, () => this.#waiting.shift() ?? null);
   }
 
@@ -84,7 +83,7 @@ export class BlobsAbreast {
   /** To be called once no further segment comes. */
   close(): void {
     this.#isClosed = true;
-    if (!this.#isWorking) this.#reads.close();
+    if (!this.#isWorking) this.#rounds.close();
   }
 
   /** Writes a segment that suits. Rejects for errors of ours, not of the repository. */
@@ -108,7 +107,7 @@ export class BlobsAbreast {
     const blobs: LargeBlob[] = [];
     for (let need = from, end = from; need < to; need = end) {
       const entry = needs.entries[need]!;
-      while (end < to && needs.entries[end] === entry) end++;
+      end = endOfBlob(needs, need, to);
       const { offset, length } = this.#blobs.placeOf(entry)!;
       blobs.push({ file, offset, length, entry, needs, from: need, to: end, writer });
     }
@@ -120,7 +119,7 @@ export class BlobsAbreast {
     this.#isWorking = true;
     while (this.#waiting.length > 0) await this.#writeWaiting();
     this.#isWorking = false;
-    if (this.#isClosed) this.#reads.close();
+    if (this.#isClosed) this.#rounds.close();
   }
 
   async #writeWaiting(): Promise<void> {

@@ -13,7 +13,7 @@ import { inHalves } from './halves.ts';
 import { ARENA_BYTES, type SegmentSource } from './job.ts';
 import { forEachLimited } from './limited.ts';
 import { abandonParts, beginParts, finishParts } from './parts.ts';
-import { type Needs, newNeeds, planSegments, type Segment, type SegmentLimits } from './plan.ts';
+import { endOfBlob, type Needs, newNeeds, planSegments, type Segment, type SegmentLimits } from './plan.ts';
 import { FLAG_FAILED, FLAG_PART } from './rows.ts';
 import { PLAN, type Window } from './window.ts';
 
@@ -207,7 +207,7 @@ class Writing {
     let next = from;
     for (const bad of written.damaged) {
       this.#account(next, bad);
-      next = this.#endOfBlob(bad, to);
+      next = endOfBlob(this.#needs, bad, to);
       await this.#rescue(segment, bad, next);
     }
     this.#account(next, to);
@@ -288,17 +288,9 @@ class Writing {
     }
   }
 
-  /** Where the needs of another blob than that of `need` begin. */
-  #endOfBlob(need: number, to: number): number {
-    const { entries } = this.#needs;
-    let end = need + 1;
-    while (end < to && entries[end] === entries[need]) end++;
-    return end;
-  }
-
   async #rescueAll(segment: Segment): Promise<void> {
     for (let need = segment.from; need < segment.to; ) {
-      const end = this.#endOfBlob(need, segment.to);
+      const end = endOfBlob(this.#needs, need, segment.to);
       await this.#rescue(segment, need, end);
       need = end;
     }

@@ -4,6 +4,7 @@
  * many jobs there are at once.
  */
 import type { Worker } from 'node:worker_threads';
+import { asError } from '../threads/as-error.ts';
 import { endThread } from '../threads/ending.ts';
 import { startThread } from '../threads/start.ts';
 import type { CrewSetup, RestoreJob, RestoreOutcome } from './job.ts';
@@ -107,7 +108,7 @@ class Thread {
       if (answer.kind === 'done') waiting?.resolve(answer.outcome);
       else waiting?.reject(answer.error);
     });
-    this.#worker.on('error', (error) => this.#fail(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on('error', (error) => this.#fail(asError(error)));
     this.#worker.on('exit', () => this.#fail(new Error('a restore thread ended early')));
   }
 

@@ -6,7 +6,7 @@
 import { closeSync } from 'node:fs';
 import type { Platform, Posix } from '@hostark/kernels';
 import type { SegmentOpener } from './open-segment.ts';
-import type { Needs } from './plan.ts';
+import { endOfBlob, type Needs } from './plan.ts';
 import { FLAG_FAILED, FLAG_PART, FLAG_SPARSE, type Rows, workPath } from './rows.ts';
 import { WholeFiles } from './whole-file.ts';
 import { type Actor, openForWrite, writeAt } from './write-file.ts';
@@ -64,9 +64,7 @@ export function writeSegment(tools: Tools, bytes: Uint8Array, offset: number, sh
 /** Returns what comes of a segment of which nothing can be read. */
 export function damagedWhole({ needs, from, to }: Share): SegmentOutcome {
   const damaged: number[] = [];
-  for (let need = from; need < to; need++) {
-    if (need === from || needs.entries[need] !== needs.entries[need - 1]) damaged.push(need);
-  }
+  for (let need = from; need < to; need = endOfBlob(needs, need, to)) damaged.push(need);
   return { damaged, troubles: [] };
 }
 

@@ -25,7 +25,7 @@ export class JobLine {
   constructor(setup: CrewSetup, platform: Platform = nodePlatform()) {
     const tools = { platform, system: posix(), actor: setup.actor };
     this.#blobs = BlobTable.attach(setup.blobs);
-    this.#do = jobRunner(setup, tools, this.#blobs);
+    this.#do = jobRunner(setup.key, tools, this.#blobs);
     this.#newAbreast = () => BlobsAbreast.create(tools, this.#blobs, setup.key);
   }
 

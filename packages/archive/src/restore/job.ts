@@ -43,7 +43,7 @@ export interface CrewSetup {
 
 /** Returns the function that does jobs on this thread, one at a time. `bytes`: those of a segment, overwritten; else none. */
 export function jobRunner(
-  { key }: CrewSetup,
+  key: SealingKey,
   writing: WriterTools,
   blobs: BlobTable,
 ): (job: RestoreJob, bytes: Uint8Array) => RestoreOutcome {

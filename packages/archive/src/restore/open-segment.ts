@@ -13,7 +13,7 @@ import {
   withinSeal,
 } from '@hostark/kernels';
 import type { BlobPlace, BlobTable } from '@hostark/repository';
-import type { Needs } from './plan.ts';
+import { endOfBlob, type Needs } from './plan.ts';
 
 /** The largest chunk of the format's chunker, plus what zstd may want. */
 const FIRST_PLAIN_BYTES: number = (8 << 20) + 4096;
@@ -69,7 +69,7 @@ export class SegmentOpener {
     try {
       for (let need = from, end = from; need < to; need = end) {
         const entry = needs.entries[need]!;
-        while (end < to && needs.entries[end] === entry) end++;
+        end = endOfBlob(needs, need, to);
         const place = this.#blobs.placeOf(entry)!;
         // A wrong index may let blobs overlap: none is decrypted over one that is not written yet.
         if (place.offset < opened || this.#roomsTaken === ROOMS || this.#held.length === MOST_HELD) this.#settle(take);

@@ -41,7 +41,7 @@ export class PieceRounds {
   readonly #take: () => LargeBlob | null;
   #current: number | null = null;
 
-  /** `reads`: for ROUNDS for each lane. `take` gives the next blob. */
+  /** `reads`: for ROUNDS for each lane, its own from now on. `take` gives the next blob. */
   constructor(reads: RingReads, platform: Platform, lanes: number, take: () => LargeBlob | null) {
     this.#reads = reads;
     this.#memory = platform.memory(pagesOfMemory(ROUNDS * lanes * ROOM_BYTES));
@@ -69,6 +69,11 @@ export class PieceRounds {
       await results.catch(() => {});
       this.#idle.push(from);
     }
+  }
+
+  /** Ends it, once nothing is under way. */
+  close(): void {
+    this.#reads.close();
   }
 
   #ask(): void {

@@ -15,6 +15,13 @@ export interface Needs {
   readonly entries: Uint32Array;
 }
 
+/** Returns where, before `to`, the needs of another blob than that of `need` begin. */
+export function endOfBlob({ entries }: Needs, need: number, to: number): number {
+  let end = need + 1;
+  while (end < to && entries[end] === entries[need]) end++;
+  return end;
+}
+
 /** One range of one pack, read in one request. Needs of one blob follow each other. */
 export interface Segment {
   /** As in BlobPlace: the number of the pack. */

@@ -1,5 +1,6 @@
 /** The entry of a restore thread: one job per message, one answer per job, which tells the job's number: jobs may overtake each other. */
 import { nodePlatform } from '@hostark/kernels';
+import { asError } from '../threads/as-error.ts';
 import { serve } from '../threads/serve.ts';
 import type { CrewSetup, RestoreJob, RestoreOutcome } from './job.ts';
 import { JobLine } from './job-line.ts';
@@ -29,7 +30,3 @@ serve((setup: CrewSetup, port) => {
     );
   };
 });
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error));
-}

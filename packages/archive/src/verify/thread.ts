@@ -1,6 +1,7 @@
 /** One verifying thread, seen from the thread that started it. */
 import type { Worker } from 'node:worker_threads';
 import type { PackVerdict } from '@hostark/repository';
+import { asError } from '../threads/as-error.ts';
 import { endThread } from '../threads/ending.ts';
 import { startThread } from '../threads/start.ts';
 import type { VerifyAnswer, VerifyJob, VerifySetup } from './messages.ts';
@@ -26,7 +27,7 @@ export class VerifyThread {
       if (answer.kind === 'verdict') listener.verdict(answer.file, answer.verdict);
       else fail(answer.error);
     });
-    this.#worker.on('error', (error) => fail(error instanceof Error ? error : new Error(String(error))));
+    this.#worker.on('error', (error) => fail(asError(error)));
     this.#worker.on('exit', () => fail(new Error('a verifying thread ended early')));
   }
 

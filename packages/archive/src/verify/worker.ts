@@ -2,6 +2,7 @@
 import { nodePlatform } from '@hostark/kernels';
 import { BlobTable, PackCheck, PackOrder } from '@hostark/repository';
 import { breathe } from '../pool/cpu-limit.ts';
+import { asError } from '../threads/as-error.ts';
 import { serve } from '../threads/serve.ts';
 import { LocalPacks } from './local-packs.ts';
 import type { PackList, VerifyAnswer, VerifyJob, VerifySetup } from './messages.ts';
@@ -35,7 +36,7 @@ serve(({ key, blobs: table, order }: VerifySetup, port) => {
       alone ??= new PackCheck(tools);
       answer({ kind: 'verdict', file, verdict: alone.run(pack, { length: bytes.length, read }) });
     } catch (error) {
-      answer({ kind: 'failed', error: error instanceof Error ? error : new Error(String(error)) });
+      answer({ kind: 'failed', error: asError(error) });
     }
   };
 });

@@ -131,7 +131,7 @@ async function abreast({ table, segments }: Made): Promise<SegmentOutcome[]> {
 
 /** The way that knows nothing of pieces. */
 function oneByOne({ table, segments }: Made): SegmentOutcome[] {
-  const run = jobRunner({ key: KEY, actor: tools.actor, blobs: table.share() }, tools, table);
+  const run = jobRunner(KEY, tools, table);
   return segments.map((segment) => {
     const outcome = run({ kind: 'segment', offset: 0, ...segment }, new Uint8Array(readFileSync(segment.source.path)));
     if (outcome.kind !== 'written') throw new TypeError('expected a written outcome');

@@ -77,10 +77,14 @@ export class Ring {
 
   /** Hands over the first `count` of `requests`, REQUEST_WORDS each, and returns how many were taken. What they name is borrowed until they are done. */
   submit(requests: Int32Array, count: number): number {
-    for (let i = 0; i < count; i++) {
-      const request = requests.subarray(i * REQUEST_WORDS, (i + 1) * REQUEST_WORDS);
-      const place = (this.#submitted + i) % this.#entries;
-      this.#requests.write(place * 4 * REQUEST_WORDS, bytesOf(request));
+    // In one stretch, or two around the end of the ring.
+    for (let done = 0, end = 0; done < count; done = end) {
+      const place = (this.#submitted + done) % this.#entries;
+      end = Math.min(count, done + this.#entries - place);
+      this.#requests.write(
+        4 * REQUEST_WORDS * place,
+        bytesOf(requests.subarray(REQUEST_WORDS * done, REQUEST_WORDS * end)),
+      );
     }
     this.#write(PARAMS.SQ_TAIL, this.#submitted + count);
     const taken = Math.max(0, this.#enter(count, 0, 0));
