@@ -50,7 +50,7 @@ row('---', '---', '---');
 
 const data = randomBytes(MiB);
 const found = new Uint32Array(1000);
-for (const variant of ['gfni', 'relaxed-simd', 'simd', 'scalar', 'plain']) {
+for (const variant of ['gfni', 'avx2', 'relaxed-simd', 'simd', 'scalar', 'plain']) {
   let scanner;
   try {
     scanner = createScanner(POLYNOMIAL, MiB, { variant });

@@ -24,12 +24,16 @@ const MODULES = [
   { constant: 'TREES_WASM', entry: 'tree-slice.ts', features: [] },
 ];
 
-/** Constant, source and the function that assembles it. */
+/** Constant, source, the function that assembles it, and what for. */
 const MACHINE_CODE = [
-  { constant: 'AES_CTR_X64', entry: 'aes-ctr.ts', assemble: 'assembleAesCtr' },
+  { constant: 'AES_CTR_1_X64', entry: 'aes-ctr.ts', assemble: 'assembleAesCtr', of: 16 },
+  { constant: 'AES_CTR_2_X64', entry: 'aes-ctr.ts', assemble: 'assembleAesCtr', of: 32 },
+  { constant: 'AES_CTR_4_X64', entry: 'aes-ctr.ts', assemble: 'assembleAesCtr', of: 64 },
   { constant: 'CALLS_X64', entry: 'calls.ts', assemble: 'assembleCalls' },
-  { constant: 'SCAN_X64', entry: 'scan.ts', assemble: 'assembleScan' },
-  { constant: 'SCRYPT_X64', entry: 'scrypt.ts', assemble: 'assembleScrypt' },
+  { constant: 'SCAN_GFNI_X64', entry: 'scan-gfni.ts', assemble: 'assembleScanGfni' },
+  { constant: 'SCAN_NIBBLES_X64', entry: 'scan-nibbles.ts', assemble: 'assembleScanNibbles' },
+  { constant: 'SCRYPT_AVX2_X64', entry: 'scrypt.ts', assemble: 'assembleScrypt', of: 32 },
+  { constant: 'SCRYPT_AVX512_X64', entry: 'scrypt.ts', assemble: 'assembleScrypt', of: 64 },
   { constant: 'SHA256_X64', entry: 'sha256.ts', assemble: 'assembleSha256' },
 ];
 
@@ -62,11 +66,11 @@ async function generate(name, sources, make) {
   await rename(partial, output);
 }
 
-async function assemble({ constant, entry, assemble: name }) {
+async function assemble({ constant, entry, assemble: name, of }) {
   const bundle = { bundle: true, write: false, format: 'esm', platform: 'neutral', logLevel: 'warning' };
   const { outputFiles } = await build({ ...bundle, entryPoints: [path.join(MACHINE, entry)] });
   const module = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
-  const { code, entries } = module[name]();
+  const { code, entries } = module[name](of);
   const fields = Object.entries(entries).map(([key, at]) => `${key}: ${at}`);
   const type = `{ code: string; entries: { ${Object.keys(entries)
     .map((key) => `${key}: number`)

@@ -1,63 +1,92 @@
 /**
- * AES-256 in counter mode (NIST SP 800-38A, 6.5) with VAES: four blocks in a vector, eight vectors abreast. The counter's upper
- * half does not move: the caller sees to it that the lower one does not overflow.
+ * AES-256 in counter mode (NIST SP 800-38A, 6.5): one block in a vector (AES-NI, AVX), two (VAES) or four (VAES, AVX-512), eight
+ * vectors abreast. The counter's upper half does not move: the caller sees to it that the lower one does not overflow.
  */
 
-import { COUNTER, IN_VECTOR, REVERSED, ROUND_KEYS, ROUNDS, VECTOR } from './aes-ctr-layout.ts';
-import { Assembler, place, rax, rcx, rdi, rdx, rsi, xmm, zmm } from './assembler.ts';
+import { COUNTER, IN_VECTOR, KEY_STREAM, REVERSED, ROUND_KEYS, ROUNDS, VECTOR } from './aes-ctr-layout.ts';
+import { Assembler, place, r8, r9, rax, rcx, rdi, rdx, rsi, type Vector, xmm, ymm, zmm } from './assembler.ts';
 
-const VECTOR_BYTES = 64;
 const ABREAST = 8;
 
 /** The caller's memory, what is encrypted, where it goes (maybe the same), and how many bytes are left. */
 const [memory, from, to, left] = [rdi, rsi, rdx, rcx];
-const [counter, vectorStep, reversed] = [zmm(0), zmm(14), zmm(31)];
-const state = (i: number) => zmm(1 + i);
-const roundKey = (round: number) => zmm(16 + round);
+/** For what is left of a vector. */
+const [at, byte, key] = [r8, rax, r9];
 
-/** void crypt(memory, from, to, length), also for pointers: returns the code and where it begins. */
-export function assembleAesCtr(): { code: Uint8Array; entries: Record<'crypt' | 'cryptAt', number> } {
+/** void crypt(memory, from, to, length), also for pointers: returns the code and where it begins. `bytes`: of a vector. */
+export function assembleAesCtr(bytes: Vector['bytes']): {
+  code: Uint8Array;
+  entries: Record<'crypt' | 'cryptAt', number>;
+} {
   const x = new Assembler();
-  for (let round = 0; round <= ROUNDS; round++) {
-    x.vbroadcasti32x4(roundKey(round), place(memory, ROUND_KEYS + 16 * round));
-  }
-  x.vbroadcasti32x4(reversed, place(memory, REVERSED));
-  x.vbroadcasti32x4(counter, place(memory, COUNTER));
-  x.vpaddq(counter, counter, place(memory, IN_VECTOR));
-  x.vload(vectorStep, place(memory, VECTOR));
-  emitWhole(x, ABREAST);
-  emitWhole(x, 1);
-  emitRest(x);
-  x.vstore(place(memory, COUNTER), xmm(counter.vector));
+  const use = bytes === 64 ? allRegisters(x) : fewRegisters(x, bytes === 32 ? ymm : xmm);
+  x.vbroadcast16(use.reversed, place(memory, REVERSED));
+  x.vbroadcast16(use.counter, place(memory, COUNTER));
+  x.vpaddq(use.counter, use.counter, place(memory, IN_VECTOR));
+  x.vload(use.vectorStep, place(memory, VECTOR));
+  emitWhole(x, use, ABREAST);
+  emitWhole(x, use, 1);
+  if (bytes === 64) emitRest(x, use);
+  else emitRestByBytes(x, use);
+  x.vstore(place(memory, COUNTER), xmm(use.counter.vector));
   x.vzeroupper();
   x.ret();
   return { code: x.finish(), entries: { crypt: 0, cryptAt: 0 } };
 }
 
+/** Which registers are used for what. */
+interface Registers {
+  readonly counter: Vector;
+  readonly vectorStep: Vector;
+  readonly reversed: Vector;
+  readonly state: (i: number) => Vector;
+  /** The key of a round, brought where the next instruction has it. */
+  readonly roundKey: (round: number) => Vector;
+}
+
+/** All round keys stay in registers. */
+function allRegisters(x: Assembler): Registers {
+  const roundKey = (round: number) => zmm(16 + round);
+  for (let round = 0; round <= ROUNDS; round++) x.vbroadcast16(roundKey(round), place(memory, ROUND_KEYS + 16 * round));
+  return { counter: zmm(0), vectorStep: zmm(14), reversed: zmm(31), state: (i) => zmm(1 + i), roundKey };
+}
+
+/** With sixteen registers each round brings its key anew, for eight vectors at a time. */
+function fewRegisters(x: Assembler, vector: (n: number) => Vector): Registers {
+  const roundKey = (round: number) => {
+    const key = vector(9 + (round % 4));
+    x.vbroadcast16(key, place(memory, ROUND_KEYS + 16 * round));
+    return key;
+  };
+  return { counter: vector(0), vectorStep: vector(14), reversed: vector(15), state: (i) => vector(1 + i), roundKey };
+}
+
 /** As long as there are `vectors` whole vectors. */
-function emitWhole(x: Assembler, vectors: number): void {
+function emitWhole(x: Assembler, use: Registers, vectors: number): void {
+  const { state } = use;
+  const { bytes } = use.counter;
   const [again, end] = [x.label(), x.label()];
   x.here(again);
-  x.compare(left, vectors * VECTOR_BYTES);
+  x.compare(left, vectors * bytes);
   x.jumpIf('below', end);
-  emitKeyStream(x, vectors);
+  emitKeyStream(x, use, vectors);
   for (let i = 0; i < vectors; i++) {
-    x.vpxord(state(i), state(i), place(from, i * VECTOR_BYTES));
-    x.vstore(place(to, i * VECTOR_BYTES), state(i));
+    x.vpxor(state(i), state(i), place(from, i * bytes));
+    x.vstore(place(to, i * bytes), state(i));
   }
-  x.add(from, vectors * VECTOR_BYTES);
-  x.add(to, vectors * VECTOR_BYTES);
-  x.subtract(left, vectors * VECTOR_BYTES);
+  x.add(from, vectors * bytes);
+  x.add(to, vectors * bytes);
+  x.subtract(left, vectors * bytes);
   x.jump(again);
   x.here(end);
 }
 
 /** What is left of a vector. */
-function emitRest(x: Assembler): void {
+function emitRest(x: Assembler, use: Registers): void {
   const none = x.label();
   x.compare(left, 0);
   x.jumpIf('equal', none);
-  emitKeyStream(x, 1);
+  emitKeyStream(x, use, 1);
   // As many ones as there are bytes: 64 of them shifted by what is missing; a shift counts modulo 64.
   x.set(rax, 0);
   x.subtract(rax, left);
@@ -66,13 +95,33 @@ function emitRest(x: Assembler): void {
   x.shiftRightByCl(rax);
   x.raxToK1();
   x.vloadByK1(zmm(2), place(from));
-  x.vpxord(zmm(2), zmm(2), state(0));
+  x.vpxor(zmm(2), zmm(2), use.state(0));
   x.vstoreByK1(place(to), zmm(2));
   x.here(none);
 }
 
+/** The same without masks: the key stream goes to memory, and is used byte by byte. */
+function emitRestByBytes(x: Assembler, use: Registers): void {
+  const none = x.label();
+  x.compare(left, 0);
+  x.jumpIf('equal', none);
+  emitKeyStream(x, use, 1);
+  x.vstore(place(memory, KEY_STREAM), use.state(0));
+  x.set(at, 0);
+  const again = x.here();
+  x.load8(byte, place(from, 0, at));
+  x.load8(key, place(memory, KEY_STREAM, at));
+  x.xor(byte, key);
+  x.store8(place(to, 0, at), byte);
+  x.add(at, 1);
+  x.compare(at, left);
+  x.jumpIf('below', again);
+  x.here(none);
+}
+
 /** Leaves the next `vectors` vectors of the key stream in `state`, and the counter behind them. */
-function emitKeyStream(x: Assembler, vectors: number): void {
+function emitKeyStream(x: Assembler, use: Registers, vectors: number): void {
+  const { counter, vectorStep, reversed, state, roundKey } = use;
   const each = (action: (i: number) => void): void => {
     for (let i = 0; i < vectors; i++) action(i);
   };
@@ -80,7 +129,12 @@ function emitKeyStream(x: Assembler, vectors: number): void {
     x.vpshufb(state(i), counter, reversed);
     x.vpaddq(counter, counter, vectorStep);
   });
-  each((i) => x.vpxord(state(i), state(i), roundKey(0)));
-  for (let round = 1; round < ROUNDS; round++) each((i) => x.vaesenc(state(i), state(i), roundKey(round)));
-  each((i) => x.vaesenclast(state(i), state(i), roundKey(ROUNDS)));
+  for (let round = 0; round <= ROUNDS; round++) {
+    const key = roundKey(round);
+    each((i) => {
+      if (round === 0) x.vpxor(state(i), state(i), key);
+      else if (round < ROUNDS) x.vaesenc(state(i), state(i), key);
+      else x.vaesenclast(state(i), state(i), key);
+    });
+  }
 }

@@ -1,12 +1,12 @@
 /** The assembler of this folder: integers, and on top the vector instructions that its kernels use. */
 
 import { IntegerAssembler } from './integers.ts';
-import { CALLEE_SAVED, type Place, type Vector } from './operands.ts';
+import { CALLEE_SAVED, type Place, type Register, type Vector } from './operands.ts';
 
 export type { Label } from './encoder.ts';
 export * from './operands.ts';
 
-/** Opcode maps and mandatory prefixes, as EVEX counts them. */
+/** Opcode maps and mandatory prefixes, as VEX and EVEX count them. */
 const MAP_0F = 1;
 const MAP_0F38 = 2;
 const MAP_0F3A = 3;
@@ -14,7 +14,7 @@ const PREFIX_66 = 1;
 const PREFIX_F3 = 2;
 const PREFIX_F2 = 3;
 
-/** The prefix's bits for mask register k1, for zeros where it has none, and for one word of memory in the place of a vector. */
+/** The bits of EVEX for mask register k1, for zeros where it has none, and for one word of memory in the place of a vector. */
 const K1 = 0x01;
 const K1_OR_ZERO = 0x81;
 const ONE_WORD = 0x10;
@@ -53,7 +53,7 @@ export class Assembler extends IntegerAssembler {
 
   /** 32-bit words: target = a + the one word in memory. */
   vpadddOf(target: Vector, a: Vector, word: Place): void {
-    const code = { map: MAP_0F, prefix: PREFIX_66, opcode: 0xfe, flags: ONE_WORD };
+    const code = { map: MAP_0F, prefix: PREFIX_66, opcode: 0xfe, flags: ONE_WORD, only: 'evex' } as const;
     this.vector(code, target.bytes, target.vector, a.vector, word);
   }
 
@@ -62,15 +62,15 @@ export class Assembler extends IntegerAssembler {
     this.vector({ map: MAP_0F, prefix: PREFIX_66, wide: true, opcode: 0xd4 }, target.bytes, target.vector, a.vector, b);
   }
 
-  vpxord(target: Vector, a: Vector, b: Vector | Place): void {
+  vpxor(target: Vector, a: Vector, b: Vector | Place): void {
     this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0xef }, target.bytes, target.vector, a.vector, b);
   }
 
-  vpandq(target: Vector, a: Vector, b: Vector): void {
+  vpand(target: Vector, a: Vector, b: Vector | Place): void {
     this.vector({ map: MAP_0F, prefix: PREFIX_66, wide: true, opcode: 0xdb }, target.bytes, target.vector, a.vector, b);
   }
 
-  vporq(target: Vector, a: Vector, b: Vector): void {
+  vpor(target: Vector, a: Vector, b: Vector): void {
     this.vector({ map: MAP_0F, prefix: PREFIX_66, wide: true, opcode: 0xeb }, target.bytes, target.vector, a.vector, b);
   }
 
@@ -96,14 +96,41 @@ export class Assembler extends IntegerAssembler {
 
   /** 32-bit words rotated left. */
   vprold(target: Vector, source: Vector, bits: number): void {
-    this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x72 }, target.bytes, 1, target.vector, source);
+    const code = { map: MAP_0F, prefix: PREFIX_66, opcode: 0x72, only: 'evex' } as const;
+    this.vector(code, target.bytes, 1, target.vector, source);
     this.append(bits);
   }
 
   /** 32-bit words shifted right, zeros come in. */
   vpsrld(target: Vector, source: Vector, bits: number): void {
-    this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode: 0x72 }, target.bytes, 2, target.vector, source);
-    this.append(bits);
+    this.#shift(0x72, 2, target, source, bits);
+  }
+
+  /** The same to the left. */
+  vpslld(target: Vector, source: Vector, bits: number): void {
+    this.#shift(0x72, 6, target, source, bits);
+  }
+
+  /** 16-bit words shifted right, zeros come in. */
+  vpsrlw(target: Vector, source: Vector, bits: number): void {
+    this.#shift(0x71, 2, target, source, bits);
+  }
+
+  /** The same to the left. */
+  vpsllw(target: Vector, source: Vector, bits: number): void {
+    this.#shift(0x71, 6, target, source, bits);
+  }
+
+  /** Each byte all ones where a and b have the same. */
+  vpcmpeqb(target: Vector, a: Vector, b: Vector): void {
+    const code = { map: MAP_0F, prefix: PREFIX_66, opcode: 0x74, only: 'vex' } as const;
+    this.vector(code, target.bytes, target.vector, a.vector, b);
+  }
+
+  /** The highest bit of each byte; the upper half becomes zero. */
+  vpmovmskb(target: Register, source: Vector): void {
+    const code = { map: MAP_0F, prefix: PREFIX_66, opcode: 0xd7, only: 'vex' } as const;
+    this.vector(code, source.bytes, target.register, 0, source);
   }
 
   /** In each 16 bytes, words in the order that `order` gives, two bits for each. */
@@ -150,20 +177,21 @@ export class Assembler extends IntegerAssembler {
   }
 
   /** target = `into` with its 16 bytes number `lane` from memory. */
-  vinserti32x4(target: Vector, into: Vector, source: Place, lane: number): void {
+  vinsert16(target: Vector, into: Vector, source: Place, lane: number): void {
     this.vector({ map: MAP_0F3A, prefix: PREFIX_66, opcode: 0x38 }, target.bytes, target.vector, into.vector, source);
     this.append(lane);
   }
 
   /** Stores the 16 bytes number `lane`. */
-  vextracti32x4(target: Place, source: Vector, lane: number): void {
+  vextract16(target: Place, source: Vector, lane: number): void {
     this.vector({ map: MAP_0F3A, prefix: PREFIX_66, opcode: 0x39 }, source.bytes, source.vector, 0, target);
     this.append(lane);
   }
 
-  /** The 16 bytes of memory four times. */
-  vbroadcasti32x4(target: Vector, source: Place): void {
-    this.vector({ map: MAP_0F38, prefix: PREFIX_66, opcode: 0x5a }, target.bytes, target.vector, 0, source);
+  /** The 16 bytes of memory, as often as the vector has room for them. */
+  vbroadcast16(target: Vector, source: Place): void {
+    if (target.bytes === 16) this.vload(target, source);
+    else this.vector({ map: MAP_0F38, prefix: PREFIX_66, opcode: 0x5a }, target.bytes, target.vector, 0, source);
   }
 
   /** Eight bytes of memory, again and again. */
@@ -173,7 +201,7 @@ export class Assembler extends IntegerAssembler {
 
   /** Each byte of `source` times the matrix over GF(2) in the same eight bytes of `matrix`; row for bit i is byte 7 - i. */
   vgf2p8affineqb(target: Vector, source: Vector, matrix: Vector): void {
-    const code = { map: MAP_0F3A, prefix: PREFIX_66, wide: true, opcode: 0xce };
+    const code = { map: MAP_0F3A, prefix: PREFIX_66, wide: true, opcode: 0xce, only: 'evex' } as const;
     this.vector(code, target.bytes, target.vector, source.vector, matrix);
     this.append(0);
   }
@@ -190,7 +218,8 @@ export class Assembler extends IntegerAssembler {
 
   /** Mask register k1 = which bytes of `source` are zero. */
   zeroBytesToK1(source: Vector): void {
-    this.vector({ map: MAP_0F38, prefix: PREFIX_F3, opcode: 0x26 }, source.bytes, 1, source.vector, source);
+    const code = { map: MAP_0F38, prefix: PREFIX_F3, opcode: 0x26, only: 'evex' } as const;
+    this.vector(code, source.bytes, 1, source.vector, source);
   }
 
   /** The zero flag = k1 is empty. */
@@ -210,13 +239,14 @@ export class Assembler extends IntegerAssembler {
 
   /** Loads the bytes that k1 names, zeros for the others, which are not touched. */
   vloadByK1(target: Vector, source: Place): void {
-    const code = { map: MAP_0F, prefix: PREFIX_F2, opcode: 0x6f, flags: K1_OR_ZERO };
+    const code = { map: MAP_0F, prefix: PREFIX_F2, opcode: 0x6f, flags: K1_OR_ZERO, only: 'evex' } as const;
     this.vector(code, target.bytes, target.vector, 0, source);
   }
 
   /** Stores the bytes that k1 names. */
   vstoreByK1(target: Place, source: Vector): void {
-    this.vector({ map: MAP_0F, prefix: PREFIX_F2, opcode: 0x7f, flags: K1 }, source.bytes, source.vector, 0, target);
+    const code = { map: MAP_0F, prefix: PREFIX_F2, opcode: 0x7f, flags: K1, only: 'evex' } as const;
+    this.vector(code, source.bytes, source.vector, 0, target);
   }
 
   /** What a function that used wide vectors does last: without it, older instructions of the caller's are slow. */
@@ -224,8 +254,13 @@ export class Assembler extends IntegerAssembler {
     this.append(0xc5, 0xf8, 0x77);
   }
 
+  #shift(opcode: number, which: number, target: Vector, source: Vector, bits: number): void {
+    this.vector({ map: MAP_0F, prefix: PREFIX_66, opcode }, target.bytes, which, target.vector, source);
+    this.append(bits);
+  }
+
   #ternary(target: Vector, a: Vector, b: Vector, table: number): void {
-    const code = { map: MAP_0F3A, prefix: PREFIX_66, wide: true, opcode: 0x25 };
+    const code = { map: MAP_0F3A, prefix: PREFIX_66, wide: true, opcode: 0x25, only: 'evex' } as const;
     this.vector(code, target.bytes, target.vector, a.vector, b);
     this.append(table);
   }

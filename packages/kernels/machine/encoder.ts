@@ -1,19 +1,24 @@
 /**
- * How instructions of x86-64 become bytes: prefixes, ModRM, labels. Vector instructions are written in AVX-512's form (EVEX),
- * whatever their width. Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2.
+ * How instructions of x86-64 become bytes: prefixes, ModRM, labels. Vector instructions are written in AVX's form (VEX) where that
+ * can say it, else in AVX-512's (EVEX). Source: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2.
  */
 import type { Place, Register, Vector } from './operands.ts';
 
 /** A place in the code; bound once by `here`. */
 export type Label = { at: number | null };
 
-/** A vector instruction: opcode map, mandatory prefix as EVEX counts it, opcode; 64-bit words; what else stands in the prefix's last byte. */
+/**
+ * A vector instruction: opcode map, mandatory prefix as VEX and EVEX count it, opcode; whether EVEX says that words have 64 bits (of
+ * what is here, nothing in VEX does); what else stands in the last byte of EVEX. `only`: the other has no such
+ * instruction.
+ */
 export interface VectorCode {
   readonly map: number;
   readonly prefix: number;
   readonly wide?: boolean;
   readonly opcode: number;
   readonly flags?: number;
+  readonly only?: 'vex' | 'evex';
 }
 
 export class Encoder {
@@ -65,7 +70,7 @@ export class Encoder {
     this.#operand(field, operand);
   }
 
-  /** EVEX prefix, opcode, ModRM and what it needs (section 2.7). `second` is the operand that the prefix names. */
+  /** Prefix, opcode, ModRM and what it needs. `second` is the operand that the prefix names. */
   protected vector(
     code: VectorCode,
     bytes: Vector['bytes'],
@@ -73,18 +78,36 @@ export class Encoder {
     second: number,
     operand: Vector | Place,
   ): void {
+    const highest = Math.max(field, second, 'vector' in operand ? operand.vector : 0);
+    const fits = bytes < 64 && highest < 16;
+    if (fits && code.only !== 'evex') this.#vex(code, bytes, field, second, operand);
+    else if (code.only !== 'vex') this.#evex(code, bytes, field, second, operand);
+    else throw new Error('this instruction has no wider form');
+    this.#code.push(code.opcode);
+    this.#operand(field, operand);
+  }
+
+  /** Three bytes (section 2.3.5). */
+  #vex({ map, prefix }: VectorCode, bytes: number, field: number, second: number, operand: Vector | Place): void {
+    const [rm, index] = 'vector' in operand ? [operand.vector, 0] : [operand.base.register, indexOf(operand)];
+    this.#code.push(
+      0xc4,
+      inverted(field >> 3, 7) | inverted(index >> 3, 6) | inverted(rm >> 3, 5) | map,
+      ((~second & 15) << 3) | (bytes === 32 ? 4 : 0) | prefix,
+    );
+  }
+
+  /** Four bytes (section 2.7). */
+  #evex(code: VectorCode, bytes: number, field: number, second: number, operand: Vector | Place): void {
     // Of five bits the upper two of an operand stand in the prefix; a vector's fifth where memory has its index.
     const [rm, over] =
       'vector' in operand ? [operand.vector, operand.vector >> 4] : [operand.base.register, indexOf(operand) >> 3];
-    const inverted = (bit: number, at: number) => (~bit & 1) << at;
     this.#code.push(
       0x62,
       inverted(field >> 3, 7) | inverted(over, 6) | inverted(rm >> 3, 5) | inverted(field >> 4, 4) | code.map,
       (code.wide === true ? 0x80 : 0) | ((~second & 15) << 3) | 4 | code.prefix,
-      (bytes === 64 ? 0x40 : 0) | inverted(second >> 4, 3) | (code.flags ?? 0),
-      code.opcode,
+      (bytes === 64 ? 0x40 : bytes === 32 ? 0x20 : 0) | inverted(second >> 4, 3) | (code.flags ?? 0),
     );
-    this.#operand(field, operand);
   }
 
   /** ModRM, SIB and a displacement of 32 bits: EVEX scales shorter ones. */
@@ -107,4 +130,9 @@ function indexOf({ index }: Place): number {
   if (index === null) return 4;
   if (index.register === 4) throw new Error('rsp cannot be an index');
   return index.register;
+}
+
+/** A bit as prefixes of vectors have it. */
+function inverted(bit: number, at: number): number {
+  return (~bit & 1) << at;
 }

@@ -74,6 +74,16 @@ export class IntegerAssembler extends Encoder {
     this.integer([0x89], source.register, target, false);
   }
 
+  /** Loads a byte, the rest becomes zero. */
+  load8(target: Register, source: Place): void {
+    this.integer([0x0f, 0xb6], target.register, source, false);
+  }
+
+  /** Stores the lowest byte of rax, rcx, rdx or rbx. */
+  store8(target: Place, source: Register): void {
+    this.integer([0x88], source.register, target, false);
+  }
+
   /** Sets a register or 64 bits of memory to a signed number of 32 bits. */
   set(target: Register | Place, value: number): void {
     this.integer([0xc7], 0, target);
@@ -90,6 +100,10 @@ export class IntegerAssembler extends Encoder {
 
   and(target: Register, source: Register | Place | number): void {
     this.#arithmetic(4, target, source);
+  }
+
+  xor(target: Register, source: Register | Place | number): void {
+    this.#arithmetic(6, target, source);
   }
 
   /** Sets the flags as `subtract` would. */

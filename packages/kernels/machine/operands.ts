@@ -2,8 +2,8 @@
 
 /** A general register, by its number in the encoding. */
 export type Register = { readonly register: number };
-/** A vector register, or its lowest 16 bytes. */
-export type Vector = { readonly vector: number; readonly bytes: 16 | 64 };
+/** A vector register, or its lowest bytes. */
+export type Vector = { readonly vector: number; readonly bytes: 16 | 32 | 64 };
 /** [base + index * scale + displacement]. */
 export interface Place {
   readonly base: Register;
@@ -33,6 +33,7 @@ export const r15: Register = { register: 15 };
 export const CALLEE_SAVED: readonly Register[] = [rbx, rbp, r12, r13, r14, r15];
 
 export const xmm = (vector: number): Vector => ({ vector, bytes: 16 });
+export const ymm = (vector: number): Vector => ({ vector, bytes: 32 });
 export const zmm = (vector: number): Vector => ({ vector, bytes: 64 });
 
 export function place(

@@ -1,25 +1,34 @@
-/** The memory that scan.ts and its caller share. Offsets in bytes; it begins at a multiple of 64. */
+/** The memory that scan.ts, its two kinds of vectors and their caller share. Offsets in bytes; it begins at a page. */
 
-/** Stretches that are scanned at once, one in each byte of a vector. */
-export const LANES = 64;
-/** Steps between two transpositions: a square of so many lanes. Also the window. */
+/** Steps between two transpositions: a square of so many columns. Also the window. */
 export const COLUMNS = 64;
 /** Most bytes of a stretch. No power of two, so that the lanes' lines do not fall on each other in the first cache. */
 export const STRETCH: number = 17 * COLUMNS;
-/** Bytes behind the end of what is scanned that may be read. */
-export const READ_BEHIND: number = LANES * COLUMNS;
+/** Bytes behind the end of what is scanned that may be read, for a kind with so many lanes. */
+export const readBehind = (lanes: number): number => lanes * COLUMNS;
 
-/** Matrices over GF(2), eight bytes each: what each byte of the fingerprint takes from the byte that falls out at its top, */
+/**
+ * GFNI: matrices over GF(2), eight bytes each: what each byte of the fingerprint takes from the byte that falls out at its top,
+ */
 export const TOP = 0;
 /** what it takes from the byte that leaves the window, */
 export const LEAVING: number = TOP + 7 * 8;
 /** and what its lowest two bytes take from the byte that enters. */
 export const ENTERING: number = LEAVING + 7 * 8;
-/** Which bits of the lowest and of the third byte must be zero at a cut, eight times each; of the second, all. */
-export const MASK_0: number = ENTERING + 2 * 8;
-export const MASK_2: number = MASK_0 + 8;
-/** Working memory: the fingerprint, seven vectors, and two squares of columns. */
-export const DIGEST = 192;
-export const SQUARES = 1024;
-export const SQUARE_BYTES: number = LANES * COLUMNS;
-export const MEMORY_BYTES: number = SQUARES + 2 * SQUARE_BYTES;
+
+/** AVX2: tables of 16 bytes, in the order of src/chunker/tables.ts: seven each for the low and high nibbles of both bytes. */
+export const NIBBLES = 0;
+export const NIBBLE_TABLE = 16;
+
+/** Which bits of the lowest and of the third byte must be zero at a cut, 32 times each; of the second, all. */
+export const MASK_0 = 512;
+export const MASK_2: number = MASK_0 + 32;
+/** The low nibble of a byte, and its low three bits, 32 times each. */
+export const LOW_4: number = MASK_2 + 32;
+export const LOW_3: number = LOW_4 + 32;
+
+/** Working memory: the fingerprint, seven vectors; half a transposition; and two squares of columns. */
+export const DIGEST = 1024;
+export const HALF_SQUARE: number = DIGEST + 7 * 64;
+export const SQUARES = 2048;
+export const memoryBytes = (lanes: number): number => SQUARES + 2 * lanes * COLUMNS;

@@ -1,17 +1,20 @@
 /**
- * The chunk scan in AVX-512 with GFNI: the fingerprint on 64 stretches at once, one in each byte of a vector.
+ * The chunk scan in machine code: the fingerprint on many stretches at once, one in each byte of a vector.
  *
  * As in assembly/scan-simd.ts the fingerprint d (53 bits) is kept as e = d * x^3 modulo p * x^3, seven vectors of bytes e0 to
- * e6. A step by one byte moves whole vectors; what falls out at the top and what leaves the window come back through
- * matrices over GF(2), one instruction for each byte of the result where the nibbles take two look-ups each.
+ * e6. A step by one byte moves whole vectors; what falls out at the top and what leaves the window come back as linear images
+ * over GF(2). How those are had, and how bytes are brought into the order of lanes, is for a kind of vectors: scan-gfni.ts,
+ * scan-nibbles.ts.
  *
- * Bytes are brought into lane order a square of 64 x 64 at a time; the square before it holds the bytes that leave.
+ * A square is 64 columns of all lanes; the square before it holds the bytes that leave.
  */
 
 import {
   Assembler,
   type Label,
+  type Place,
   place,
+  type Register,
   r8,
   r9,
   r10,
@@ -28,75 +31,78 @@ import {
   rdx,
   rsi,
   type Vector,
-  xmm,
-  zmm,
 } from './assembler.ts';
-import {
-  COLUMNS,
-  DIGEST,
-  ENTERING,
-  LANES,
-  LEAVING,
-  MASK_0,
-  MASK_2,
-  SQUARE_BYTES,
-  SQUARES,
-  STRETCH,
-  TOP,
-} from './scan-layout.ts';
+import { COLUMNS, DIGEST, SQUARES, STRETCH } from './scan-layout.ts';
 
-const VECTOR = 64;
-const DIGEST_BYTES = 7;
-/** Rows of sixteen bytes that are transposed at once, in each quarter of a vector. */
-const ROWS = 16;
+export const DIGEST_BYTES = 7;
 
 /** The caller's memory. */
-const memory = rdi;
+export const memory: Register = rdi;
 /** The positions after `from`, up to `to`, are still to be scanned. */
 const from = rsi;
 const to = rdx;
 /** Bytes of each stretch of this block, and 16 and 48 of them. */
-const stretch = r8;
-const stretches16 = r14;
-const stretches48 = r15;
+export const stretch: Register = r8;
+export const stretches16: Register = r14;
+export const stretches48: Register = r15;
 /** First byte of the next square in the first lane. */
-const row = r9;
+export const row: Register = r9;
 /** Squares of the block that are left. */
 const squares = r10;
 /** The square that enters, and the one that leaves. */
-const entering = r11;
+export const entering: Register = r11;
 const leaving = rbx;
 /** Positions of each stretch before this square. */
 const passed = r12;
 /** Lowest hit so far. */
 const best = rbp;
+/** Free for a kind while it transposes; where the columns are in a square while the fingerprint moves. */
+export const at: Register = r13;
 
-const topMatrix = (byte: number): Vector => zmm(16 + byte);
-const leavingMatrix = (byte: number): Vector => zmm(23 + byte);
-const enteringMatrix = (byte: number): Vector => zmm(30 + byte);
-const [gone, come, spare, other, mask0, mask2] = [zmm(7), zmm(8), zmm(9), zmm(10), zmm(14), zmm(15)];
+/** What is done with vectors. Besides those of vectors, rax, rcx and `at` are free there unless it is said what is in them. */
+export interface ScanVectors {
+  /** The first seven hold the fingerprint. */
+  readonly register: (number: number) => Vector;
+  /** Columns that are written one after another; a loop does the others. */
+  readonly unrolled: number;
+  /** Writes the next 64 bytes of each stretch to `entering`, a vector for each column: lane l is stretch l. Moves `row` on. */
+  transpose(x: Assembler): void;
+  /** Once before the steps of a square. */
+  prepare(x: Assembler): void;
+  /**
+   * Moves the digest on by the byte that enters, the other one leaving unless that is null. Returns where its bytes are now: the
+   * lowest in the place of the top.
+   */
+  step(x: Assembler, digest: readonly Vector[], come: Place, gone: Place | null): Vector[];
+  /** The flags say `notEqual` if a lane has a cut here. */
+  test(x: Assembler, digest: readonly Vector[]): void;
+  /** After that, rax = which lanes have one, a bit each. */
+  cutsToRax(x: Assembler): void;
+}
 
 /** Returns the code and where its function begins. */
-export function assembleScan(): { code: Uint8Array; entries: Record<'first', number> } {
+export function assembleScanOf(vectors: ScanVectors): { code: Uint8Array; entries: Record<'first', number> } {
   const x = new Assembler();
   const transpose = x.here();
-  emitTranspose(x);
+  vectors.transpose(x);
+  x.ret();
   const warmUp = x.here();
-  emitSteps(x, null);
+  emitSteps(x, vectors, null);
   const hit = x.here();
-  emitHit(x);
+  emitHit(x, vectors);
   const scan = x.here();
-  emitSteps(x, hit);
+  emitSteps(x, vectors, hit);
   const first = x.here().at!;
-  emitFirst(x, transpose, warmUp, scan);
+  emitFirst(x, vectors, transpose, warmUp, scan);
   return { code: x.finish(), entries: { first } };
 }
 
 /**
  * uint64_t first(memory, from, to): the address of the first position after `from` where the 64 bytes before it make a cut, as
- * far as it is not behind `to`; else zero, or one behind `to`. The window before `from` and READ_BEHIND bytes behind `to` are read.
+ * far as it is not behind `to`; else zero, or one behind `to`. The window before `from` and readBehind() bytes behind `to` are read.
  */
-function emitFirst(x: Assembler, transpose: Label, warmUp: Label, scan: Label): void {
+function emitFirst(x: Assembler, vectors: ScanVectors, transpose: Label, warmUp: Label, scan: Label): void {
+  const lanes = vectors.register(0).bytes;
   x.enter();
   const [block, square, fits, done, end] = Array.from({ length: 5 }, () => x.label()) as [...Five];
 
@@ -106,10 +112,10 @@ function emitFirst(x: Assembler, transpose: Label, warmUp: Label, scan: Label): 
   x.jumpIf('belowOrEqual', end);
   // Stretches as long as there is something for each of them, in whole squares.
   x.set(stretch, STRETCH);
-  x.compare(rax, STRETCH * LANES);
+  x.compare(rax, STRETCH * lanes);
   x.jumpIf('aboveOrEqual', fits);
-  x.address(stretch, place(rax, LANES * COLUMNS - 1));
-  x.shiftRight(stretch, Math.log2(LANES * COLUMNS));
+  x.address(stretch, place(rax, lanes * COLUMNS - 1));
+  x.shiftRight(stretch, Math.log2(lanes * COLUMNS));
   x.shiftLeft(stretch, Math.log2(COLUMNS));
   x.here(fits);
   x.move(stretches16, stretch);
@@ -119,7 +125,7 @@ function emitFirst(x: Assembler, transpose: Label, warmUp: Label, scan: Label): 
   x.shiftRight(squares, Math.log2(COLUMNS));
   x.address(row, place(from, -COLUMNS));
   x.address(leaving, place(memory, SQUARES));
-  x.address(entering, place(memory, SQUARES + SQUARE_BYTES));
+  x.address(entering, place(memory, SQUARES + lanes * COLUMNS));
   x.set(passed, 0);
   x.set(best, -1);
   x.call(transpose);
@@ -139,7 +145,7 @@ function emitFirst(x: Assembler, transpose: Label, warmUp: Label, scan: Label): 
   x.compare(best, -1);
   x.jumpIf('notEqual', done);
   x.move(rax, stretch);
-  x.shiftLeft(rax, Math.log2(LANES));
+  x.shiftLeft(rax, Math.log2(lanes));
   x.add(from, rax);
   x.jump(block);
 
@@ -160,106 +166,61 @@ function swap(x: Assembler): void {
 }
 
 /**
- * Writes the next 64 bytes of each stretch to `entering`, a vector for each column: lane l is stretch l. A vector takes sixteen
- * bytes of four stretches that lie 16 apart; then rows become columns in its four quarters at a time. One round
- * interleaves row i with row i + 8 into rows 2 i and 2 i + 1: the bits of (row, column) rotate by one place, and after four
- * rounds they have changed places.
- */
-function emitTranspose(x: Assembler): void {
-  const at = r13;
-  for (let chunk = 0; chunk < COLUMNS; chunk += ROWS) {
-    x.move(at, row);
-    for (let i = 0; i < ROWS; i++) {
-      x.vload(xmm(i), place(at, chunk));
-      x.vinserti32x4(zmm(i), zmm(i), place(at, chunk, stretches16), 1);
-      x.vinserti32x4(zmm(i), zmm(i), place(at, chunk, stretches16, 2), 2);
-      x.vinserti32x4(zmm(i), zmm(i), place(at, chunk, stretches48), 3);
-      x.add(at, stretch);
-    }
-    for (let round = 0; round < 4; round++) {
-      const [source, target] = round % 2 === 0 ? [0, ROWS] : [ROWS, 0];
-      for (let i = 0; i < ROWS / 2; i++) {
-        const [upper, lower] = [zmm(source + i), zmm(source + i + ROWS / 2)];
-        x.vpunpcklbw(zmm(target + 2 * i), upper, lower);
-        x.vpunpckhbw(zmm(target + 2 * i + 1), upper, lower);
-      }
-    }
-    for (let i = 0; i < ROWS; i++) x.vstore(place(entering, (chunk + i) * VECTOR), zmm(i));
-  }
-  x.add(row, COLUMNS);
-  x.ret();
-}
-
-/**
  * The fingerprint over the 64 columns of a square, in memory before and after. With `hit`, bytes leave as others enter, and
- * that is called with the column in rcx and k1 saying which lanes have a cut behind it; without, the window fills.
+ * that is called with the column in rcx while the vectors know which lanes have a cut behind it; without, the window fills.
  */
-function emitSteps(x: Assembler, hit: Label | null): void {
-  for (let byte = 0; byte < DIGEST_BYTES; byte++) {
-    if (hit === null) x.vpxord(zmm(byte), zmm(byte), zmm(byte));
-    else x.vload(zmm(byte), place(memory, DIGEST + byte * VECTOR));
-    x.vpbroadcastq(topMatrix(byte), place(memory, TOP + 8 * byte));
-    x.vpbroadcastq(leavingMatrix(byte), place(memory, LEAVING + 8 * byte));
-  }
-  for (let byte = 0; byte < 2; byte++) x.vpbroadcastq(enteringMatrix(byte), place(memory, ENTERING + 8 * byte));
-  x.vpbroadcastq(mask0, place(memory, MASK_0));
-  x.vpbroadcastq(mask2, place(memory, MASK_2));
-
+function emitSteps(x: Assembler, vectors: ScanVectors, hit: Label | null): void {
+  const { bytes } = vectors.register(0);
   const hits: { readonly column: number; readonly found: Label; readonly back: Label }[] = [];
-  // Each byte of the digest moves up by one place: it stays in its register, which changes its name.
-  let digest = Array.from({ length: DIGEST_BYTES }, (_, byte) => zmm(byte));
-  for (let column = 0; column < COLUMNS; column++) {
-    x.vload(come, place(entering, column * VECTOR));
-    if (hit !== null) x.vload(gone, place(leaving, column * VECTOR));
-    digest = emitStep(x, digest, hit !== null);
-    if (hit === null) continue;
-    emitTest(x, digest);
-    const [found, back] = [x.label(), x.label()];
-    x.jumpIf('notEqual', found);
-    x.here(back);
-    hits.push({ column, found, back });
+  let digest = Array.from({ length: DIGEST_BYTES }, (_, byte) => vectors.register(byte));
+  for (const [byte, vector] of digest.entries()) {
+    if (hit === null) x.vpxor(vector, vector, vector);
+    else x.vload(vector, place(memory, DIGEST + byte * bytes));
   }
-  for (const [byte, vector] of digest.entries()) x.vstore(place(memory, DIGEST + byte * VECTOR), vector);
+  vectors.prepare(x);
+  const isLoop = vectors.unrolled < COLUMNS;
+  const done = isLoop ? at : null;
+  /** Columns from where `done` is; each byte of the digest moves up by one place: it stays in its register, which changes its name. */
+  const columns = (count: number): void => {
+    for (let column = 0; column < count; column++) {
+      const gone = hit === null ? null : place(leaving, column * bytes, done);
+      digest = vectors.step(x, digest, place(entering, column * bytes, done), gone);
+      if (hit === null) continue;
+      vectors.test(x, digest);
+      const [found, back] = [x.label(), x.label()];
+      x.jumpIf('notEqual', found);
+      x.here(back);
+      hits.push({ column, found, back });
+    }
+  };
+  if (isLoop) x.set(at, 0);
+  const again = x.here();
+  columns(vectors.unrolled);
+  if (isLoop) {
+    const last = COLUMNS % vectors.unrolled;
+    x.add(at, vectors.unrolled * bytes);
+    x.compare(at, (COLUMNS - last) * bytes);
+    x.jumpIf('below', again);
+    columns(last);
+  }
+  for (const [byte, vector] of digest.entries()) x.vstore(place(memory, DIGEST + byte * bytes), vector);
   x.ret();
   for (const { column, found, back } of hits) {
     x.here(found);
-    x.set(rcx, column);
+    if (isLoop) {
+      x.move(rcx, at);
+      x.shiftRight(rcx, Math.log2(bytes));
+      x.add(rcx, column);
+    } else x.set(rcx, column);
     x.call(hit!);
     x.jump(back);
   }
 }
 
-/** Moves the digest on by the byte in `come`, the one in `gone` leaving. Returns where its bytes are now. */
-function emitStep(x: Assembler, digest: readonly Vector[], leaves: boolean): Vector[] {
-  const top = digest[DIGEST_BYTES - 1]!;
-  for (let byte = DIGEST_BYTES - 1; byte >= 0; byte--) {
-    // The lowest byte takes the place of the top, which nobody needs after that.
-    const target = byte === 0 ? top : digest[byte - 1]!;
-    x.vgf2p8affineqb(byte === 0 ? top : spare, top, topMatrix(byte));
-    if (leaves) x.vgf2p8affineqb(other, gone, leavingMatrix(byte));
-    if (byte === 0) x.vgf2p8affineqb(spare, come, enteringMatrix(byte));
-    if (leaves) x.vxor3(target, spare, other);
-    else x.vpxord(target, target, spare);
-    if (byte !== 1) continue;
-    x.vgf2p8affineqb(spare, come, enteringMatrix(byte));
-    x.vpxord(target, target, spare);
-  }
-  return [top, ...digest.slice(0, -1)];
-}
-
-/** k1 = which lanes have a cut here, and the zero flag if none has. */
-function emitTest(x: Assembler, [e0, e1, e2]: readonly Vector[]): void {
-  x.vpandq(spare, e2!, mask2);
-  x.vorAnd(spare, e0!, mask0);
-  x.vporq(spare, spare, e1!);
-  x.zeroBytesToK1(spare);
-  x.testK1();
-}
-
 /** Takes note of the lowest lane with a cut, unless one before it is known. The column is in rcx. */
-function emitHit(x: Assembler): void {
+function emitHit(x: Assembler, vectors: ScanVectors): void {
   const known = x.label();
-  x.k1ToRax();
+  vectors.cutsToRax(x);
   x.trailingZeros(rax, rax);
   x.multiply(rax, stretch);
   x.add(rax, passed);

@@ -1,7 +1,7 @@
 /**
- * scryptROMix (RFC 7914, section 5) for four lanes at once, in AVX-512: word w of a block of each lane shares a vector, and one
- * pass of `mixes` does for the four what one lane would take. Salsa20/8 is one long chain of dependent steps: its length is
- * the time that a lane takes at least, and with four of them abreast that is all that is left.
+ * scryptROMix (RFC 7914, section 5) for four lanes at once: word w of a block of each lane shares a vector of AVX-512, or each two
+ * lanes one of AVX2, and one pass of `mixes` does for the four what one lane would take. Salsa20/8 is one long chain of dependent
+ * steps: its length is the time that a lane takes at least, and with four of them abreast that is hardly more.
  *
  * Blocks stand in the order of their diagonals, as in assembly/scrypt.ts. Of each lane's table only one entry in KEPT
  * is there, the others are made again when asked for. So lanes do not keep step: each does what is next for it.
@@ -31,6 +31,7 @@ import {
   rsp,
   type Vector,
   xmm,
+  ymm,
   zmm,
 } from './assembler.ts';
 import {
@@ -60,11 +61,38 @@ const BLOCK = 64;
 /** Words of a vector moved up by one, two and three places, round. */
 const [UP1, UP2, UP3] = [0x93, 0x4e, 0x39] as const;
 
-/** Returns the code and where its functions begin. */
-export function assembleScrypt(): { code: Uint8Array; entries: Record<'fill' | 'walk', number> } {
+/** The same word of some lanes of four, from number `first` on: a vector for each of a quarter of a block's words. */
+interface Lanes {
+  readonly first: number;
+  readonly words: readonly [Vector, Vector, Vector, Vector];
+  /** Free for a step. */
+  readonly spare: Vector;
+  readonly other: Vector;
+}
+
+const lanesIn = (vector: (n: number) => Vector, first: number, word: number, spare: number): Lanes => ({
+  first,
+  words: [vector(word), vector(word + 1), vector(word + 2), vector(word + 3)],
+  spare: vector(spare),
+  other: vector(spare + 1),
+});
+
+/** With AVX-512 four lanes share a vector, and what words were is kept in others. */
+const WIDE = { all: [lanesIn(zmm, 0, 0, 8)], before: (_: Lanes, word: number): Vector => zmm(4 + word) };
+/** With AVX2 two of them do, and it is kept on the stack. */
+const NARROW = {
+  all: [lanesIn(ymm, 0, 0, 8), lanesIn(ymm, 2, 4, 10)],
+  before: ({ first }: Lanes, word: number): Place => place(rsp, 64 * first + 32 * word),
+};
+type Vectors = typeof WIDE | typeof NARROW;
+/** Bytes of the stack for NARROW. */
+const BEFORE_BYTES = 256;
+
+/** Returns the code and where its functions begin. `bytes`: of a vector. */
+export function assembleScrypt(bytes: 32 | 64): { code: Uint8Array; entries: Record<'fill' | 'walk', number> } {
   const x = new Assembler();
   const mixes = x.here();
-  emitMixes(x);
+  emitMixes(x, bytes === 64 ? WIDE : NARROW);
   const fill = x.here().at!;
   emitFill(x, mixes);
   const walk = x.here().at!;
@@ -78,13 +106,15 @@ const record = (lane: number, field: number): number => RECORDS + lane * RECORD_
  * For each lane scryptBlockMix (RFC 7914, section 4) of FROM XOR OTHER into TO. rdi: the caller's numbers, kept. Changes
  * every other register.
  */
-function emitMixes(x: Assembler): void {
+function emitMixes(x: Assembler, { all, before }: Vectors): void {
   const from = [rax, rcx, rdx, rbx];
   const other = [rsi, rbp, r8, r9];
   const to = [r10, r11, r12, r13];
   /** 64 i, and the same in the second half. */
   const [even, odd] = [r14, r15];
-  const a = [zmm(0), zmm(1), zmm(2), zmm(3)] as const;
+  const each = (action: (lanes: Lanes, word: number) => void): void => {
+    for (let word = 0; word < 4; word++) for (const lanes of all) action(lanes, word);
+  };
 
   for (let lane = 0; lane < LANES; lane++) {
     x.move(from[lane]!, place(rdi, record(lane, FROM)));
@@ -94,28 +124,32 @@ function emitMixes(x: Assembler): void {
   x.push(rdi);
   // The last block comes first.
   x.move(odd, place(rdi, HALF));
+  x.subtract(rsp, BEFORE_BYTES);
   x.set(even, 0);
-  for (const [w, word] of a.entries()) loadBoth(x, word, from, other, odd, 16 * w - BLOCK);
+  each((lanes, w) => loadBoth(x, lanes, lanes.words[w]!, from, other, odd, 16 * w - BLOCK));
   const pair = x.here();
   for (const [block, out] of [even, odd].entries()) {
-    a.forEach((word, w) => {
-      loadBoth(x, zmm(8), from, other, even, BLOCK * block + 16 * w);
-      x.vpxord(word, word, zmm(8));
-      x.vload(zmm(4 + w), word);
+    each((lanes, w) => {
+      const word = lanes.words[w]!;
+      loadBoth(x, lanes, lanes.spare, from, other, even, BLOCK * block + 16 * w);
+      x.vpxor(word, word, lanes.spare);
+      const kept = before(lanes, w);
+      if ('vector' in kept) x.vload(kept, word);
+      else x.vstore(kept, word);
     });
-    for (let double = 0; double < 4; double++) emitDoubleRound(x, a);
-    a.forEach((word, w) => {
-      x.vpaddd(word, word, zmm(4 + w));
-      to.forEach((base, lane) => {
-        x.vextracti32x4(place(base, 16 * w, out), word, lane);
-      });
+    for (let double = 0; double < 4; double++) emitDoubleRound(x, all);
+    each((lanes, w) => {
+      const word = lanes.words[w]!;
+      x.vpaddd(word, word, before(lanes, w));
+      for (let i = 0; i < word.bytes / 16; i++) x.vextract16(place(to[lanes.first + i]!, 16 * w, out), word, i);
     });
   }
   x.add(even, BLOCK);
   x.add(odd, BLOCK);
-  x.move(rdi, place(rsp));
+  x.move(rdi, place(rsp, BEFORE_BYTES));
   x.compare(even, place(rdi, HALF));
   x.jumpIf('below', pair);
+  x.add(rsp, BEFORE_BYTES);
   x.pop(rdi);
   x.ret();
 }
@@ -123,46 +157,56 @@ function emitMixes(x: Assembler): void {
 /** target = 16 bytes of each lane, both sources XORed. `at`: 64 i; blocks come in pairs. */
 function loadBoth(
   x: Assembler,
+  { first, other: spare }: Lanes,
   target: Vector,
   from: readonly Register[],
   other: readonly Register[],
   at: Register,
   offset: number,
 ): void {
-  const spare = zmm(9);
   for (const [vector, bases] of [
     [target, from],
     [spare, other],
   ] as const) {
-    const source = (lane: number): Place => place(bases[lane]!, offset, at, 2);
+    const source = (lane: number): Place => place(bases[first + lane]!, offset, at, 2);
     x.vload(xmm(vector.vector), source(0));
-    for (let lane = 1; lane < LANES; lane++) x.vinserti32x4(vector, vector, source(lane), lane);
+    for (let lane = 1; lane < vector.bytes / 16; lane++) x.vinsert16(vector, vector, source(lane), lane);
   }
-  x.vpxord(target, target, spare);
+  x.vpxor(target, target, spare);
 }
 
-/** A column round and a row round of Salsa20 (RFC 7914, section 3), on diagonals. */
-function emitDoubleRound(x: Assembler, [a0, a1, a2, a3]: readonly [Vector, Vector, Vector, Vector]): void {
-  /** word ^= (p + q) <<< bits */
-  const turn = (word: Vector, p: Vector, q: Vector, bits: number): void => {
-    x.vpaddd(zmm(8), p, q);
-    x.vprold(zmm(8), zmm(8), bits);
-    x.vpxord(word, word, zmm(8));
+/** A column round and a row round of Salsa20 (RFC 7914, section 3), on diagonals; of all lanes side by side. */
+function emitDoubleRound(x: Assembler, all: readonly Lanes[]): void {
+  /** Words by their numbers: word ^= (p + q) <<< bits */
+  const turn = (word: number, p: number, q: number, bits: number): void => {
+    for (const { words, spare } of all) x.vpaddd(spare, words[p]!, words[q]!);
+    for (const lanes of all) emitXorOfRotated(x, lanes, lanes.words[word]!, bits);
   };
-  turn(a1, a0, a3, 7);
-  turn(a2, a1, a0, 9);
-  turn(a3, a2, a1, 13);
-  turn(a0, a3, a2, 18);
-  x.vpshufd(a1, a1, UP1);
-  x.vpshufd(a2, a2, UP2);
-  x.vpshufd(a3, a3, UP3);
-  turn(a3, a0, a1, 7);
-  turn(a2, a3, a0, 9);
-  turn(a1, a2, a3, 13);
-  turn(a0, a1, a2, 18);
-  x.vpshufd(a1, a1, UP3);
-  x.vpshufd(a2, a2, UP2);
-  x.vpshufd(a3, a3, UP1);
+  const shuffle = (...orders: readonly number[]): void => {
+    for (const { words } of all)
+      for (const [i, order] of orders.entries()) x.vpshufd(words[i + 1]!, words[i + 1]!, order);
+  };
+  turn(1, 0, 3, 7);
+  turn(2, 1, 0, 9);
+  turn(3, 2, 1, 13);
+  turn(0, 3, 2, 18);
+  shuffle(UP1, UP2, UP3);
+  turn(3, 0, 1, 7);
+  turn(2, 3, 0, 9);
+  turn(1, 2, 3, 13);
+  turn(0, 1, 2, 18);
+  shuffle(UP3, UP2, UP1);
+}
+
+/** word ^= spare <<< bits */
+function emitXorOfRotated(x: Assembler, { spare, other }: Lanes, word: Vector, bits: number): void {
+  if (word.bytes === 64) x.vprold(spare, spare, bits);
+  else {
+    x.vpslld(other, spare, bits);
+    x.vpsrld(spare, spare, 32 - bits);
+    x.vpxor(word, word, other);
+  }
+  x.vpxor(word, word, spare);
 }
 
 /** void fill(numbers, entries): every lane's state moves on by `entries` entries of its table. */

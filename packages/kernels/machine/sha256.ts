@@ -80,7 +80,7 @@ function emitAdvance(x: Assembler, blocks: Label): Label {
 function emitBlocks(x: Assembler): Label {
   const begin = x.here();
   const state = Array.from({ length: STATE_WORDS }, (_, w) => zmm(w));
-  x.vbroadcasti32x4(reversed, place(memory, REVERSED));
+  x.vbroadcast16(reversed, place(memory, REVERSED));
   for (const [w, word] of state.entries()) x.vload(word, words(w));
   x.set(at, 0);
   const block = x.here();
@@ -228,7 +228,7 @@ function emitLoad(x: Assembler): void {
       const target = schedule(4 * four + (lane % 4));
       const source = place(rax, 16 * four, at);
       if (lane < 4) x.vload(xmm(target.vector), source);
-      else x.vinserti32x4(target, target, source, lane >> 2);
+      else x.vinsert16(target, target, source, lane >> 2);
     }
   }
   for (let four = 0; four < 4; four++) {

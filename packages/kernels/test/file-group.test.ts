@@ -39,10 +39,10 @@ function listOf(files: readonly string[]): FileList {
 }
 
 test('there are groups where the processor has what they need', () => {
-  expect(FileGroup.create(KEY) !== null).toBe(processorFeatures().vaes);
+  expect(FileGroup.create(KEY) !== null).toBe(processorFeatures().aes);
 });
 
-describe.skipIf(!processorFeatures().vaes)('a group of files', () => {
+describe.skipIf(!processorFeatures().aes)('a group of files', () => {
   const group = FileGroup.create(KEY)!;
 
   function wholeOf(list: FileList, from = 0): boolean[] {

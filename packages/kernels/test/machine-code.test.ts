@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { aes256RoundKeys } from '../src/crypto/aes-key-schedule.ts';
 import { keyThrough } from '../src/crypto/lane-mixer.ts';
-import { vectorMixer } from '../src/crypto/scrypt-vectors.ts';
-import { VectorCtr } from '../src/crypto/vector-ctr.ts';
+import { mixerThrough, type ScryptVectors } from '../src/crypto/scrypt-vectors.ts';
+import { type CtrBlocks, VectorCtr } from '../src/crypto/vector-ctr.ts';
 import { processorFeatures, readFeatures } from '../src/machine/features.ts';
 import { bindMachineCode, inThreadPool } from '../src/machine/machine-code.ts';
 import { memoryOf } from '../src/memory.ts';
@@ -15,27 +15,47 @@ const features = processorFeatures();
 const isX64Linux = process.platform === 'linux' && process.arch === 'x64';
 
 describe('what the processor can do', () => {
-  test('is read from leaf 7 of CPUID, ebx below ecx', () => {
-    // Sapphire Rapids; Skylake-X, which has AVX-512 and little else; Zen 3, which has SHA and no AVX-512.
+  test('is read from leaf 1 of CPUID, edx below ecx, and leaf 7, ebx below ecx', () => {
+    // Sapphire Rapids; Skylake-X, which has AVX-512 and no SHA; Zen 3, which has SHA, VAES and no AVX-512; Haswell.
     expect(readFeatures('OPENSSL_ia32cap=0xfffa32034f8bffff:0x1b415fdef1bf27eb')).toEqual({
       sha: true,
+      aes: true,
+      avx2: true,
+      vaes: true,
       avx512: true,
       gfni: true,
-      vaes: true,
+      vaes512: true,
     });
     expect(readFeatures('OPENSSL_ia32cap=0xfffa32034f8bffff:0xd19f4fbb')).toMatchObject({ avx512: true, gfni: false });
     expect(readFeatures('OPENSSL_ia32cap=0x7ed8320b078bffff:0x40069c219c97a9')).toEqual({
       sha: true,
+      aes: true,
+      avx2: true,
+      vaes: true,
       avx512: false,
       gfni: false,
+      vaes512: false,
+    });
+    expect(readFeatures('OPENSSL_ia32cap=0x7ffaf3ffffebffff:0x27ab')).toMatchObject({
+      aes: true,
+      avx2: true,
       vaes: false,
     });
   });
 
+  test('a system that does not save wide vectors leaves none of them', () => {
+    expect(readFeatures('OPENSSL_ia32cap=0x6ed832030783ffff:0x40069c219c9789')).toMatchObject({
+      aes: false,
+      avx2: false,
+      vaes: false,
+    });
+    expect(readFeatures('OPENSSL_ia32cap=0x0:0x0')).toEqual(readFeatures('nothing'));
+  });
+
   test('more numbers may follow, as newer versions have them; what is no such list says nothing', () => {
     const longer = 'OPENSSL_ia32cap=0xfffa32034f8bffff:0x1b415fdef1bf27eb:0x0:0x0:0x0';
-    expect(readFeatures(longer).vaes).toBe(true);
-    expect(readFeatures('OPENSSL_armcap=0x7d')).toMatchObject({ sha: false, avx512: false });
+    expect(readFeatures(longer).vaes512).toBe(true);
+    expect(readFeatures('OPENSSL_armcap=0x7d')).toMatchObject({ sha: false, avx2: false, avx512: false });
   });
 });
 
@@ -77,9 +97,19 @@ test('round keys of AES-256 are those of FIPS 197, A.3', () => {
   expect(keys.subarray(224).toString('hex')).toBe('fe4890d1e6188d0b046df344706c631e');
 });
 
-describe.skipIf(!features.vaes)('AES-CTR in vectors', () => {
+const counters = [
+  { blocks: 1, runs: features.aes },
+  { blocks: 2, runs: features.vaes },
+  { blocks: 4, runs: features.vaes512 },
+] as const;
+
+for (const { blocks, runs } of counters) {
+  describe.skipIf(!runs)(`AES-CTR, ${blocks} blocks in a vector`, () => suiteOfCtr(blocks));
+}
+
+function suiteOfCtr(blocks: CtrBlocks): void {
   const key = randomBytes(32);
-  const ctr = features.vaes ? VectorCtr.create(key)! : null!;
+  const ctr = VectorCtr.create(key, blocks)!;
   const expected = (iv: Uint8Array, data: Uint8Array): Buffer => createCipheriv('aes-256-ctr', key, iv).update(data);
   const iv = fc.uint8Array({ minLength: 16, maxLength: 16 });
   const length = fc.oneof(fc.integer({ min: 1, max: 130 }), fc.integer({ min: 1, max: 5000 }));
@@ -119,11 +149,15 @@ describe.skipIf(!features.vaes)('AES-CTR in vectors', () => {
     expect(Buffer.compare(to, expected(nonce, data))).toBe(0);
     expect(ctr.start(Buffer.from('0011223344556677ffffffff00000000', 'hex'), 0)).toBe(false);
   });
-});
+}
 
-describe.skipIf(!features.avx512)('scrypt in vectors', () => {
+for (const vectors of ['avx2', 'avx512'] as const) {
+  describe.skipIf(!features[vectors])(`scrypt in vectors of ${vectors}`, () => suiteOfScrypt(vectors));
+}
+
+function suiteOfScrypt(vectors: ScryptVectors): void {
   const derive = async (n: number, r: number, p: number, tableBytes: number): Promise<Uint8Array | null> => {
-    const mixer = vectorMixer(n, r, p, tableBytes);
+    const mixer = mixerThrough(vectors, n, r, p, tableBytes);
     if (mixer === null) return null;
     return keyThrough(mixer, Buffer.from('password'), Buffer.from('salt'), r, p, 48);
   };
@@ -147,6 +181,6 @@ describe.skipIf(!features.avx512)('scrypt in vectors', () => {
 
   test('is left to others where too little could be kept', async () => {
     expect(await derive(1024, 8, 4, (4 * 1024 * 1024) / 16)).not.toBeNull();
-    expect(vectorMixer(1024, 8, 4, (4 * 1024 * 1024) / 32)).toBeNull();
+    expect(mixerThrough(vectors, 1024, 8, 4, (4 * 1024 * 1024) / 32)).toBeNull();
   });
-});
+}

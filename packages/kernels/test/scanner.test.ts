@@ -6,7 +6,7 @@ import { ARENA_FOR_ANY_CHUNK, chunksAtOnce, chunksInSteps, noise, POLYNOMIAL, ve
 import { slowChunks, slowDigest } from './reference/slow-chunker.ts';
 
 const SEED = 20_260_102;
-const VARIANTS = (['gfni', 'relaxed-simd', 'simd', 'scalar', 'plain'] as const).map((variant) => ({
+const VARIANTS = (['gfni', 'avx2', 'relaxed-simd', 'simd', 'scalar', 'plain'] as const).map((variant) => ({
   variant,
   runs: canRun(variant),
 }));

@@ -1,13 +1,13 @@
 /** Chooses the scanner that runs best here. */
 
-import { machineScanner } from './machine-scanner.ts';
+import { type MachineVariant, machineScanner } from './machine-scanner.ts';
 import { PlainScanner } from './plain-scanner.ts';
 import { expectPolynomial } from './polynomial.ts';
 import type { ChunkScanner } from './scanner.ts';
 import { type WasmVariant, wasmScanner } from './wasm-scanner.ts';
 
 /** Ways to scan; all cut alike. */
-export type ScannerVariant = 'gfni' | WasmVariant | 'plain';
+export type ScannerVariant = MachineVariant | WasmVariant | 'plain';
 
 export interface ScannerOptions {
   /** Default: the fastest that runs here. `plain` is TypeScript alone and runs everywhere. */
@@ -15,7 +15,7 @@ export interface ScannerOptions {
 }
 
 /** Fastest first. Strict SIMD is not among them: it is slower than the scalar scan on x86 (assembly/scan-simd.ts). */
-const PREFERRED: readonly (WasmVariant | 'gfni')[] = ['gfni', 'relaxed-simd', 'scalar'];
+const PREFERRED: readonly (MachineVariant | WasmVariant)[] = ['gfni', 'avx2', 'relaxed-simd', 'scalar'];
 
 /**
  * Returns a scanner over its own arena of `arenaBytes`.
@@ -30,7 +30,9 @@ export function createScanner(polynomial: bigint, arenaBytes: number, options: S
   if (variant === 'plain') return new PlainScanner(polynomial, new Uint8Array(arenaBytes));
   for (const candidate of variant === undefined ? PREFERRED : [variant]) {
     const scanner =
-      candidate === 'gfni' ? machineScanner(polynomial, arenaBytes) : wasmScanner(candidate, polynomial, arenaBytes);
+      candidate === 'gfni' || candidate === 'avx2'
+        ? machineScanner(candidate, polynomial, arenaBytes)
+        : wasmScanner(candidate, polynomial, arenaBytes);
     if (scanner !== null) return scanner;
   }
   if (variant !== undefined) throw new RangeError(`variant: ${variant} cannot run here`);

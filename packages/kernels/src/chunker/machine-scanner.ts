@@ -1,6 +1,6 @@
-/** The chunk scanner in machine code (machine/scan.ts): AVX-512 with GFNI, 64 stretches at once. */
+/** The chunk scanner in machine code (machine/scan.ts): 64 stretches at once in AVX-512 with GFNI, 32 in AVX2. */
 import * as layout from '../../machine/scan-layout.ts';
-import { SCAN_X64 } from '../generated/machine.ts';
+import { SCAN_GFNI_X64, SCAN_NIBBLES_X64 } from '../generated/machine.ts';
 import { bindMachineCode } from '../machine/machine-code.ts';
 import { memoryOf } from '../memory.ts';
 import { PAGE_BYTES, pagesOfMemory } from '../posix/pages.ts';
@@ -8,19 +8,30 @@ import { findCandidates } from './candidates.ts';
 import { chunkEnd } from './chunk-end.ts';
 import { PlainScanner } from './plain-scanner.ts';
 import { type ChunkScanner, WINDOW } from './scanner.ts';
-import { makeMatrices } from './tables.ts';
+import { makeMatrices, makeNibbleTables } from './tables.ts';
 
 interface Kernel {
   /** Returns the address of the first cut behind `from`; zero, or one behind `to`, if there is none up to that. */
   readonly first: (memory: number, from: number, to: number) => number;
 }
 
+/** Each mask stands in memory so many times. */
+const MASK_BYTES = 32;
+
+/** Named after what the processor must have. */
+export type MachineVariant = 'gfni' | 'avx2';
+
+const KINDS = {
+  gfni: { code: SCAN_GFNI_X64, lanes: 64, makeTables: makeMatrices },
+  avx2: { code: SCAN_NIBBLES_X64, lanes: 32, makeTables: makeNibbleTables },
+} as const;
+
 /** Returns null where the processor or the system does not let the kernel run. */
-export function machineScanner(polynomial: bigint, arenaBytes: number): ChunkScanner | null {
-  const kernel = bindMachineCode<Kernel>(SCAN_X64, 'gfni', {
+export function machineScanner(variant: MachineVariant, polynomial: bigint, arenaBytes: number): ChunkScanner | null {
+  const kernel = bindMachineCode<Kernel>(KINDS[variant].code, variant, {
     first: 'uintptr_t (uintptr_t memory, uintptr_t from, uintptr_t to)',
   });
-  return kernel && new MachineScanner(kernel, polynomial, arenaBytes);
+  return kernel && new MachineScanner(kernel, variant, polynomial, arenaBytes);
 }
 
 class MachineScanner implements ChunkScanner {
@@ -34,19 +45,22 @@ class MachineScanner implements ChunkScanner {
   /** For candidates right behind one: made when there is one. */
   #plain: PlainScanner | null = null;
 
-  constructor(kernel: Kernel, polynomial: bigint, arenaBytes: number) {
+  constructor(kernel: Kernel, variant: MachineVariant, polynomial: bigint, arenaBytes: number) {
+    const { lanes, makeTables } = KINDS[variant];
     this.#kernel = kernel;
     this.#polynomial = polynomial;
     // A window before the arena and a square behind it may be read, though what is there does not count.
-    const around = pagesOfMemory(PAGE_BYTES + arenaBytes + layout.READ_BEHIND);
+    const around = pagesOfMemory(PAGE_BYTES + arenaBytes + layout.readBehind(lanes));
     this.arena = around.subarray(PAGE_BYTES, PAGE_BYTES + arenaBytes);
     this.#arenaAt = memoryOf(around).address + PAGE_BYTES;
-    this.#memory = pagesOfMemory(layout.MEMORY_BYTES);
+    this.#memory = pagesOfMemory(layout.memoryBytes(lanes));
     this.#memoryAt = memoryOf(this.#memory).address;
-    this.#memory.set(makeMatrices(polynomial));
+    this.#memory.set(makeTables(polynomial));
     // Bits 3 to 22 of the fingerprint times x^3: the high five of the lowest byte, the next one, the low seven of the third.
-    this.#memory.fill(0xf8, layout.MASK_0, layout.MASK_0 + 8);
-    this.#memory.fill(0x7f, layout.MASK_2, layout.MASK_2 + 8);
+    this.#memory.fill(0xf8, layout.MASK_0, layout.MASK_0 + MASK_BYTES);
+    this.#memory.fill(0x7f, layout.MASK_2, layout.MASK_2 + MASK_BYTES);
+    this.#memory.fill(0x0f, layout.LOW_4, layout.LOW_4 + MASK_BYTES);
+    this.#memory.fill(0x07, layout.LOW_3, layout.LOW_3 + MASK_BYTES);
   }
 
   cut(start: number, end: number, eof: boolean, from: number = start): number {

@@ -1,11 +1,11 @@
 /**
- * scryptROMix (RFC 7914, section 5) in AVX-512 (machine/scrypt.ts), four lanes abreast: restic's usual key in half of the time
+ * scryptROMix (RFC 7914, section 5) in AVX-512 or AVX2 (machine/scrypt.ts), four lanes abreast: restic's usual key in half of the time
  * that the WebAssembly kernel takes, and two thirds of its memory. In the thread pool: meanwhile this thread loads what comes next.
  */
 import { scryptSync } from 'node:crypto';
 import * as layout from '../../machine/scrypt-layout.ts';
-import { SCRYPT_X64 } from '../generated/machine.ts';
-import { bindMachineCode, inThreadPool } from '../machine/machine-code.ts';
+import { SCRYPT_AVX2_X64, SCRYPT_AVX512_X64 } from '../generated/machine.ts';
+import { type AssembledCode, bindMachineCode, inThreadPool } from '../machine/machine-code.ts';
 import { memoryOf } from '../memory.ts';
 import { MappedMemory } from '../posix/mapped-memory.ts';
 import { fromDiagonals, toDiagonals } from './diagonals.ts';
@@ -29,6 +29,13 @@ export const TABLE_BYTES: Readonly<Record<'little' | 'more', number>> = {
 /** To keep fewer entries than every sixteenth would take longer than one lane after another elsewhere. */
 const MOST_LEFT_OUT = 16;
 
+/** Named after what the processor must have; the faster one first. */
+export type ScryptVectors = 'avx512' | 'avx2';
+const CODES: Readonly<Record<ScryptVectors, AssembledCode<'fill' | 'walk'>>> = {
+  avx512: SCRYPT_AVX512_X64,
+  avx2: SCRYPT_AVX2_X64,
+};
+
 let bound: Kernel | null | undefined;
 let proved: Promise<boolean> | undefined;
 
@@ -37,8 +44,20 @@ let proved: Promise<boolean> | undefined;
  * does not let it work, or its tables would be too large. `tableBytes`: what they may take. What comes of it counts if vectorsAgree().
  */
 export function vectorMixer(n: number, r: number, lanes: number, tableBytes: number): LaneMixer | null {
-  if (bound === undefined) bound = bind();
+  if (bound === undefined) bound = bind('avx512') ?? bind('avx2');
   return bound && mixerOf(bound, n, r, lanes, tableBytes);
+}
+
+/** The same through one kind of vectors. */
+export function mixerThrough(
+  vectors: ScryptVectors,
+  n: number,
+  r: number,
+  lanes: number,
+  tableBytes: number,
+): LaneMixer | null {
+  const kernel = bind(vectors);
+  return kernel && mixerOf(kernel, n, r, lanes, tableBytes);
 }
 
 /** A key that comes out wrong would lock its repository for everybody else: the kernel must agree with OpenSSL once. */
@@ -55,10 +74,10 @@ async function prove(): Promise<boolean> {
   return scryptSync(password, salt, 64, { N: 64, r: 2, p: 5 }).equals(key);
 }
 
-function bind(): Kernel | null {
+function bind(vectors: ScryptVectors): Kernel | null {
   const functions = bindMachineCode<Record<'fill' | 'walk', (numbers: number, count: number) => number>>(
-    SCRYPT_X64,
-    'avx512',
+    CODES[vectors],
+    vectors,
     { fill: 'void (uintptr_t numbers, size_t entries)', walk: 'size_t (uintptr_t numbers, size_t passes)' },
   );
   if (functions === null) return null;
