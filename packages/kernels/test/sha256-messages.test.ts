@@ -32,7 +32,7 @@ describe.skipIf(!isX64Linux)('hashes of messages in a list', () => {
   const hash = (memory: Memory, ats: Uint32Array, lengths: Uint32Array, hashes: Memory): number => {
     const end = hashing.write(calls, 1, memory, ats, lengths, ats.length, hashes);
     calls.run(1, end);
-    hashing.expectHashed(calls);
+    hashing.finish(calls);
     return end - 1;
   };
 
@@ -78,6 +78,7 @@ describe.skipIf(!isX64Linux)('hashes of messages in a list', () => {
     const end = hashing.write(calls, 0, memory, ats, lengths, 20, hashes);
     for (const at of ats) memory.bytes.set(noise.subarray(at, at + 100), at);
     calls.run(0, end);
+    hashing.finish(calls);
     for (const [i, at] of ats.entries()) {
       const found = Buffer.from(hashes.bytes.subarray(HASH_BYTES * i, HASH_BYTES * (i + 1)));
       expect(found.toString('hex')).toBe(nodeHash(noise.subarray(at, at + 100)));

@@ -6,14 +6,7 @@
 import { expectInside, type Memory, put64 } from '../memory.ts';
 import { BLOCK_BYTES, LaneSha256 } from './lane-sha256.ts';
 import type { Libcrypto, Sha256Blocks } from './libcrypto.ts';
-
-/** sha256_multi_block() wants room for eight lanes, of which the two that share the unit are used. */
-const LANES = 8;
-/** Eight words of eight lanes, then address and count of blocks of each lane (16 bytes). */
-const INPUTS: number = 4 * 8 * LANES;
-const SHARED_BYTES: number = INPUTS + 16 * LANES;
-/** Says "four lanes", the fewest. */
-const FOUR_LANES = 1;
+import { FOUR_LANES, INPUTS, LANES, SHARED_BYTES } from './multi-block.ts';
 
 /** Makes hashes of which any two can go in lockstep, where there is a SHA unit. One maker serves one thread. */
 export class Sha256Lanes {

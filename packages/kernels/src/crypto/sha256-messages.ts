@@ -1,7 +1,7 @@
 /**
  * SHA-256 of many whole messages, small files for instance, as part of a list of calls: sixteen abreast (machine/sha256.ts). A lane
  * that is done takes the next message, so that their lengths may differ; one that is longer than its share would keep the others
- * waiting, and goes by itself through libcrypto.
+ * waiting, and goes by itself through libcrypto. Without such vectors all go through libcrypto, two at a time where it can.
  */
 import * as layout from '../../machine/sha256-layout.ts';
 import type { CallList } from '../machine/call-list.ts';
@@ -9,6 +9,7 @@ import { processorFeatures } from '../machine/features.ts';
 import { functionAddress } from '../machine/function-address.ts';
 import { expectInside, type Memory, put64, wordsOf, zeroedMemory } from '../memory.ts';
 import { BLOCK_BYTES, HASH_BYTES } from './lane-sha256.ts';
+import { Sha256Fours } from './sha256-fours.ts';
 import { hashEachAddress, sha256KernelMemory } from './sha256-kernel.ts';
 
 /** One byte that ends the message, and eight for its length (FIPS 180-4, 5.1.1). */
@@ -32,6 +33,8 @@ export class Sha256Messages {
   /** SHA256(message, length, hash). */
   readonly #alone: number = functionAddress('SHA256');
   readonly #costAlone: number = processorFeatures().sha ? ALONE.withUnit : ALONE.withoutUnit;
+  /** Null where there are vectors, or no unit. */
+  readonly #fours: Sha256Fours | null;
   readonly #most: number;
   /** Blocks and number of each message. */
   readonly #order: Uint32Array;
@@ -45,6 +48,7 @@ export class Sha256Messages {
   constructor(most: number) {
     if (most > COUNT) throw new RangeError(`expected at most ${COUNT} messages, got ${most}`);
     this.#most = most;
+    this.#fours = this.#abreast === null ? Sha256Fours.create(most) : null;
     this.#order = new Uint32Array(most);
     this.#records = zeroedMemory(most * layout.MESSAGE_BYTES);
     this.#recordWords = wordsOf(this.#records);
@@ -52,7 +56,7 @@ export class Sha256Messages {
 
   /**
    * Writes calls from number `call` on that hash `count` messages, `lengths[i]` bytes from `ats[i]` on, and returns the number of the
-   * call behind them. The hashes go to `hashes` one after another. Ends the messages, whose content may come later, with their padding.
+   * call behind them. The hashes go to `hashes` one after another, and are there after finish(). Ends the messages, whose content may come later, with their padding.
    * Throws RangeError if there is no room for that, or for the hashes.
    */
   write(
@@ -66,10 +70,11 @@ export class Sha256Messages {
   ): number {
     expectInside(hashes, 0, count * HASH_BYTES);
     const total = this.#sort(memory, ats, lengths, count);
-    const abreast = this.#cut(count, total);
-    let next = call;
     this.#firstAlone = call;
     this.#outs.length = 0;
+    if (this.#fours !== null) return this.#writeFours(this.#fours, calls, call, memory, ats, lengths, count, hashes);
+    const abreast = this.#cut(count, total);
+    let next = call;
     for (let i = abreast; i < count; i++) {
       const message = this.#order[i]! % COUNT;
       const out = hashes.address + HASH_BYTES * message;
@@ -88,11 +93,33 @@ export class Sha256Messages {
     return next;
   }
 
-  /** Throws unless libcrypto did, in the calls that were written last, what it was asked for: it returns where the hash is. */
-  expectHashed(calls: CallList): void {
+  /** Once the calls that were written last are made. Throws unless libcrypto did what it was asked for: it returns where the hash is. */
+  finish(calls: CallList): void {
+    this.#fours?.finish();
     for (const [i, out] of this.#outs.entries()) {
       if (calls.result(this.#firstAlone + i) !== (out | 0)) throw new Error('libcrypto: SHA256 failed');
     }
+  }
+
+  /** All of them, those of about one length side by side. */
+  #writeFours(
+    fours: Sha256Fours,
+    calls: CallList,
+    call: number,
+    memory: Memory,
+    ats: Uint32Array,
+    lengths: Uint32Array,
+    count: number,
+    hashes: Memory,
+  ): number {
+    fours.begin(hashes);
+    for (let i = 0; i < count; i++) {
+      const message = this.#order[i]! % COUNT;
+      const blocks = Math.floor(this.#order[i]! / COUNT);
+      pad(memory.bytes, ats[message]!, lengths[message]!);
+      fours.add(memory.address + ats[message]!, blocks, HASH_BYTES * message);
+    }
+    return fours.write(calls, call);
   }
 
   /** Sorts by length and returns the blocks of all. */

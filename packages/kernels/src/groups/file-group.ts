@@ -117,7 +117,7 @@ export class FileGroup {
     const first = this.#files.write(files, this.arena);
     const end = this.#hashes.write(this.#calls, CALLS_PER_FILE * FILES, this.arena, places, sizes, count, this.#ids);
     this.#calls.run(first, end);
-    this.#hashes.expectHashed(this.#calls);
+    this.#hashes.finish(this.#calls);
   }
 
   /** Says whether the file that is number `i` of the group was read as it was seen; else nothing is known of it. */
