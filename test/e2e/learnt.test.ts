@@ -15,8 +15,7 @@ const LOOK = `
   const { readFileSync } = require('node:fs');
   const { Script } = require('node:vm');
   const [code, cache] = process.argv.slice(1).map((path) => readFileSync(path));
-  const source = '(function (exports, require, module, __filename, __dirname) {' + code.toString('latin1') + '\\n})';
-  console.log(new Script(source, { cachedData: cache.subarray(0, -32) }).cachedDataRejected);`;
+  console.log(new Script(code.toString('latin1'), { cachedData: cache.subarray(0, -32) }).cachedDataRejected);`;
 
 test.each([...OPENING_COMMANDS.map((name) => ['repository', name]), ...THREADS.map((name) => [name, name])])(
   '%s: what was learnt of %s is taken',

@@ -22,13 +22,13 @@ export interface LoadedBundle {
   run(): unknown;
 }
 
-/** `name`.code.cjs of `folder`. `learnt`: whose cache is taken. */
+/** `name`.code.cjs of `folder`: a function as Node makes one of a module, written by the build. `learnt`: whose cache is taken. */
 export function loadBundle(name: string, learnt: string = name, folder: string = here): LoadedBundle {
   const filename = join(folder, `${name}.code.cjs`);
-  // Bundles are ASCII: one byte a character, as V8 keeps them.
-  const source = `(function (exports, require, module, __filename, __dirname) {${readFileSync(filename, 'latin1')}\n})`;
-  const cachedData = cacheOf(join(folder, `${learnt}.cache`), source);
-  const script = new Script(source, { filename, ...(cachedData === undefined ? {} : { cachedData }) });
+  const code = readFileSync(filename);
+  const cachedData = cacheOf(join(folder, `${learnt}.cache`), code);
+  // Bundles are ASCII: one byte a character, as V8 keeps them. The text stays in memory, so there should be one of it.
+  const script = new Script(code.toString('latin1'), { filename, ...(cachedData === undefined ? {} : { cachedData }) });
   return {
     isLearnt: script.cachedDataRejected === false,
     run() {
@@ -40,15 +40,15 @@ export function loadBundle(name: string, learnt: string = name, folder: string =
 }
 
 /**
- * Returns undefined where there is none for this source. V8 itself looks at the version, the flags and a length: of a cache in which
+ * Returns undefined where there is none for this code. V8 itself looks at the version, the flags and a length: of a cache in which
  * a bit has turned it would run what that says.
  */
-function cacheOf(path: string, source: string): Buffer | undefined {
+function cacheOf(path: string, code: Buffer): Buffer | undefined {
   try {
     const file = readFileSync(path);
     const end = Math.max(0, file.length - DIGEST_BYTES);
     const cache = file.subarray(0, end);
-    const digest = createHash('sha256').update(source, 'latin1').update(cache).digest();
+    const digest = createHash('sha256').update(code).update(cache).digest();
     return digest.equals(file.subarray(end)) ? cache : undefined;
   } catch {
     return undefined;

@@ -7,7 +7,10 @@ import { Script } from 'node:vm';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadBundle } from '../../src/threads/load-bundle.ts';
 
-const CODE = "exports.where = __dirname; exports.parts = () => require('node:path').join('a', 'b');";
+/** As the build writes it. */
+const CODE = `(function (exports, require, module, __filename, __dirname) { exports.where = __dirname;
+exports.parts = () => require('node:path').join('a', 'b');
+})`;
 
 let folder: string;
 beforeEach(() => {
@@ -26,9 +29,8 @@ function expectToRun(isLearnt: boolean, learnt?: string): void {
 
 /** As scripts/learn.cjs writes it. */
 function cacheOf(code: string): Buffer {
-  const source = `(function (exports, require, module, __filename, __dirname) {${code}\n})`;
-  const cache = new Script(source).createCachedData();
-  return Buffer.concat([cache, createHash('sha256').update(source).update(cache).digest()]);
+  const cache = new Script(code).createCachedData();
+  return Buffer.concat([cache, createHash('sha256').update(code).update(cache).digest()]);
 }
 
 test('a bundle that nothing is known of runs', () => expectToRun(false));
