@@ -26,8 +26,7 @@ export function assembleAesCtr(bytes: Vector['bytes']): {
   x.vload(use.vectorStep, place(memory, VECTOR));
   emitWhole(x, use, ABREAST);
   emitWhole(x, use, 1);
-  if (bytes === 64) emitRest(x, use);
-  else emitRestByBytes(x, use);
+  emitRest(x, use);
   x.vstore(place(memory, COUNTER), xmm(use.counter.vector));
   x.vzeroupper();
   x.ret();
@@ -87,6 +86,13 @@ function emitRest(x: Assembler, use: Registers): void {
   x.compare(left, 0);
   x.jumpIf('equal', none);
   emitKeyStream(x, use, 1);
+  if (use.counter.bytes === 64) emitByMask(x, use.state(0));
+  else emitByBytes(x, use.state(0));
+  x.here(none);
+}
+
+/** The bytes that are left, in part of a vector. */
+function emitByMask(x: Assembler, keyStream: Vector): void {
   // As many ones as there are bytes: 64 of them shifted by what is missing; a shift counts modulo 64.
   x.set(rax, 0);
   x.subtract(rax, left);
@@ -95,18 +101,13 @@ function emitRest(x: Assembler, use: Registers): void {
   x.shiftRightByCl(rax);
   x.raxToK1();
   x.vloadByK1(zmm(2), place(from));
-  x.vpxor(zmm(2), zmm(2), use.state(0));
+  x.vpxor(zmm(2), zmm(2), keyStream);
   x.vstoreByK1(place(to), zmm(2));
-  x.here(none);
 }
 
 /** The same without masks: the key stream goes to memory, and is used byte by byte. */
-function emitRestByBytes(x: Assembler, use: Registers): void {
-  const none = x.label();
-  x.compare(left, 0);
-  x.jumpIf('equal', none);
-  emitKeyStream(x, use, 1);
-  x.vstore(place(memory, KEY_STREAM), use.state(0));
+function emitByBytes(x: Assembler, keyStream: Vector): void {
+  x.vstore(place(memory, KEY_STREAM), keyStream);
   x.set(at, 0);
   const again = x.here();
   x.load8(byte, place(from, 0, at));
@@ -116,7 +117,6 @@ function emitRestByBytes(x: Assembler, use: Registers): void {
   x.add(at, 1);
   x.compare(at, left);
   x.jumpIf('below', again);
-  x.here(none);
 }
 
 /** Leaves the next `vectors` vectors of the key stream in `state`, and the counter behind them. */

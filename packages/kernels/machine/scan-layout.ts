@@ -20,12 +20,14 @@ export const ENTERING: number = LEAVING + 7 * 8;
 export const NIBBLES = 0;
 export const NIBBLE_TABLE = 16;
 
-/** Which bits of the lowest and of the third byte must be zero at a cut, 32 times each; of the second, all. */
+/** A mask stands in memory so many times. */
+export const MASK_BYTES = 32;
+/** Which bits of the lowest and of the third byte must be zero at a cut; of the second, all. */
 export const MASK_0 = 512;
-export const MASK_2: number = MASK_0 + 32;
-/** The low nibble of a byte, and its low three bits, 32 times each. */
-export const LOW_4: number = MASK_2 + 32;
-export const LOW_3: number = LOW_4 + 32;
+export const MASK_2: number = MASK_0 + MASK_BYTES;
+/** The low nibble of a byte, and its low three bits. */
+export const LOW_4: number = MASK_2 + MASK_BYTES;
+export const LOW_3: number = LOW_4 + MASK_BYTES;
 
 /** Working memory: the fingerprint, seven vectors; half a transposition; and two squares of columns. */
 export const DIGEST = 1024;

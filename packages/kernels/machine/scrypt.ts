@@ -85,7 +85,7 @@ const NARROW = {
   before: ({ first }: Lanes, word: number): Place => place(rsp, 64 * first + 32 * word),
 };
 type Vectors = typeof WIDE | typeof NARROW;
-/** Bytes of the stack for NARROW. */
+/** Bytes of the stack for NARROW; WIDE leaves them alone. */
 const BEFORE_BYTES = 256;
 
 /** Returns the code and where its functions begin. `bytes`: of a vector. */

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { aes256RoundKeys } from '../src/crypto/aes-key-schedule.ts';
 import { keyThrough } from '../src/crypto/lane-mixer.ts';
-import { mixerThrough, type ScryptVectors } from '../src/crypto/scrypt-vectors.ts';
+import { type ScryptVectors, vectorMixer } from '../src/crypto/scrypt-vectors.ts';
 import { type CtrBlocks, VectorCtr } from '../src/crypto/vector-ctr.ts';
 import { processorFeatures, readFeatures } from '../src/machine/features.ts';
 import { bindMachineCode, inThreadPool } from '../src/machine/machine-code.ts';
@@ -157,7 +157,7 @@ for (const vectors of ['avx2', 'avx512'] as const) {
 
 function suiteOfScrypt(vectors: ScryptVectors): void {
   const derive = async (n: number, r: number, p: number, tableBytes: number): Promise<Uint8Array | null> => {
-    const mixer = mixerThrough(vectors, n, r, p, tableBytes);
+    const mixer = vectorMixer(n, r, p, tableBytes, vectors);
     if (mixer === null) return null;
     return keyThrough(mixer, Buffer.from('password'), Buffer.from('salt'), r, p, 48);
   };
@@ -181,6 +181,6 @@ function suiteOfScrypt(vectors: ScryptVectors): void {
 
   test('is left to others where too little could be kept', async () => {
     expect(await derive(1024, 8, 4, (4 * 1024 * 1024) / 16)).not.toBeNull();
-    expect(mixerThrough(vectors, 1024, 8, 4, (4 * 1024 * 1024) / 32)).toBeNull();
+    expect(vectorMixer(1024, 8, 4, (4 * 1024 * 1024) / 32, vectors)).toBeNull();
   });
 }

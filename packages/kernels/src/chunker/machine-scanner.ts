@@ -15,9 +15,6 @@ interface Kernel {
   readonly first: (memory: number, from: number, to: number) => number;
 }
 
-/** Each mask stands in memory so many times. */
-const MASK_BYTES = 32;
-
 /** Named after what the processor must have. */
 export type MachineVariant = 'gfni' | 'avx2';
 
@@ -56,11 +53,12 @@ class MachineScanner implements ChunkScanner {
     this.#memory = pagesOfMemory(layout.memoryBytes(lanes));
     this.#memoryAt = memoryOf(this.#memory).address;
     this.#memory.set(makeTables(polynomial));
+    const mask = (bits: number, at: number) => this.#memory.fill(bits, at, at + layout.MASK_BYTES);
     // Bits 3 to 22 of the fingerprint times x^3: the high five of the lowest byte, the next one, the low seven of the third.
-    this.#memory.fill(0xf8, layout.MASK_0, layout.MASK_0 + MASK_BYTES);
-    this.#memory.fill(0x7f, layout.MASK_2, layout.MASK_2 + MASK_BYTES);
-    this.#memory.fill(0x0f, layout.LOW_4, layout.LOW_4 + MASK_BYTES);
-    this.#memory.fill(0x07, layout.LOW_3, layout.LOW_3 + MASK_BYTES);
+    mask(0xf8, layout.MASK_0);
+    mask(0x7f, layout.MASK_2);
+    mask(0x0f, layout.LOW_4);
+    mask(0x07, layout.LOW_3);
   }
 
   cut(start: number, end: number, eof: boolean, from: number = start): number {

@@ -36,27 +36,21 @@ const CODES: Readonly<Record<ScryptVectors, AssembledCode<'fill' | 'walk'>>> = {
   avx2: SCRYPT_AVX2_X64,
 };
 
-let bound: Kernel | null | undefined;
 let proved: Promise<boolean> | undefined;
 
 /**
  * Returns a mixer for `lanes` lanes of 128 `r` bytes and cost `n` (a power of two), or null where the processor or the system
- * does not let it work, or its tables would be too large. `tableBytes`: what they may take. What comes of it counts if vectorsAgree().
+ * does not let it work, or its tables would be too large. `tableBytes`: what they may take; `vectors`: the fastest that run by default.
+ * What comes of it counts if vectorsAgree().
  */
-export function vectorMixer(n: number, r: number, lanes: number, tableBytes: number): LaneMixer | null {
-  if (bound === undefined) bound = bind('avx512') ?? bind('avx2');
-  return bound && mixerOf(bound, n, r, lanes, tableBytes);
-}
-
-/** The same through one kind of vectors. */
-export function mixerThrough(
-  vectors: ScryptVectors,
+export function vectorMixer(
   n: number,
   r: number,
   lanes: number,
   tableBytes: number,
+  vectors?: ScryptVectors,
 ): LaneMixer | null {
-  const kernel = bind(vectors);
+  const kernel = vectors === undefined ? (bind('avx512') ?? bind('avx2')) : bind(vectors);
   return kernel && mixerOf(kernel, n, r, lanes, tableBytes);
 }
 

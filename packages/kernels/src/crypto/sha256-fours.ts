@@ -5,9 +5,9 @@
 import type { CallList } from '../machine/call-list.ts';
 import { processorFeatures } from '../machine/features.ts';
 import { functionAddress } from '../machine/function-address.ts';
-import { type Memory, put64, zeroedMemory } from '../memory.ts';
+import { type Memory, wordsOf, zeroedMemory } from '../memory.ts';
 import { HASH_BYTES, START } from './lane-sha256.ts';
-import { FOUR_LANES, INPUTS, LANES, SHARED_BYTES } from './multi-block.ts';
+import { FOUR_LANES, INPUTS, LANES, putInput, SHARED_BYTES } from './multi-block.ts';
 
 const TOGETHER = 4;
 const WORDS = HASH_BYTES / 4;
@@ -17,16 +17,15 @@ export class Sha256Fours {
   readonly #function: number;
   /** The words and inputs of each call. */
   readonly #sets: Memory;
-  readonly #words: Uint32Array;
+  readonly #words: Int32Array;
   /** Where the hashes go: of lane l of set s at number TOGETHER * s + l. */
   readonly #outs: number[] = [];
-  #hashes: Memory | null = null;
+  #hashes: DataView | null = null;
 
   private constructor(multiBlock: number, most: number) {
     this.#function = multiBlock;
     this.#sets = zeroedMemory(Math.ceil(most / TOGETHER) * SHARED_BYTES);
-    const { bytes } = this.#sets;
-    this.#words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    this.#words = wordsOf(this.#sets);
   }
 
   /** For up to `most` messages in a list. Returns null without a SHA unit, or without that function. */
@@ -40,8 +39,8 @@ export class Sha256Fours {
   }
 
   /** Begins another list, whose hashes go to `hashes`. */
-  begin(hashes: Memory): void {
-    this.#hashes = hashes;
+  begin({ bytes }: Memory): void {
+    this.#hashes = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#outs.length = 0;
   }
 
@@ -54,9 +53,7 @@ export class Sha256Fours {
     // Lanes without a message have no blocks.
     if (lane === 0) words.fill(0, set, set + SET_WORDS);
     for (let word = 0; word < WORDS; word++) words[set + word * LANES + lane] = START[word]!;
-    const input = set + INPUTS / 4 + 4 * lane;
-    put64(words, input, address);
-    words[input + 2] = blocks;
+    putInput(words, set, lane, address, blocks);
   }
 
   /** Writes the calls from number `call` on, and returns the number of the one behind them. */
@@ -71,18 +68,12 @@ export class Sha256Fours {
 
   /** Brings the hashes where they go, once the calls are made. */
   finish(): void {
-    const bytes = this.#hashes?.bytes;
-    if (bytes === undefined) return;
     for (const [message, out] of this.#outs.entries()) {
       const lane = message % TOGETHER;
       const first = ((message - lane) / TOGETHER) * SET_WORDS + lane;
-      for (let word = 0, at = out; word < WORDS; word++) {
-        const value = this.#words[first + word * LANES]!;
-        bytes[at++] = value >>> 24;
-        bytes[at++] = value >>> 16;
-        bytes[at++] = value >>> 8;
-        bytes[at++] = value;
-      }
+      // The highest byte first (FIPS 180-4, 3.1).
+      for (let word = 0; word < WORDS; word++)
+        this.#hashes!.setInt32(out + 4 * word, this.#words[first + word * LANES]!);
     }
   }
 }

@@ -3,10 +3,10 @@
  * leaves the processor's SHA unit idle half of the time; two messages in lockstep take a quarter less than one after another.
  */
 
-import { expectInside, type Memory, put64 } from '../memory.ts';
+import { expectInside, type Memory } from '../memory.ts';
 import { BLOCK_BYTES, LaneSha256 } from './lane-sha256.ts';
 import type { Libcrypto, Sha256Blocks } from './libcrypto.ts';
-import { FOUR_LANES, INPUTS, LANES, SHARED_BYTES } from './multi-block.ts';
+import { FOUR_LANES, INPUTS, LANES, putInput, SHARED_BYTES } from './multi-block.ts';
 
 /** Makes hashes of which any two can go in lockstep, where there is a SHA unit. One maker serves one thread. */
 export class Sha256Lanes {
@@ -57,8 +57,8 @@ export class Sha256Lanes {
         words[word * LANES] = first.words[word]!;
         words[word * LANES + 1] = second.words[word]!;
       }
-      this.#input(0, firstMemory.address + firstAt + fromFirst, blocks);
-      this.#input(1, secondMemory.address + secondAt + fromSecond, blocks);
+      putInput(words, 0, 0, firstMemory.address + firstAt + fromFirst, blocks);
+      putInput(words, 0, 1, secondMemory.address + secondAt + fromSecond, blocks);
       lanes(this.#address, this.#address + INPUTS, FOUR_LANES);
       for (let word = 0; word < 8; word++) {
         first.words[word] = words[word * LANES]!;
@@ -67,11 +67,5 @@ export class Sha256Lanes {
     }
     first.rest(firstMemory, firstAt, fromFirst, blocks, firstLength);
     second.rest(secondMemory, secondAt, fromSecond, blocks, secondLength);
-  }
-
-  #input(lane: number, address: number, blocks: number): void {
-    const at = INPUTS / 4 + 4 * lane;
-    put64(this.#words, at, address);
-    this.#words[at + 2] = blocks;
   }
 }

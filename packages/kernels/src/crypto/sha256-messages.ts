@@ -56,8 +56,8 @@ export class Sha256Messages {
 
   /**
    * Writes calls from number `call` on that hash `count` messages, `lengths[i]` bytes from `ats[i]` on, and returns the number of the
-   * call behind them. The hashes go to `hashes` one after another, and are there after finish(). Ends the messages, whose content may come later, with their padding.
-   * Throws RangeError if there is no room for that, or for the hashes.
+   * call behind them. The hashes go to `hashes` one after another, and are there after finish(). Ends the messages, whose content may
+   * come later, with their padding. Throws RangeError if there is no room for that, or for the hashes.
    */
   write(
     calls: CallList,
@@ -69,25 +69,31 @@ export class Sha256Messages {
     hashes: Memory,
   ): number {
     expectInside(hashes, 0, count * HASH_BYTES);
-    const total = this.#sort(memory, ats, lengths, count);
+    const abreast = this.#cut(count, this.#sort(memory, ats, lengths, count));
+    const fours = this.#fours;
+    let next = call;
     this.#firstAlone = call;
     this.#outs.length = 0;
-    if (this.#fours !== null) return this.#writeFours(this.#fours, calls, call, memory, ats, lengths, count, hashes);
-    const abreast = this.#cut(count, total);
-    let next = call;
+    fours?.begin(hashes);
     for (let i = abreast; i < count; i++) {
       const message = this.#order[i]! % COUNT;
+      const [at, length] = [ats[message]!, lengths[message]!];
+      if (fours !== null) {
+        pad(memory.bytes, at, length);
+        fours.add(memory.address + at, this.#blocks(i), HASH_BYTES * message);
+        continue;
+      }
       const out = hashes.address + HASH_BYTES * message;
-      calls.write(next++, this.#alone, memory.address + ats[message]!, lengths[message]!, out);
+      calls.write(next++, this.#alone, memory.address + at, length, out);
       this.#outs.push(out);
     }
+    if (fours !== null) next = fours.write(calls, next);
     if (abreast === 0) return next;
     // The longest first: few lanes are idle at the end.
     for (let i = abreast - 1, record = 0; i >= 0; i--, record++) {
       const message = this.#order[i]! % COUNT;
-      const blocks = Math.floor(this.#order[i]! / COUNT);
       pad(memory.bytes, ats[message]!, lengths[message]!);
-      this.#put(record, memory.address + ats[message]!, blocks, hashes.address + HASH_BYTES * message);
+      this.#put(record, memory.address + ats[message]!, this.#blocks(i), hashes.address + HASH_BYTES * message);
     }
     calls.write(next++, this.#abreast!, this.#memory.address, this.#records.address, abreast);
     return next;
@@ -101,25 +107,9 @@ export class Sha256Messages {
     }
   }
 
-  /** All of them, those of about one length side by side. */
-  #writeFours(
-    fours: Sha256Fours,
-    calls: CallList,
-    call: number,
-    memory: Memory,
-    ats: Uint32Array,
-    lengths: Uint32Array,
-    count: number,
-    hashes: Memory,
-  ): number {
-    fours.begin(hashes);
-    for (let i = 0; i < count; i++) {
-      const message = this.#order[i]! % COUNT;
-      const blocks = Math.floor(this.#order[i]! / COUNT);
-      pad(memory.bytes, ats[message]!, lengths[message]!);
-      fours.add(memory.address + ats[message]!, blocks, HASH_BYTES * message);
-    }
-    return fours.write(calls, call);
+  /** Of the message that is number `i` by length. */
+  #blocks(i: number): number {
+    return Math.floor(this.#order[i]! / COUNT);
   }
 
   /** Sorts by length and returns the blocks of all. */
@@ -144,7 +134,7 @@ export class Sha256Messages {
     let [best, least] = [0, this.#costAlone * total];
     let abreast = total;
     for (let last = count; last > 0; last--) {
-      const longest = Math.floor(this.#order[last - 1]! / COUNT);
+      const longest = this.#blocks(last - 1);
       const cost = this.#costAlone * (total - abreast) + Math.max(layout.LANES * longest, abreast);
       if (cost < least) [best, least] = [last, cost];
       // With fewer, the lanes would be no fuller.

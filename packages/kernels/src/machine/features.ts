@@ -31,8 +31,15 @@ const NONE: ProcessorFeatures = {
 /** What OPENSSL_info() calls the processor's abilities. */
 const CPU_SETTINGS = 1008;
 
-/** Returns nothing but false on other than x86-64, or where there is nobody to ask. */
+let known: ProcessorFeatures | undefined;
+
+/** Returns nothing but false on other than x86-64, or where there is nobody to ask. Asks once a thread. */
 export function processorFeatures(): ProcessorFeatures {
+  known ??= ask();
+  return known;
+}
+
+function ask(): ProcessorFeatures {
   const ffi = koffiModule();
   if (ffi === null || process.arch !== 'x64') return NONE;
   try {
