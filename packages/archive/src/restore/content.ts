@@ -13,18 +13,30 @@ import { inHalves } from './halves.ts';
 import { ARENA_BYTES, type SegmentSource } from './job.ts';
 import { forEachLimited } from './limited.ts';
 import { abandonParts, beginParts, finishParts } from './parts.ts';
-import { endOfBlob, type Needs, newNeeds, planSegments, type Segment, type SegmentLimits } from './plan.ts';
+import {
+  endOfBlob,
+  type Needs,
+  newNeeds,
+  type Part,
+  planSegments,
+  type Segment,
+  type SegmentLimits,
+  shareOut,
+} from './plan.ts';
 import { FLAG_FAILED, FLAG_PART } from './rows.ts';
 import { PLAN, type Window } from './window.ts';
+
+/** Some hundred files take 10 to 20 ms: what a thread has not done when the others have nothing left to do is waited for. */
+const PART_NEEDS = 256;
 
 /**
  * A default pack per request: restic and Hostark close packs once they pass 16 MiB. Requests cost time at the far end, work
  * here, and money. A gap is read along where that is cheaper than a request of its own.
  */
-export const REMOTE: SegmentLimits = { segmentBytes: 35 << 19, gapBytes: 512 << 10 };
+export const REMOTE: SegmentLimits = { segmentBytes: 35 << 19, gapBytes: 512 << 10, needs: Number.POSITIVE_INFINITY };
 
 /** A local file costs nothing to ask: segments are small enough to stay in the processor's cache, gaps are jumped. */
-const LOCAL: SegmentLimits = { segmentBytes: 2 << 20, gapBytes: 32 << 10 };
+const LOCAL: SegmentLimits = { segmentBytes: 2 << 20, gapBytes: 32 << 10, needs: PART_NEEDS };
 
 /** Large blobs come several at a time, so that two can be hashed in lockstep: see open-segment.ts. */
 const LOCAL_LARGE: SegmentLimits = { ...LOCAL, segmentBytes: ARENA_BYTES };
@@ -92,6 +104,7 @@ class Writing {
     const context = this.#context;
     await this.#writeEmptyFiles();
     this.#shortenFiles();
+    if (context.turns.isDue) await context.turns.give();
     const { needs, segments } = planSegments(this.#needs, this.#placeOf, this.#limits());
     this.#needs = needs;
     if (this.#directory !== null) return await this.#writeFromFolder(segments);
@@ -199,19 +212,31 @@ class Writing {
       await this.#rescueAll(segment);
       return;
     }
-    const { offset } = segment;
+    const isShared = source.kind === 'bytes' && source.bytes.buffer instanceof SharedArrayBuffer;
+    const parts = isShared ? shareOut(segment, this.#needs, this.#placeOf, PART_NEEDS) : [segment];
+    const damaged = await Promise.all(parts.map((part) => this.#write(part, segment.offset, source, run)));
+    if (source.kind === 'bytes') context.memory.giveBack(source.bytes);
+    for (const bad of damaged.flat()) await this.#rescue(segment, bad, endOfBlob(this.#needs, bad, to));
+    context.tally.progress();
+  }
+
+  /** Has the needs of a part of a segment served. Returns the first of those of each blob that is damaged. */
+  async #write(
+    { from, to }: Part,
+    offset: number,
+    source: SegmentSource,
+    run: Crew['run'],
+  ): Promise<readonly number[]> {
     const job = { kind: 'segment', source, offset, rows: this.#window.rows, needs: this.#needs, from, to } as const;
     const outcome = await run(job);
-    if (source.kind === 'bytes') context.memory.giveBack(source.bytes);
-    const written = this.#settle(outcome.kind === 'written' ? outcome.written : null);
+    const { damaged } = this.#settle(outcome.kind === 'written' ? outcome.written : null);
     let next = from;
-    for (const bad of written.damaged) {
+    for (const bad of damaged) {
       this.#account(next, bad);
       next = endOfBlob(this.#needs, bad, to);
-      await this.#rescue(segment, bad, next);
     }
     this.#account(next, to);
-    context.tally.progress();
+    return damaged;
   }
 
   /** Makes room for the files of several blobs; returns whether any file is left that can be written. */

@@ -9,6 +9,7 @@ import type { Slots } from './limited.ts';
 import type { Overwrite } from './options.ts';
 import type { SegmentMemory } from './segment-memory.ts';
 import type { Tally } from './tally.ts';
+import type { Turns } from './turns.ts';
 import type { Actor } from './write-file.ts';
 
 export interface RestoreContext {
@@ -35,6 +36,8 @@ export interface RestoreContext {
   readonly takesAll: boolean;
   /** Nothing is written before this resolves. */
   readonly mayWrite: Promise<void>;
+  /** Of the calling thread, which plans what others do. */
+  readonly turns: Turns;
   /** Loads the bytes of a tree, verified. Throws HostarkError if no good copy is left. */
   readonly loadTree: (id: BlobId) => Promise<Uint8Array>;
 }

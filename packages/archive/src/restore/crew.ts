@@ -1,7 +1,7 @@
 /**
  * The threads of a restore. Jobs go to the least busy thread and wait in its queue; when every queue is full, the calling
- * thread does the job itself, so that one core needs no thread of its own (each costs some 30 MB). The caller bounds how
- * many jobs there are at once.
+ * thread does one itself, so that one core needs no thread of its own (each costs some 30 MB). What is left waits for whoever is
+ * done first. The caller bounds how many jobs there are at once.
  */
 import type { Worker } from 'node:worker_threads';
 import { asError } from '../threads/as-error.ts';
@@ -9,6 +9,7 @@ import { endThread } from '../threads/ending.ts';
 import { startThread } from '../threads/start.ts';
 import type { CrewSetup, RestoreJob, RestoreOutcome } from './job.ts';
 import { JobLine } from './job-line.ts';
+import type { Turns } from './turns.ts';
 import type { WorkerAnswer, WorkerJob } from './worker.ts';
 
 export interface Crew {
@@ -22,18 +23,20 @@ export interface Crew {
   close(): Promise<void>;
 }
 
-/** Starts `threads` workers, each with a queue of `depth` jobs, the one under way included; 0 runs everything here. */
-export function startCrew(setup: CrewSetup, threads: number, depth: number = JOBS_PER_THREAD): Crew {
-  return threads === 0 ? new InlineCrew(setup) : new WorkerCrew(setup, threads, depth);
+/** Starts `threads` workers, each with a queue of `depth` jobs, the one under way included; 0 runs everything here, in the caller's turns. */
+export function startCrew(setup: CrewSetup, turns: Turns, threads: number, depth: number): Crew {
+  return threads === 0 ? new InlineCrew(setup, turns) : new WorkerCrew(setup, turns, threads, depth);
 }
 
 class InlineCrew implements Crew {
   readonly threads = 0;
   readonly #setup: CrewSetup;
+  readonly #turns: Turns;
   #line: JobLine | null = null;
 
-  constructor(setup: CrewSetup) {
+  constructor(setup: CrewSetup, turns: Turns) {
     this.#setup = setup;
+    this.#turns = turns;
   }
 
   run(job: RestoreJob): Promise<RestoreOutcome> {
@@ -41,7 +44,7 @@ class InlineCrew implements Crew {
   }
 
   async runHere(job: RestoreJob): Promise<RestoreOutcome> {
-    await new Promise((resolve) => setImmediate(resolve)); // lets loads and signals through between jobs
+    await this.#turns.take();
     this.#line ??= new JobLine(this.#setup);
     return this.#line.run(job);
   }
@@ -62,26 +65,29 @@ export const JOBS_HERE = 2;
 export const JOBS_PER_THREAD = 5;
 /** Segments of large blobs, for a thread or the caller: their blobs go many at a time (blobs-abreast.ts), and lanes must not run dry. */
 export const LARGE_JOBS = 10;
-/** Jobs of a whole pack each: one under way, one waiting. The calling thread takes what is more, instead of looking on. */
-export const PACKS_PER_THREAD = 2;
+/** Jobs whose bytes are there, a whole pack or some hundred files each: one under way, and what is done of the others while an answer travels. */
+export const LOADED_PER_THREAD = 3;
 
 class WorkerCrew implements Crew {
   readonly threads: number;
   readonly #workers: readonly Thread[];
   readonly #here: InlineCrew;
   readonly #depth: number;
+  readonly #queue: Queued[] = [];
+  #isBusyHere = false;
 
-  constructor(setup: CrewSetup, threads: number, depth: number) {
+  constructor(setup: CrewSetup, turns: Turns, threads: number, depth: number) {
     this.threads = threads;
     this.#workers = Array.from({ length: threads }, () => new Thread(setup));
-    this.#here = new InlineCrew(setup);
+    this.#here = new InlineCrew(setup, turns);
     this.#depth = depth;
   }
 
   run(job: RestoreJob): Promise<RestoreOutcome> {
-    let least = this.#workers[0]!;
-    for (const worker of this.#workers) if (worker.busy < least.busy) least = worker;
-    return least.busy < this.#depth ? least.run(job) : this.runHere(job);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ job, resolve, reject });
+      this.#giveOut();
+    });
   }
 
   runHere(job: RestoreJob): Promise<RestoreOutcome> {
@@ -89,8 +95,30 @@ class WorkerCrew implements Crew {
   }
 
   async close(): Promise<void> {
+    for (const { reject } of this.#queue.splice(0)) reject(new Error('the threads of the restore have ended'));
     await Promise.all([this.#here.close(), ...this.#workers.map((worker) => worker.close())]);
   }
+
+  /** Gives jobs to whoever can take one. */
+  #giveOut(): void {
+    for (let next = this.#queue[0]; next !== undefined; next = this.#queue[0]) {
+      let least = this.#workers[0]!;
+      for (const worker of this.#workers) if (worker.busy < least.busy) least = worker;
+      const isHere = least.busy >= this.#depth;
+      if (isHere && this.#isBusyHere) return;
+      this.#queue.shift();
+      this.#isBusyHere ||= isHere;
+      const done = isHere ? this.runHere(next.job) : least.run(next.job);
+      done.then(next.resolve, next.reject).then(() => {
+        if (isHere) this.#isBusyHere = false;
+        this.#giveOut();
+      });
+    }
+  }
+}
+
+interface Queued extends Waiting {
+  readonly job: RestoreJob;
 }
 
 class Thread {

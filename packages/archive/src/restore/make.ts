@@ -16,9 +16,10 @@ const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
 const S_IFDIR = 0o040000;
 
-/** Makes the folders and items of a window, and settles the plans of its files. */
-export function makeItems(context: RestoreContext, window: Window, heads: LinkHeads): void {
+/** Makes the folders and items of a window, and settles the plans of its files. One window after another: the first of several names counts. */
+export async function makeItems(context: RestoreContext, window: Window, heads: LinkHeads): Promise<void> {
   for (const step of window.steps) {
+    if (context.turns.isDue) await context.turns.give();
     if (!enter(context, step.folder)) window.plans.fill(PLAN.leave, step.from, step.to);
     else if (step.special !== null) makeSpecialItem(context, step.folder, step.special);
     else planRows(context, window, heads, step);

@@ -38,6 +38,8 @@ export interface SegmentLimits {
   readonly segmentBytes: number;
   /** Unneeded bytes between two blobs that are read along rather than asked for separately. */
   readonly gapBytes: number;
+  /** A segment is closed once it serves so many. */
+  readonly needs: number;
 }
 
 export interface Plan {
@@ -71,8 +73,31 @@ export function planSegments(needs: Needs, placeOf: PlaceOf, limits: SegmentLimi
   return { needs: sorted, segments: cut(sorted, placeOf, limits) };
 }
 
+/** Needs `from` up to `to`. */
+export type Part = Pick<Segment, 'from' | 'to'>;
+
+/**
+ * Shares a segment out among threads which decrypt it where it lies: into parts of `count` needs, or more where blobs overlap, as a
+ * wrong index may say of them: those stay together.
+ */
+export function shareOut({ from, to }: Segment, needs: Needs, placeOf: PlaceOf, count: number): readonly Part[] {
+  const parts: Part[] = [];
+  let start = from;
+  for (let need = from, end = 0; need < to; need = endOfBlob(needs, need, to)) {
+    const { offset, length } = placeOf(needs.entries[need]!);
+    if (need - start >= count && offset >= end) {
+      parts.push({ from: start, to: need });
+      start = need;
+    }
+    end = Math.max(end, offset + length);
+  }
+  parts.push({ from: start, to });
+  return parts;
+}
+
 /** Adjacent needs that lie near each other, as ranges. */
-function cut({ count, entries }: Needs, placeOf: PlaceOf, { segmentBytes, gapBytes }: SegmentLimits): Segment[] {
+function cut({ count, entries }: Needs, placeOf: PlaceOf, limits: SegmentLimits): Segment[] {
+  const { segmentBytes, gapBytes } = limits;
   const segments: Segment[] = [];
   let [pack, start, end, from, last] = [-1, 0, 0, 0, -1];
   for (let i = 0; i < count; i++) {
@@ -81,7 +106,8 @@ function cut({ count, entries }: Needs, placeOf: PlaceOf, { segmentBytes, gapByt
     last = entry;
     const place = placeOf(entry);
     const placeEnd = place.offset + place.length;
-    if (place.pack !== pack || place.offset - end > gapBytes || placeEnd - start > segmentBytes) {
+    const isApart = place.pack !== pack || place.offset - end > gapBytes;
+    if (isApart || placeEnd - start > segmentBytes || i - from >= limits.needs) {
       if (i > 0) segments.push({ pack, offset: start, length: end - start, from, to: i });
       [pack, start, end, from] = [place.pack, place.offset, placeEnd, i];
     } else end = Math.max(end, placeEnd);

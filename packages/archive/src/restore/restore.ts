@@ -21,24 +21,25 @@ import { isAbsolute, pathBytes, printablePath } from '../walk/paths.ts';
 import { SegmentsAhead } from './ahead.ts';
 import { REMOTE, segmentsAtOnce } from './content.ts';
 import type { RestoreContext } from './context.ts';
-import { type Crew, LARGE_JOBS, PACKS_PER_THREAD, startCrew } from './crew.ts';
+import { type Crew, LARGE_JOBS, LOADED_PER_THREAD, startCrew } from './crew.ts';
 import { Slots } from './limited.ts';
 import type { RestoreOptions, RestoreResult } from './options.ts';
 import { SegmentMemory } from './segment-memory.ts';
 import { Tally } from './tally.ts';
 import { TargetFolder } from './target-folder.ts';
-import { RestoreWalk } from './walk.ts';
+import { Turns } from './turns.ts';
+import { RestoreWalk, type WindowSizes } from './walk.ts';
 import type { Actor } from './write-file.ts';
 import { compileXattrFilter } from './xattr-filter.ts';
 
 /** More threads than this wait for the disk, not for the processor. The calling thread works too. */
 const MAX_THREADS = 4;
 /**
- * Files to a window: about 100 bytes each. Small enough here that threads soon have work; from afar large enough that packs
- * are read in few pieces.
+ * Files to a window, at first and at most: about 100 bytes each. Small enough at first that threads soon have work; from afar large
+ * enough that packs are read in few pieces.
  */
-const LOCAL_WINDOW = 8192;
-const REMOTE_WINDOW = 32768;
+const LOCAL_WINDOWS: WindowSizes = { first: 1024, most: 8192 };
+const REMOTE_WINDOWS: WindowSizes = { first: 2048, most: 32768 };
 /** One tree pack of the usual size stays in memory. */
 const TREE_CACHE_BYTES: number = 20 << 20;
 
@@ -71,8 +72,9 @@ export async function restore(
   const actor = currentActor();
   const setup = { key: repository.key, actor, blobs: repository.blobs.share() };
   const isLocal = repository.backend.traits?.localDirectory !== undefined;
-  const depth = isLocal ? LARGE_JOBS : PACKS_PER_THREAD;
-  const crew: Crew = startCrew(setup, options.workers ?? defaultThreads(), depth);
+  const turns = new Turns();
+  const depth = isLocal ? LARGE_JOBS : LOADED_PER_THREAD;
+  const crew: Crew = startCrew(setup, turns, options.workers ?? defaultThreads(), depth);
   const root = TargetFolder.root(path);
   const mayWrite = (options.mayWrite ?? Promise.resolve()).then(() => {
     tally.begin();
@@ -102,10 +104,11 @@ export async function restore(
     signal,
     takesAll: filter.takesAll,
     mayWrite,
+    turns,
     loadTree: (id) => reader.loadBytes(id, signal),
   };
   try {
-    await new RestoreWalk(context, isLocal ? LOCAL_WINDOW : REMOTE_WINDOW).run(tree, root, filter.root);
+    await new RestoreWalk(context, isLocal ? LOCAL_WINDOWS : REMOTE_WINDOWS).run(tree, root, filter.root);
   } catch (error) {
     throwIfInterrupted(signal);
     throw error;

@@ -14,24 +14,60 @@ import { type LeftFolder, PLAN, type Window } from './window.ts';
 /** What the windows of one restore share. */
 export interface Sequence {
   readonly links: LinkHeads;
-  /** The window before. */
-  readonly before: Promise<void>;
   /** Whether what looks surplus is. */
   readonly trust: { readonly mayDelete: boolean };
 }
 
-/** Restores everything in a window. Items that fail are reported; what is thrown ends the restore. */
-export async function runWindow(context: RestoreContext, window: Window, sequence: Sequence): Promise<void> {
+/** A window under way. What rejects ends the restore; items that fail are reported instead. */
+export interface RunningWindow {
+  /** Its folders are there, and its files are planned. */
+  readonly made: Promise<void>;
+  readonly done: Promise<void>;
+}
+
+/** Restores everything in a window, after the one before it in what has an order. */
+export function runWindow(
+  context: RestoreContext,
+  window: Window,
+  sequence: Sequence,
+  before: RunningWindow | null,
+): RunningWindow {
   context.ahead?.begin(window);
+  const made = make(context, window, sequence, before);
+  const done = made.then(() => write(context, window, sequence, before));
+  // Both are awaited later; until then what they reject with is not "unhandled".
+  made.catch(() => {});
+  done.catch(() => {});
+  return { made, done };
+}
+
+async function make(
+  context: RestoreContext,
+  window: Window,
+  { links }: Sequence,
+  before: RunningWindow | null,
+): Promise<void> {
   await context.mayWrite;
-  makeItems(context, window, sequence.links);
+  await before?.made;
+  await makeItems(context, window, links);
+}
+
+async function write(
+  context: RestoreContext,
+  window: Window,
+  { trust }: Sequence,
+  before: RunningWindow | null,
+): Promise<void> {
   await compareExisting(context, rowsWith(window, PLAN.compare));
   await writeContent(context, window);
   for (const row of rowsWith(window, PLAN.keep).rows) keepContent(context, window, row);
   if (context.verify) await verifyContent(context, writtenRows(window));
-  await sequence.before;
+  await before?.done;
   for (const link of window.links) makeLink(context, window, link);
-  for (const left of window.left) leaveFolder(context, left, sequence.trust);
+  for (const left of window.left) {
+    if (context.turns.isDue) await context.turns.give();
+    leaveFolder(context, left, trust);
+  }
   context.tally.progress();
 }
 

@@ -10,13 +10,19 @@ import type { RestoreContext } from './context.ts';
 import { LinkHeads } from './links.ts';
 import { NameCheck } from './name-check.ts';
 import type { RowFacts } from './rows.ts';
-import { runWindow } from './run.ts';
+import { type RunningWindow, runWindow } from './run.ts';
 import { refuseName } from './safe-name.ts';
 import type { TargetFolder } from './target-folder.ts';
 import { Window } from './window.ts';
 
 /** Windows at once: enough that requests to S3 never pause between two. */
 const MAX_RUNNING = 3;
+
+/** How many files a window has; each has twice of what the one before it had, up to the most. */
+export interface WindowSizes {
+  readonly first: number;
+  readonly most: number;
+}
 
 /** A subfolder that is to be visited once the rest of its folder is gathered. */
 interface Below {
@@ -26,21 +32,22 @@ interface Below {
 
 export class RestoreWalk {
   readonly #context: RestoreContext;
-  readonly #capacity: number;
+  readonly #most: number;
+  #capacity: number;
   readonly #links = new LinkHeads();
   readonly #cursor = new NodeCursor();
   readonly #id = new Uint8Array(32);
   #window: Window;
   /** Under way, oldest first: each ends after the one before it. */
-  readonly #running: Promise<void>[] = [];
+  readonly #running: RunningWindow[] = [];
   /** Off once a tree or a name could not be trusted: then what looks surplus may be what could not be read. */
   readonly #trust: { mayDelete: boolean };
 
-  /** `capacity`: files to a window. */
-  constructor(context: RestoreContext, capacity: number) {
+  constructor(context: RestoreContext, { first, most }: WindowSizes) {
     this.#context = context;
-    this.#capacity = capacity;
-    this.#window = new Window(capacity);
+    this.#most = most;
+    this.#capacity = first;
+    this.#window = new Window(first);
     this.#trust = { mayDelete: context.delete };
   }
 
@@ -52,14 +59,15 @@ export class RestoreWalk {
       await this.#flush();
     } finally {
       // Threads must be idle before the caller closes what they use, also when the walk failed.
-      await Promise.allSettled(this.#running);
+      await Promise.allSettled(this.#running.map(({ done }) => done));
     }
-    await Promise.all(this.#running);
+    await Promise.all(this.#running.map(({ done }) => done));
   }
 
   async #folder(tree: BlobId, at: Below): Promise<void> {
     const context = this.#context;
     context.signal?.throwIfAborted();
+    if (context.turns.isDue) await context.turns.give();
     const below: Below[] = [];
     let expected: ReadonlySet<string> | null = null;
     let bytes: Uint8Array | null = null;
@@ -176,12 +184,11 @@ export class RestoreWalk {
   /** Starts the window, once there are not too many under way, and begins a new one. */
   async #flush(): Promise<void> {
     const window = this.#window;
+    this.#capacity = Math.min(2 * this.#capacity, this.#most);
     this.#window = new Window(this.#capacity);
-    if (this.#running.length === MAX_RUNNING) await this.#running.shift();
-    const before = this.#running.at(-1) ?? Promise.resolve();
-    const running = runWindow(this.#context, window, { links: this.#links, before, trust: this.#trust });
-    running.catch(() => {}); // awaited by a later flush or at the end; until then not "unhandled"
-    this.#running.push(running);
+    if (this.#running.length === MAX_RUNNING) await this.#running.shift()!.done;
+    const before = this.#running.at(-1) ?? null;
+    this.#running.push(runWindow(this.#context, window, { links: this.#links, trust: this.#trust }, before));
   }
 }
 

@@ -4,7 +4,7 @@
  * Pure. Every need is served exactly once; a blob that several files need is read once. Ranges of one pack that lie near
  * each other become one request; packs come in the order of their first need, blobs of a pack in the order of the pack.
  */
-import { type BlobPlace, planPackReads } from '@hostark/repository';
+import type { BlobPlace } from '@hostark/repository';
 
 /** One blob at one place in one file. */
 export interface Need {
@@ -45,6 +45,8 @@ export interface SegmentLimits {
   readonly segmentBytes: number;
   /** Unneeded bytes between two blobs that are read along rather than asked for separately. */
   readonly gapBytes: number;
+  /** A segment is closed once it serves so many. */
+  readonly needs: number;
 }
 
 interface OpenPiece {
@@ -69,20 +71,35 @@ export function planSlowly(needs: Iterable<Need>, limits: SegmentLimits): Segmen
   const segments: Segment[] = [];
   for (const [pack, pieces] of packs) {
     const ordered = [...pieces.values()].sort((a, b) => a.place.offset - b.place.offset);
-    const ranges = ordered.map((piece) => ({ offset: piece.place.offset, length: piece.place.length, piece }));
-    const requests = planPackReads(ranges, { maxGap: limits.gapBytes, maxRequest: limits.segmentBytes });
-    for (const request of requests) segments.push(segmentOf(pack, request.offset, request.length, request.ranges));
+    let open: OpenPiece[] = [];
+    for (const piece of ordered) {
+      if (open.length > 0 && !joins(open, piece, limits)) {
+        segments.push(segmentOf(pack, open));
+        open = [];
+      }
+      open.push(piece);
+    }
+    segments.push(segmentOf(pack, open));
   }
   return segments;
 }
 
-function segmentOf(
-  pack: number,
-  offset: number,
-  length: number,
-  ranges: readonly { readonly piece: OpenPiece }[],
-): Segment {
-  const pieces = ranges.map(({ piece: { id, place, targets } }) => ({
+function joins(open: readonly OpenPiece[], { place }: OpenPiece, limits: SegmentLimits): boolean {
+  const start = open[0]!.place.offset;
+  const end = endOf(open);
+  const served = open.reduce((sum, { targets }) => sum + targets.length, 0);
+  const isNear = place.offset - end <= limits.gapBytes;
+  return isNear && place.offset + place.length - start <= limits.segmentBytes && served < limits.needs;
+}
+
+function endOf(pieces: readonly OpenPiece[]): number {
+  return Math.max(...pieces.map(({ place }) => place.offset + place.length));
+}
+
+function segmentOf(pack: number, open: readonly OpenPiece[]): Segment {
+  const { offset } = open[0]!.place;
+  const length = endOf(open) - offset;
+  const pieces = open.map(({ id, place, targets }) => ({
     id,
     offset: place.offset - offset,
     length: place.length,

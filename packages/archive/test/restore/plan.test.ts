@@ -1,10 +1,10 @@
 import type { BlobPlace } from '@hostark/repository';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { newNeeds, type PlaceOf, planSegments } from '../../src/restore/plan.ts';
+import { newNeeds, type PlaceOf, planSegments, shareOut } from '../../src/restore/plan.ts';
 import { type Need, planSlowly, type Segment } from '../reference/slow-plan.ts';
 
-const LIMITS = { segmentBytes: 1000, gapBytes: 100 };
+const LIMITS = { segmentBytes: 1000, gapBytes: 100, needs: 6 };
 
 /** Packs of blobs without gaps, and files that are sequences of those blobs, repeats included. */
 const world = fc
@@ -102,6 +102,8 @@ describe('a restore plan', () => {
         expect(new Set(read).size).toBe(read.length);
         for (const { length, pieces } of segments) {
           if (pieces.length > 1) expect(length).toBeLessThanOrEqual(LIMITS.segmentBytes);
+          const before = pieces.slice(0, -1).reduce((sum, { targets }) => sum + targets.length, 0);
+          expect(before).toBeLessThan(LIMITS.needs);
           let end = 0;
           for (const piece of pieces) {
             expect(piece.offset - end).toBeLessThanOrEqual(LIMITS.gapBytes);
@@ -122,6 +124,38 @@ describe('a restore plan', () => {
       [1, [0, 2]],
       [2, [1, 3]],
     ]);
+  });
+
+  test('is shared out at the ends of blobs, and never between two that overlap', () => {
+    const blob = fc.record({
+      gap: fc.integer({ min: -60, max: 20 }),
+      length: fc.integer({ min: 33, max: 99 }),
+      needs: fc.integer({ min: 1, max: 4 }),
+    });
+    fc.assert(
+      fc.property(fc.array(blob, { minLength: 1, maxLength: 40 }), fc.integer({ min: 1, max: 9 }), (blobs, count) => {
+        let at = 100;
+        const places = blobs.map(({ gap, length }) => {
+          at = Math.max(0, at + gap);
+          return { pack: 0, offset: at, length, uncompressedLength: 0 };
+        });
+        const entries = blobs.flatMap(({ needs }, entry) => new Array<number>(needs).fill(entry));
+        const needs = newNeeds(entries.length);
+        needs.entries.set(entries);
+        const segment = { pack: 0, offset: 0, length: at + 99, from: 0, to: entries.length };
+        const parts = shareOut(segment, needs, (entry) => places[entry]!, count);
+        expect(parts.flatMap(({ from, to }) => entries.slice(from, to))).toEqual(entries);
+        for (const { from, to } of parts.slice(0, -1)) {
+          expect(to - from).toBeGreaterThanOrEqual(count);
+          const next = entries[to]!;
+          expect(entries[to - 1]).not.toBe(next);
+          for (const before of places.slice(0, next)) {
+            expect(before.offset + before.length).toBeLessThanOrEqual(places[next]!.offset);
+          }
+        }
+      }),
+      { seed: 9, numRuns: 500 },
+    );
   });
 
   test('joins near blobs and takes packs in the order of need', () => {
@@ -145,7 +179,7 @@ describe('a restore plan', () => {
       columns.rows[i] = i;
     });
     const placeOf: PlaceOf = (entry) => ({ pack: 0, offset: entry === 0 ? 50 : 0, length: 50, uncompressedLength: 0 });
-    const { needs, segments } = planSegments(columns, placeOf, LIMITS);
+    const { needs, segments } = planSegments(columns, placeOf, { ...LIMITS, needs: count });
     expect(segments).toEqual([{ pack: 0, offset: 0, length: 100, from: 0, to: count }]);
     expect([needs.rows[0], needs.rows[2 ** 20], needs.rows[2 ** 20 + 1], needs.rows[count - 1]]).toEqual([
       1,

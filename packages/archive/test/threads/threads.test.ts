@@ -3,19 +3,21 @@ import { Worker } from 'node:worker_threads';
 import { memoryBackend } from '@hostark/repository';
 import { expect, test } from 'vitest';
 import { startCrew } from '../../src/restore/crew.ts';
+import { Turns } from '../../src/restore/turns.ts';
 import { endThread } from '../../src/threads/ending.ts';
 import { startAhead } from '../../src/threads/start.ts';
 import { newRepository } from '../backup/helpers.ts';
 
 test('threads that are closed while they load end by themselves', async () => {
   const { key, blobs } = await newRepository(memoryBackend());
-  for (let i = 0; i < 4; i++) await startCrew({ key, actor: { privileged: false }, blobs: blobs.share() }, 1).close();
+  for (let i = 0; i < 4; i++)
+    await startCrew({ key, actor: { privileged: false }, blobs: blobs.share() }, new Turns(), 1, 5).close();
 });
 
 /** One that is cut off would do neither, and takes the process along where that is in the middle of a native call. */
 test('jobs posted before the end are done first', async () => {
   const { key, blobs } = await newRepository(memoryBackend());
-  const crew = startCrew({ key, actor: { privileged: false }, blobs: blobs.share() }, 1);
+  const crew = startCrew({ key, actor: { privileged: false }, blobs: blobs.share() }, new Turns(), 1, 5);
   const none = new Uint32Array(0);
   const files = {
     count: 0,
@@ -42,7 +44,7 @@ test('a thread started ahead is the one that is used, and one that nobody took i
   const listen = (worker: Worker): number => started.push(worker);
   process.on('worker', listen);
   const ahead = startAhead('restore', 2);
-  const crew = startCrew({ key, actor: { privileged: false }, blobs: blobs.share() }, 1);
+  const crew = startCrew({ key, actor: { privileged: false }, blobs: blobs.share() }, new Turns(), 1, 5);
   await new Promise((resolve) => setImmediate(resolve)); // a process tells of its threads a turn later
   process.off('worker', listen);
   expect(started).toHaveLength(2);
