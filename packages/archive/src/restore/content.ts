@@ -214,9 +214,11 @@ class Writing {
     }
     const isShared = source.kind === 'bytes' && source.bytes.buffer instanceof SharedArrayBuffer;
     const parts = isShared ? shareOut(segment, this.#needs, this.#placeOf, PART_NEEDS) : [segment];
-    const damaged = await Promise.all(parts.map((part) => this.#write(part, segment.offset, source, run)));
+    const ended = await Promise.allSettled(parts.map((part) => this.#write(part, segment.offset, source, run)));
     if (source.kind === 'bytes') context.memory.giveBack(source.bytes);
-    for (const bad of damaged.flat()) await this.#rescue(segment, bad, endOfBlob(this.#needs, bad, to));
+    for (const part of ended) if (part.status === 'rejected') throw part.reason;
+    const damaged = ended.flatMap((part) => (part.status === 'fulfilled' ? part.value : []));
+    for (const bad of damaged) await this.#rescue(segment, bad, endOfBlob(this.#needs, bad, to));
     context.tally.progress();
   }
 
