@@ -30,7 +30,17 @@ export {
   pagesOfSharedMemory,
   refusesDirect,
 } from './posix/pages.ts';
-export type { Directory, NewFiles, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix/posix.ts';
+export type {
+  Directory,
+  NewFile,
+  NewFileList,
+  NewFiles,
+  Posix,
+  Stat,
+  StatBatch,
+  Xattr,
+  XattrBatch,
+} from './posix/posix.ts';
 export { RingReads } from './posix/ring-reads.ts';
 export { type WholeFiles, wholeFiles } from './posix/whole-files.ts';
 export type { NameList, ScanHooks, ScanRules, ScanTrouble, TreeText } from './trees/contract.ts';

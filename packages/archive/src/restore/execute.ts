@@ -83,6 +83,7 @@ export function writePlain(tools: Tools, plain: Uint8Array, { rows, needs, from,
 export function writeEmpty(tools: Tools, rows: Rows, list: Uint32Array): SegmentOutcome {
   const writer = new Writer(tools, rows);
   for (const row of list) writer.write(row, 0, NOTHING);
+  writer.close();
   return { damaged: [], troubles: writer.troubles };
 }
 
@@ -108,19 +109,31 @@ export class Writer {
     try {
       if ((flags & FLAG_PART) !== 0) {
         writeAt(this.#part(row), plain, offset, (flags & FLAG_SPARSE) !== 0);
-        return;
-      }
-      const error = this.#whole.write(row, plain);
-      if (error !== null) this.#report(row, 'metadata', error);
+      } else if (!this.#whole.gather(row, plain, this.#writeWhole)) this.#writeWhole(row, plain);
     } catch (error) {
-      this.#givenUp.add(row);
-      this.#report(row, 'write', error);
+      this.#giveUp(row, error);
     }
   }
 
+  /** Ends what is not done yet. */
   close(): void {
+    this.#whole.makeGathered(this.#writeWhole);
     for (const fd of this.#open.values()) closeSync(fd);
     this.#open.clear();
+  }
+
+  readonly #writeWhole = (row: number, plain: Uint8Array): void => {
+    try {
+      const error = this.#whole.write(row, plain);
+      if (error !== null) this.#report(row, 'metadata', error);
+    } catch (error) {
+      this.#giveUp(row, error);
+    }
+  };
+
+  #giveUp(row: number, error: unknown): void {
+    this.#givenUp.add(row);
+    this.#report(row, 'write', error);
   }
 
   #part(row: number): number {

@@ -5,11 +5,11 @@
  * The quick way makes the file without a name. A new file gets its owner, its mode and its attributes from the folder (set
  * group id, default ACL), from the umask and from a security module; the umask clears bits one by one, and the rest is the
  * same for every file of a folder. So the first file of a folder is looked at, and the others are known: what they have
- * already is not set again. A folder whose files get attributes, a file that wants some, holes, or a system that knows no
- * files without a name, go the slow way, where everything is set by path.
+ * already is not set again, and they are made many at a time. A folder whose files get attributes, a file that wants some, holes, or a
+ * system that knows no files without a name, go the slow way, where everything is set by path.
  */
 import { closeSync, ftruncateSync, renameSync } from 'node:fs';
-import type { NewFiles, Posix } from '@hostark/kernels';
+import type { NewFile, NewFiles, Posix } from '@hostark/kernels';
 import { applyMetadata } from '../metadata/apply.ts';
 import { joinPath, pathBytes } from '../walk/paths.ts';
 import {
@@ -24,6 +24,9 @@ import {
 } from './rows.ts';
 import { type Actor, createFile, removeQuietly, writeAt } from './write-file.ts';
 
+/** Is told of a file that must be written by itself, with its content, which is good until it returns. */
+export type WriteAgain = (row: number, data: Uint8Array) => void;
+
 /** What open(2) takes; the other bits are for chmod. */
 const OPEN_BITS = 0o777;
 
@@ -32,6 +35,7 @@ export class WholeFiles {
   readonly #actor: Actor;
   readonly #rows: Rows;
   #folder = -1;
+  #folderPath: Uint8Array = new Uint8Array(0);
   /** Whether this folder's files can be made the quick way. */
   #quick = false;
   /** What new files of this folder get; -1: not looked at yet. */
@@ -40,11 +44,39 @@ export class WholeFiles {
   /** Permission bits that were asked for and given, and those that were taken away. */
   #given = 0;
   #taken = 0;
+  /** Rows in the list of the system, by their numbers in it. */
+  #gathered: number[] = [];
 
   constructor(system: Posix, actor: Actor, rows: Rows) {
     this.#system = system;
     this.#actor = actor;
     this.#rows = rows;
+  }
+
+  /**
+   * Takes a file along, to be made with others by makeGathered(); its content is copied. Returns false, and does nothing, where it is
+   * not known beforehand how it is made. `again`: as for makeGathered(), which is called when there is no more room.
+   */
+  gather(row: number, data: Uint8Array, again: WriteAgain): boolean {
+    const rows = this.#rows;
+    const isKnown = this.#quick && this.#uid >= 0 && rows.folderOf[row] === this.#folder;
+    if (!isKnown || (rows.flags[row]! & (FLAG_SPARSE | FLAG_XATTRS)) !== 0) return false;
+    const list = this.#system.newFileList;
+    const file = list && this.#newFile(row);
+    if (list === null || file === null || !list.takes(file, data)) return false;
+    if (!list.hasRoom(file, data)) this.makeGathered(again);
+    if (!list.hasRoom(file, data)) return false;
+    list.add(file, data);
+    this.#gathered.push(row);
+    return true;
+  }
+
+  /** Makes what was gathered. `again` is told of files with which that did not work: write() makes them, or says what is wrong. */
+  makeGathered(again: WriteAgain): void {
+    const gathered = this.#gathered;
+    if (gathered.length === 0) return;
+    this.#gathered = [];
+    this.#system.newFileList!.make((file, data) => again(gathered[file]!, data));
   }
 
   /** Returns an error of the metadata, which leaves the file, or null. Any other is thrown and leaves nothing of ours. */
@@ -64,10 +96,37 @@ export class WholeFiles {
 
   #enter(files: NewFiles, folder: number): void {
     this.#folder = folder;
-    files.enter(bytesAt(this.#rows.folders, folder));
+    this.#folderPath = bytesAt(this.#rows.folders, folder);
+    files.enter(this.#folderPath);
     this.#quick = true;
     this.#uid = this.#gid = -1;
     this.#given = this.#taken = 0;
+  }
+
+  /** Returns null where others than root would have to set an owner, which they may be refused. */
+  #newFile(row: number): NewFile | null {
+    const rows = this.#rows;
+    const permissions = rows.permissions[row]!;
+    const created = permissions & OPEN_BITS;
+    const [uid, gid] = [rows.uids[row]!, rows.gids[row]!];
+    const isOwned = uid === this.#uid && gid === this.#gid;
+    if ((created & ~(this.#given | this.#taken)) !== 0 || !(isOwned || this.#actor.privileged)) return null;
+    return {
+      folder: this.#folderPath,
+      name: bytesAt(rows.names, row),
+      created,
+      owner: isOwned ? null : { uid, gid },
+      permissions: this.#hasAlready(permissions) ? null : permissions,
+      atimeS: rows.atimeS[row]!,
+      atimeNs: rows.atimeNs[row]!,
+      mtimeS: rows.mtimeS[row]!,
+      mtimeNs: rows.mtimeNs[row]!,
+    };
+  }
+
+  /** Whether a file that was made with these permissions has them. */
+  #hasAlready(permissions: number): boolean {
+    return (permissions & ~OPEN_BITS) === 0 && (permissions & this.#taken) === 0;
   }
 
   #writeQuickly(files: NewFiles, row: number, data: Uint8Array): unknown {
@@ -124,7 +183,7 @@ export class WholeFiles {
     } catch (refused) {
       error ??= this.#counts(refused) ? refused : null;
     }
-    if ((permissions & ~OPEN_BITS) === 0 && (permissions & this.#taken) === 0) return error;
+    if (this.#hasAlready(permissions)) return error;
     try {
       files.setPermissions(fd, permissions);
     } catch (refused) {

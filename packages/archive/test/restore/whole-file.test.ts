@@ -47,12 +47,15 @@ function rowsIn(folder: string, xattrs = false): Rows {
   return builder.finish();
 }
 
-function written(folder: string, system: Posix, xattrs = false): unknown[] {
+function written(folder: string, system: Posix, xattrs = false, gathers = false): unknown[] {
   const rows = rowsIn(folder, xattrs);
   const whole = new WholeFiles(system, { privileged: ROOT }, rows);
+  const write = (row: number, data: Uint8Array): void => expect(whole.write(row, data)).toBeNull();
   MODES.forEach((_, row) => {
-    expect(whole.write(row, bytes('x'.repeat(row)))).toBeNull();
+    const data = bytes('x'.repeat(row));
+    if (!gathers || !whole.gather(row, data, write)) write(row, data);
   });
+  whole.makeGathered(write);
   return readdirSync(folder).map((name) => {
     const path = join(folder, name);
     const stat = lstatSync(path, { bigint: true });
@@ -110,15 +113,16 @@ const FOLDERS: readonly (readonly [string, (path: string) => boolean])[] = [
 
 describe.each(FOLDERS)('in %s', (_, prepare) => {
   for (const xattrs of [false, true]) {
-    testInFolder(`files ${xattrs ? 'with' : 'without'} attributes are the same by both ways`, ({ folder, skip }) => {
-      const [quick, slow] = [join(folder, 'quick'), join(folder, 'slow')];
-      for (const path of [quick, slow]) {
+    testInFolder(`files ${xattrs ? 'with' : 'without'} attributes are the same by all ways`, ({ folder, skip }) => {
+      const [gathered, quick, slow] = [join(folder, 'gathered'), join(folder, 'quick'), join(folder, 'slow')];
+      for (const path of [gathered, quick, slow]) {
         mkdirSync(path);
         if (!prepare(path)) skip();
       }
       const files = written(quick, posix(), xattrs);
       expect(files).toHaveLength(MODES.length);
       expect(files).toEqual(written(slow, slowSystem(), xattrs));
+      expect(files).toEqual(written(gathered, posix(), xattrs, true));
     });
   }
 });
@@ -142,6 +146,30 @@ describe('a name that is taken', () => {
       expect(readFileSync(join(folder, 'precious'), 'utf8')).toBe('precious');
     });
   }
+});
+
+testInFolder('files that are gathered take the place of what has their name, but for a folder', ({ folder, skip }) => {
+  if (posix().newFileList === null) skip();
+  const whole = new WholeFiles(posix(), { privileged: ROOT }, rowsIn(folder));
+  expect(whole.write(0, bytes('first'))).toBeNull();
+  writeFileSync(join(folder, 'precious'), 'precious');
+  symlinkSync('precious', join(folder, 'file-1'));
+  mkdirSync(join(folder, 'file-8'));
+  chmodSync(join(folder, 'file-0'), 0o600);
+  const again: string[] = [];
+  const write = (row: number, data: Uint8Array): void => {
+    again.push(`${row} ${Buffer.from(data).toString()}`);
+    if (row === 8) expect(() => whole.write(row, data)).toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
+    else expect(whole.write(row, data)).toBeNull();
+  };
+  // Their permissions are among those of the first file, those of number 4 are not.
+  for (const row of [0, 1, 8]) expect(whole.gather(row, bytes(`content ${row}`), write)).toBe(true);
+  expect(whole.gather(4, bytes('content 4'), write)).toBe(false);
+  whole.makeGathered(write);
+  expect(again).toEqual(['0 content 0', '1 content 1', '8 content 8']);
+  expect([0, 1].map((row) => lstatSync(join(folder, `file-${row}`)).mode & 0o7777)).toEqual([0o644, 0o600]);
+  expect(readdirSync(folder).sort()).toEqual(['file-0', 'file-1', 'file-8', 'precious']);
+  expect(readFileSync(join(folder, 'precious'), 'utf8')).toBe('precious');
 });
 
 testInFolder('the umask takes nothing from a restored file', ({ folder }) => {

@@ -23,6 +23,7 @@ const EINVAL = 22;
 export class FallbackPosix implements Posix {
   readonly native: boolean = false;
   readonly newFiles: null = null;
+  readonly newFileList: null = null;
   readonly #users = new Accounts('/etc/passwd');
   readonly #groups = new Accounts('/etc/group');
 

@@ -7,8 +7,9 @@ import { DirentCollector } from './dirents.ts';
 import { errnoName, systemError } from './errors.ts';
 import type { Libc, StableMemory } from './libc.ts';
 import { NativeXattrs } from './native-xattrs.ts';
+import { NativeNewFileList } from './new-file-list.ts';
 import { NativeNewFiles } from './new-files.ts';
-import type { Directory, NewFiles, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix.ts';
+import type { Directory, NewFileList, NewFiles, Posix, Stat, StatBatch, Xattr, XattrBatch } from './posix.ts';
 import { copyStat, LSTAT_FLAGS, STATX_BYTES, STATX_MASK, StatSlabs, viewOf } from './statx.ts';
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -38,6 +39,8 @@ export class NativePosix implements Posix {
   readonly #slabs: StatSlabs;
   readonly #xattrs: NativeXattrs;
   readonly newFiles: NewFiles;
+  /** Undefined until it is wanted. */
+  #newFileList: NewFileList | null | undefined;
 
   constructor(libc: Libc) {
     this.#libc = libc;
@@ -51,6 +54,11 @@ export class NativePosix implements Posix {
     this.#slabs = new StatSlabs(libc);
     this.#xattrs = new NativeXattrs(libc);
     this.newFiles = new NativeNewFiles(libc);
+  }
+
+  get newFileList(): NewFileList | null {
+    if (this.#newFileList === undefined) this.#newFileList = NativeNewFileList.create();
+    return this.#newFileList;
   }
 
   readDirectory(path: Uint8Array): Directory {

@@ -12,7 +12,7 @@ import type { NewFiles } from './posix.ts';
 import { viewOf } from './statx.ts';
 
 const AT_SYMLINK_FOLLOW = 0x400;
-const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+export const O_TMPFILE: number = 0o20000000 | constants.O_DIRECTORY;
 const NOT_HERE: readonly string[] = ['EOPNOTSUPP', 'ENOTSUP', 'EISDIR', 'EINVAL'];
 
 export class NativeNewFiles implements NewFiles {

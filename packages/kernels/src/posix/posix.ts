@@ -80,11 +80,43 @@ export interface NewFiles {
   close(fd: number): void;
 }
 
+/** What a new file is to become. Its folder and its name are borrowed until it is made; one array for each folder. */
+export interface NewFile {
+  readonly folder: Uint8Array;
+  readonly name: Uint8Array;
+  /** Permissions that it is made with, less the umask. */
+  readonly created: number;
+  /** What is to be set besides; null: it has that already. */
+  readonly owner: { readonly uid: number; readonly gid: number } | null;
+  readonly permissions: number | null;
+  /** As for NewFiles.setTimes(). */
+  readonly atimeS: number;
+  readonly atimeNs: number;
+  readonly mtimeS: number;
+  readonly mtimeNs: number;
+}
+
+/** Makes new files with all their content, many at a time. Of one thread. */
+export interface NewFileList {
+  /** Whether a file may go this way at all. */
+  takes(file: NewFile, data: Uint8Array): boolean;
+  hasRoom(file: NewFile, data: Uint8Array): boolean;
+  /** Takes a file along; `data` is copied. Throws RangeError where there is no room. */
+  add(file: NewFile, data: Uint8Array): void;
+  /**
+   * Makes what was added, and forgets it. `left` is told the number of each file, from 0 on, that is not right, with its content, which is
+   * good until it returns: it is not there, or only in part what it should be, and is to be made anew by the way that can say what is wrong.
+   */
+  make(left: (file: number, data: Uint8Array) => void): void;
+}
+
 export interface Posix {
   /** True when the system calls are reached directly. */
   readonly native: boolean;
   /** Null where it takes native calls that there are not. */
   readonly newFiles: NewFiles | null;
+  /** Null where there are no lists of calls. */
+  readonly newFileList: NewFileList | null;
 
   /** Reads a directory whole. Not recursive. */
   readDirectory(path: Uint8Array): Directory;
