@@ -22,10 +22,10 @@ export async function compare({ work, environment, rounds, only, limit, json, ma
     const data = make(work);
     const bytes = sizeOf(data);
     const steps = known.filter((step) => programs.every((program) => isKnown(program, STEPS[step])));
-    const scratch = join(restored, `${name}-limit`);
-    const bounds = limit && kind !== 'bucket' ? await limits(data, scratch) : {};
-    discard(scratch);
     const storage = kind === 'bucket' ? await bucket(work, discard) : folders(work, discard);
+    const scratch = join(restored, `${name}-limit`);
+    const bounds = limit ? await limits(data, scratch, steps, storage.forLimit) : {};
+    discard(scratch);
     const samples = Object.fromEntries(programs.map((program) => [program, []]));
     for (let i = 0; i < rounds; i++) {
       for (const program of i % 2 === 0 ? programs : programs.toReversed()) {
@@ -39,7 +39,14 @@ export async function compare({ work, environment, rounds, only, limit, json, ma
     await storage.close();
     for (const step of ['backup', ...steps]) {
       const costs = programs.map((program) => [program, summary(samples[program].map((sample) => sample[step]))]);
-      const row = { case: name, step, bytes, ...Object.fromEntries(costs), limit: bounds[step] ?? null };
+      const row = {
+        case: name,
+        step,
+        bytes,
+        ...Object.fromEntries(costs),
+        limit: bounds[step] ?? null,
+        start: bounds.start,
+      };
       rows.push(row);
       if (!json) printRow(row);
     }

@@ -2,19 +2,10 @@
  * One thread of limit.mjs: does the unavoidable with what it takes off shared lists, in pieces as long as an average chunk
  * and packs of the usual size, with nothing in between. Memory is used again; what is hashed is still in the cache.
  */
-import {
-  closeSync,
-  constants,
-  fsync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
+import { packsInBucket, packsInFolder } from './limit-packs.mjs';
 
 const MIB = 1 << 20;
 const PACK_BYTES = 16 * MIB;
@@ -22,8 +13,11 @@ const PACK_BYTES = 16 * MIB;
 const HASH_BYTES = 256 * 1024;
 const SEAL_BYTES = 32;
 
-const { step, units, scratch, kernels, shared, thread } = workerData;
-const { nodePlatform, posix, CompressionProbe } = await import(kernels);
+/** Packs of a thread under way to or from a bucket. */
+const UNDER_WAY = 3;
+
+const { step, units, folders, scratch, location, kernels, shared, thread } = workerData;
+const { nodePlatform, posix, s3Backend, CompressionProbe } = await import(kernels);
 const platform = nodePlatform();
 const system = posix();
 const probe = new CompressionProbe(platform);
@@ -33,12 +27,15 @@ const sealer = platform.sealer({
   macR: new Uint8Array(16).fill(3),
 });
 const next = new Int32Array(shared);
-const take = () => Atomics.add(next, 0, 1);
+/** Two lists: of units, packs; of folders. */
+const take = (list = 0) => Atomics.add(next, list, 1);
 const plainRoom = new Uint8Array(MIB + 1);
 const frameRoom = new Uint8Array(2 * MIB);
-const packRoom = new Uint8Array(PACK_BYTES + 4 * MIB).fill(1);
+const store = location ? packsInBucket(s3Backend(location), UNDER_WAY) : packsInFolder(scratch);
+const packRooms = Array.from({ length: store.roomsFor }, () => new Uint8Array(PACK_BYTES + 4 * MIB).fill(1));
+const packMemories = packRooms.map((room) => platform.memory(room));
+let [packRoom, packMemory] = [packRooms[0], packMemories[0]];
 const plainMemory = platform.memory(plainRoom);
-const packMemory = platform.memory(packRoom);
 /** What is opened of two blobs, or of one beside its sealed bytes. */
 const opened = [0, 1].map(() => platform.memory(new Uint8Array(2 * MIB)));
 const single = platform.sha256Stream();
@@ -46,14 +43,13 @@ const other = platform.sha256Stream();
 
 /** Packs of this thread: their files' names and, for reading them back, where each piece is and belongs. */
 const packs = [];
-const syncs = [];
 let pieces = [];
 let filled = 0;
 let hashed = 0;
 let hash = platform.sha256Stream();
 
 /** What is sealed and not hashed yet goes in lockstep with the next plain bytes. */
-function store(plain, file, offset) {
+async function add(plain, file, offset) {
   const own = Math.min(filled - hashed, plain.length) & -64;
   platform.sha256Both(hash, packMemory, hashed, own, single, plainMemory, 0, plain.length);
   single.digest();
@@ -68,7 +64,7 @@ function store(plain, file, offset) {
   pieces.push([file, offset, filled, length, body === plain ? 0 : plain.length]);
   filled += length;
   if (length < HASH_BYTES && filled - hashed >= HASH_BYTES) hashUpTo();
-  if (filled >= PACK_BYTES) writePack();
+  if (filled >= PACK_BYTES) await writePack();
 }
 
 function hashUpTo() {
@@ -76,65 +72,88 @@ function hashUpTo() {
   hashed = filled;
 }
 
-/** One write and one sync a pack; the disk works while the next is filled. */
-function writePack() {
+/** The disk or the bucket works while the next is filled. */
+async function writePack() {
   if (filled === 0) return;
   hashUpTo();
-  hash.digest();
-  const path = join(scratch, `pack-${thread}-${packs.length}`);
-  const fd = openSync(path, 'w');
-  writeSync(fd, packRoom, 0, filled);
-  syncs.push(
-    new Promise((resolve, reject) => {
-      fsync(fd, (error) => {
-        closeSync(fd);
-        if (error) reject(error);
-        else resolve();
-      });
-    }),
-  );
-  packs.push({ path, length: filled, pieces });
+  const name = Buffer.from(hash.digest()).toString('hex');
+  const put = store.put(name, packRoom.subarray(0, filled));
+  packs.push({ name, length: filled, pieces });
+  const room = packs.length % packRooms.length;
+  [packRoom, packMemory] = [packRooms[room], packMemories[room]];
   pieces = [];
   filled = 0;
   hashed = 0;
+  await put;
 }
 
-async function backup() {
-  for (let unit = take(); unit < units.length; unit = take()) {
-    for (const { file, path, from, to } of units[unit]) {
+async function backup(every = 1) {
+  for (let unit = take(); unit * every < units.length; unit = take()) {
+    for (const { file, path, from, to } of units[unit * every]) {
       const fd = system.openForRead(Buffer.from(path));
       for (let at = from; at < to; at += MIB) {
         const read = readSync(fd, plainRoom, 0, Math.min(MIB, to - at), at);
-        if (read > 0) store(plainRoom.subarray(0, read), file, at);
+        if (read > 0) await add(plainRoom.subarray(0, read), file, at);
       }
       closeSync(fd);
     }
   }
-  writePack();
-  await Promise.all(syncs);
+  await writePack();
+  await store.done();
   return packs;
 }
 
+/** Asks what the system knows of each entry: where nothing changed, a backup has to. */
+function walk() {
+  for (let folder = take(1); folder < folders.length; folder = take(1)) {
+    const path = Buffer.from(folders[folder]);
+    const { names } = system.readDirectory(path);
+    system.lstatBatch(path, names);
+    system.listXattrsBatch(path, names);
+  }
+}
+
+/** A hundredth of the files is new. */
+async function changed() {
+  walk();
+  await backup(100);
+}
+
+/** What this thread takes of all packs, one after another; some more are asked for beforehand where they come from afar. */
+async function* taken(allPacks) {
+  const queue = [];
+  const ask = () => {
+    while (queue.length < (location ? UNDER_WAY : 1)) {
+      const pack = take();
+      if (pack >= allPacks.length) break;
+      queue.push(allPacks[pack]);
+    }
+    store.ahead(queue);
+  };
+  for (ask(); queue.length > 0; ask()) {
+    const { name, pieces: stored } = queue.shift();
+    const source = await store.read(name);
+    yield [source, stored];
+    source.close();
+  }
+  if (location) await store.done();
+}
+
 /** Reads packs back: each blob is hashed in lockstep with its sealed bytes. */
-function check(allPacks) {
-  for (let pack = take(); pack < allPacks.length; pack = take()) {
-    const { path, pieces: stored } = allPacks[pack];
-    const source = openSync(path, 'r');
+async function check(allPacks) {
+  for await (const [source, stored] of taken(allPacks)) {
     for (const [, , at, length, uncompressed] of stored) {
       const [plain, plainLength] = openPiece(source, 0, at, length, uncompressed, opened[0]);
       platform.sha256Both(hash, packMemory, 0, length, single, plain, 0, plainLength);
       single.digest();
     }
     hash.digest();
-    closeSync(source);
   }
 }
 
 /** Reads packs back and makes files of them: blobs are hashed two at a time. */
-function restore(allPacks) {
-  for (let pack = take(); pack < allPacks.length; pack = take()) {
-    const { path, pieces: stored } = allPacks[pack];
-    const source = openSync(path, 'r');
+async function restore(allPacks) {
+  for await (const [source, stored] of taken(allPacks)) {
     let target = -1;
     let fd = -1;
     const write = ([file, offset], [plain, length]) => {
@@ -157,14 +176,12 @@ function restore(allPacks) {
       for (const [k, piece] of two.entries()) write(piece, plains[k]);
     }
     if (fd >= 0) closeSync(fd);
-    closeSync(source);
   }
 }
 
-/** Reads a piece to \`to\` of the pack's memory and returns its content, at the start of \`into\`, with its length. */
+/** Brings a piece, if it has to be read, to `to` of the pack's memory and returns its content, at the start of `into`, with its length. */
 function openPiece(source, to, at, length, uncompressed, into) {
-  const bytes = packRoom.subarray(to, to + length);
-  readSync(source, bytes, 0, length, at);
+  const bytes = source.part(at, packRoom.subarray(to, to + length));
   const body = uncompressed === 0 ? into.bytes : frameRoom;
   if (!sealer.open(bytes, body.subarray(0, length - SEAL_BYTES))) throw new Error('the MAC is wrong');
   if (uncompressed === 0) return [into, length - SEAL_BYTES];
@@ -173,10 +190,10 @@ function openPiece(source, to, at, length, uncompressed, into) {
 }
 
 /** What is needed is loaded and compiled before the clock starts. */
-function warmUp() {
+async function warmUp() {
   readdirSync(scratch);
   const size = 64 * 1024;
-  for (let i = 0; i < 40; i++) store(plainRoom.subarray(0, size), 0, 0);
+  for (let i = 0; i < 40; i++) await add(plainRoom.subarray(0, size), 0, 0);
   const [, , at, length, uncompressed] = pieces.at(-1);
   const sealed = packRoom.slice(at, at + length);
   sealer.open(sealed, sealed.subarray(16, length - 16));
@@ -188,13 +205,14 @@ function warmUp() {
 }
 
 const list = join(scratch, `packs-${thread}.json`);
-const stored = step === 'backup' ? [] : listed();
-warmUp();
+const stored = step === 'check' || step === 'restore' ? listed() : [];
+const STEPS = { backup, unchanged: walk, changed, check, restore };
+await warmUp();
 parentPort.postMessage('ready');
 parentPort.once('message', async () => {
-  const made = step === 'backup' ? await backup() : (step === 'check' ? check : restore)(stored);
+  const made = await STEPS[step](...(step === 'check' || step === 'restore' ? [stored] : []));
   parentPort.postMessage('done');
-  if (made !== undefined) writeFileSync(list, JSON.stringify(made));
+  if (step === 'backup') writeFileSync(list, JSON.stringify(made));
   parentPort.close();
 });
 

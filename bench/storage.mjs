@@ -40,9 +40,13 @@ export async function bucket(work, discard = remove) {
   mkdirSync(directory, { recursive: true });
   const cloud = await slowCloud(directory, DELAY_MS, 'bench');
   let rounds = 0;
+  const { environment } = cloud;
+  const locationOf = (name) => `s3:${environment.AWS_ENDPOINT_URL}/bench/${name}`;
   return {
-    environment: cloud.environment,
-    fresh: async (program) => `s3:${cloud.environment.AWS_ENDPOINT_URL}/bench/${program}-${rounds++}`,
+    environment,
+    /** For limits(). */
+    forLimit: { location: locationOf('limit'), environment },
+    fresh: async (program) => locationOf(`${program}-${rounds++}`),
     bytes: () => null,
     forget() {},
     async requests() {

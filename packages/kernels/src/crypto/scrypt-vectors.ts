@@ -78,23 +78,37 @@ function bind(vectors: ScryptVectors): Kernel | null {
   return { fill: inThreadPool(functions.fill), walk: inThreadPool(functions.walk) };
 }
 
+/** How the tables of so many lanes at a time share the memory. Offsets and sizes in bytes. */
+interface Tables {
+  /** Every so many entries one is kept: `entries` of them, and `rest` mixes behind the last. */
+  readonly kept: number;
+  readonly entries: number;
+  readonly rest: number;
+  /** Of each lane its table and three rooms: the next state, and two for entries that are made. */
+  readonly laneBytes: number;
+  readonly roomsAt: number;
+}
+
+function tablesOf(n: number, size: number, lanes: number, tableBytes: number): Tables {
+  const kept = Math.min(n, Math.max(1, Math.ceil((lanes * size * n) / tableBytes)));
+  const entries = Math.floor(n / kept);
+  const roomsAt = (entries + 2) * size;
+  return { kept, entries, rest: n % kept, laneBytes: roomsAt + 3 * size, roomsAt };
+}
+
 function mixerOf(kernel: Kernel, n: number, r: number, wanted: number, tableBytes: number): LaneMixer | null {
   const lanes = Math.min(wanted, layout.LANES);
   const size = 128 * r;
-  const kept = Math.min(n, Math.max(1, Math.ceil((lanes * size * n) / tableBytes)));
-  if (kept > MOST_LEFT_OUT) return null;
-  const entries = Math.floor(n / kept);
-  const rest = n % kept;
-  // Zeros, then of each lane its table and three rooms: the next state, and two for entries that are made.
-  const tableEntries = entries + 2;
-  const laneBytes = (tableEntries + 3) * size;
-  const memory = MappedMemory.create(size + lanes * laneBytes);
+  // Fewer lanes, as in the last round of five or six, keep more of their entries and are sooner done.
+  const tables = Array.from({ length: lanes }, (_, i) => tablesOf(n, size, i + 1, tableBytes));
+  if (tables[lanes - 1]!.kept > MOST_LEFT_OUT) return null;
+  // Zeros, then the lanes.
+  const memory = MappedMemory.create(size + Math.max(...tables.map(({ laneBytes }, i) => (i + 1) * laneBytes)));
   if (memory === null) return null;
   const { address } = memory;
   const numbers = Buffer.allocUnsafeSlow(layout.NUMBERS_BYTES);
   const numbersAt = memoryOf(numbers).address;
 
-  const laneAt = (lane: number): number => size + lane * laneBytes;
   const words = new Uint32Array(size / 4);
   const state = new Uint8Array(words.buffer);
   const set = (at: number, value: number): unknown => numbers.writeBigInt64LE(BigInt(value), at);
@@ -102,6 +116,8 @@ function mixerOf(kernel: Kernel, n: number, r: number, wanted: number, tableByte
     lanes,
     forget: () => memory.free(),
     async mix(states) {
+      const { kept, entries, rest, laneBytes, roomsAt } = tables[states.length - 1]!;
+      const laneAt = (lane: number): number => size + lane * laneBytes;
       numbers.fill(0);
       set(layout.SIZE, size);
       set(layout.HALF, size / 2);
@@ -112,7 +128,7 @@ function mixerOf(kernel: Kernel, n: number, r: number, wanted: number, tableByte
       for (let lane = 0; lane < layout.LANES; lane++) {
         // Lanes that are not there do what the first one does, in its memory.
         const at = laneAt(lane < states.length ? lane : 0);
-        const rooms = address + at + tableEntries * size;
+        const rooms = address + at + roomsAt;
         const record = layout.RECORDS + lane * layout.RECORD_BYTES;
         set(record + layout.TABLE, address + at);
         set(record + layout.STATE, address + at);
