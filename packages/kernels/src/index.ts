@@ -25,6 +25,8 @@ export { nextData } from './posix/next-data.ts';
 export {
   beginsAtPage,
   dropPages,
+  largePagesOfMemory,
+  largePagesOfSharedMemory,
   PAGE_BYTES,
   pagesOfMemory,
   pagesOfSharedMemory,

@@ -1,7 +1,7 @@
 /**
  * Packs that reach storage piece by piece while they are filled, so that nobody holds a whole one. One exchange serves one
- * engine, which has one pack open at a time; a slab is empty again when its piece is written, and the last one of a pack
- * when the pack is durable: that bounds the packs on their way.
+ * engine, which has one pack open at a time; a slab is empty again when its piece is written. While a pack becomes durable the
+ * pieces of the next are written, and no more than that: the one after it waits.
  */
 import type { Spool } from '@hostark/repository';
 import type { SlabPack } from '../pool/jobs.ts';
@@ -24,8 +24,9 @@ export class SpooledPacks implements SlabExchange {
   readonly #open: () => Spool;
   /** The pack whose pieces come in. */
   #spool: Spool | null = null;
-  /** Pieces are written in the order in which they came. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** Pieces are written in the order in which they came, packs published likewise. */
+  #written: Promise<unknown> = Promise.resolve();
+  #published: Promise<unknown> = Promise.resolve();
 
   constructor(keeper: PackKeeper, open: () => Spool) {
     this.#keeper = keeper;
@@ -45,25 +46,29 @@ export class SpooledPacks implements SlabExchange {
   give(slab: Slab, pack: SlabPack): void {
     const spool = this.#spool ?? this.#open();
     this.#spool = null;
-    const stored = this.#after(slab, async () => {
-      await spool.append(slab.memory.subarray(0, pack.length));
-      await this.#keeper.publish(spool, pack);
-    });
-    this.#last = stored.then((done) => (done ? undefined : spool.discard()));
+    const written = this.#after(slab, () => spool.append(slab.memory.subarray(0, pack.length)));
+    const before = this.#published;
+    this.#written = Promise.all([written, before]);
+    const stored = this.#written
+      .then(() => written)
+      .then((isWritten) => isWritten && this.#keeper.step(() => this.#keeper.publish(spool, pack)))
+      .then((isStored) => (isStored ? undefined : spool.discard()));
+    this.#published = this.#keeper.track(stored);
   }
 
   /** Removes what a pack that will not be finished has left. */
   async abandon(): Promise<void> {
-    await this.#last;
+    await this.#written;
+    await this.#published;
     await this.#spool?.discard();
     this.#spool = null;
   }
 
   #after(slab: Slab, action: () => Promise<void>): Promise<boolean> {
-    const done = this.#last.then(() => this.#keeper.step(action)).finally(() => this.#keeper.release(slab));
+    const done = this.#written.then(() => this.#keeper.step(action)).finally(() => this.#keeper.release(slab));
     // Not only once its turn comes: in between there would be nothing to wait for, and an index without this pack.
     void this.#keeper.track(done);
-    this.#last = done;
+    this.#written = done;
     return done;
   }
 }

@@ -16,8 +16,11 @@ const PACK_BYTES = 16 * 1024 * 1024;
 /** Packs on their way to a bucket at the same time: hides its latency; each costs a slab of memory. */
 const MAX_IN_FLIGHT = 4;
 
-/** Packs that go to a folder leave in pieces of this size: large enough for the disk, small enough for the cache. */
-const PIECE_BYTES = 2 * 1024 * 1024;
+/**
+ * Packs that go to a folder leave in pieces of this size: large enough for the disk, small enough for the cache, and with the small
+ * blob that comes last no more than a large page.
+ */
+const PIECE_BYTES = 1792 * 1024;
 /** Of an engine whose packs leave in pieces: one that is filled, one that is written. */
 const SLABS_PER_ENGINE = 2;
 
@@ -72,12 +75,15 @@ export class Storing {
     const target = { repository, dryRun: options.dryRun === true, now: () => performance.now(), lost };
     this.packs = new PackSaver(target, (error) => this.fail(error));
     // One open pack per engine and those in flight. What an empty slab held is given back: it fills slowly.
-    const wholeSlabs = new SlabPool(bytes, engines + packsInFlight(repository.backend), 0);
+    const wholeSlabs = new SlabPool(bytes, engines + packsInFlight(repository.backend), { keptBytes: 0 });
     const exchange = (): SlabExchange =>
       openSpool === null
         ? this.packs.exchange(wholeSlabs)
         : this.packs.spooling(
-            new SlabPool(pieceSlabBytes(PIECE_BYTES), SLABS_PER_ENGINE, keptOfPieceSlab(PIECE_BYTES)),
+            new SlabPool(pieceSlabBytes(PIECE_BYTES), SLABS_PER_ENGINE, {
+              keptBytes: keptOfPieceSlab(PIECE_BYTES),
+              large: true,
+            }),
             openSpool,
           );
     this.data = exchange();

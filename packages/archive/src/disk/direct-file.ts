@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, openSync, read } from 'node:fs';
 import { promisify } from 'node:util';
-import { PAGE_BYTES, pagesOfMemory, refusesDirect } from '@hostark/kernels';
+import { largePagesOfMemory, PAGE_BYTES, refusesDirect } from '@hostark/kernels';
 import type { ByteRange } from '@hostark/repository';
 import { readFully } from './read-fully.ts';
 
@@ -91,7 +91,7 @@ export class Pages {
   /** Returns memory for a range and what else its pages hold; what was returned before is void. */
   for({ offset, length }: ByteRange): Uint8Array {
     const needed = roundUp((offset % PAGE_BYTES) + length);
-    if (needed > this.#bytes.length) this.#bytes = pagesOfMemory(Math.max(needed, this.#least));
+    if (needed > this.#bytes.length) this.#bytes = largePagesOfMemory(Math.max(needed, this.#least));
     return this.#bytes;
   }
 }

@@ -2,7 +2,7 @@
  * Slabs: the shared memory that packs are built in. A worker fills one, hands it over, and gets an empty one when there
  * is one: the fixed number of slabs bounds the memory and, where storage is slower than reading, the reading.
  */
-import { dropPages, MAX_CHUNK, pagesOfSharedMemory } from '@hostark/kernels';
+import { dropPages, largePagesOfSharedMemory, MAX_CHUNK, pagesOfSharedMemory } from '@hostark/kernels';
 import type { SlabPack } from './jobs.ts';
 
 /** Returns the room that a blob certainly has enough of: what zstd could not shrink, its seal, a pack header of one entry. */
@@ -48,27 +48,35 @@ export function slabBytes(packSizeBytes: number): number {
   return Math.max(packSizeBytes, roomFor(MAX_CHUNK));
 }
 
+export interface SlabMemory {
+  /** What lies behind so many bytes of a slab, whole pages, is given back when it is empty: few need it. @default all is kept */
+  readonly keptBytes?: number;
+  /** Large pages, where the system has them: for slabs that a disk reads itself. @default false */
+  readonly large?: boolean;
+}
+
 /** A bounded set of slabs, made when first needed. Each begins at a page of memory. */
 export class SlabPool {
   readonly #bytes: number;
   readonly #limit: number;
   readonly #keptBytes: number;
+  readonly #make: (bytes: number) => Uint8Array;
   readonly #free: Slab[] = [];
   readonly #waiting: ((slab: Slab) => void)[] = [];
   #made = 0;
 
-  /** What lies behind the first `keptBytes` of a slab, whole pages, is given back when it is empty: few need it. */
-  constructor(bytes: number, limit: number, keptBytes: number = bytes) {
+  constructor(bytes: number, limit: number, { keptBytes = bytes, large = false }: SlabMemory = {}) {
     this.#bytes = bytes;
     this.#limit = limit;
     this.#keptBytes = keptBytes;
+    this.#make = large ? largePagesOfSharedMemory : pagesOfSharedMemory;
   }
 
   take(): Promise<Slab> {
     const free = this.#free.pop();
     if (free !== undefined) return Promise.resolve(free);
     if (this.#made < this.#limit) {
-      return Promise.resolve({ index: this.#made++, memory: pagesOfSharedMemory(this.#bytes) });
+      return Promise.resolve({ index: this.#made++, memory: this.#make(this.#bytes) });
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
   }

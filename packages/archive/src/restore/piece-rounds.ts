@@ -1,5 +1,5 @@
 /** Pieces of blobs on their way from the disk, in rounds: one piece of each lane. While a round is worked on, the next is under way. */
-import { type Memory, PAGE_BYTES, type Platform, pagesOfMemory, type RingReads } from '@hostark/kernels';
+import { largePagesOfMemory, type Memory, PAGE_BYTES, type Platform, type RingReads } from '@hostark/kernels';
 import type { LargeBlob, Piece } from './blob-lane.ts';
 
 /**
@@ -44,7 +44,7 @@ export class PieceRounds {
   /** `reads`: for ROUNDS for each lane, its own from now on. `take` gives the next blob. */
   constructor(reads: RingReads, platform: Platform, lanes: number, take: () => LargeBlob | null) {
     this.#reads = reads;
-    this.#memory = platform.memory(pagesOfMemory(ROUNDS * lanes * ROOM_BYTES));
+    this.#memory = platform.memory(largePagesOfMemory(ROUNDS * lanes * ROOM_BYTES));
     this.#take = take;
     this.#cursors = Array.from({ length: lanes }, () => ({ blob: null, position: 0 }));
     this.#idle = Array.from({ length: ROUNDS }, (_, i) => i * lanes * ROOM_BYTES);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { nodePlatform, PAGE_BYTES } from '@hostark/kernels';
 import { BlobTable, decodeHeader, idBytes, memoryBackend, openBlob, type Spool, toHex } from '@hostark/repository';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { PackSaver } from '../../src/backup/pack-saver.ts';
 import type { EngineSetup } from '../../src/pool/jobs.ts';
 import { PackFiller } from '../../src/pool/pack-filler.ts';
@@ -141,6 +141,47 @@ test('the end of a backup waits for pieces and packs whose turn has not come', a
   await saver.finish();
   expect(calls).toEqual(['append', 'append', 'publish']);
   expect(repository.blobs.packCount).toBe(1);
+});
+
+test('while a pack becomes durable the next one is written, and the one after that waits', async () => {
+  const repository = await newRepository(memoryBackend());
+  const target = { repository, dryRun: false, now: () => 0, lost: new AbortController().signal };
+  const saver = new PackSaver(target, () => {});
+  const calls: string[] = [];
+  const durable: (() => void)[] = [];
+  let opened = 0;
+  const open = (): Spool => {
+    const pack = opened++;
+    return {
+      append: async () => void calls.push(`append ${pack}`),
+      publish: async () => {
+        calls.push(`publish ${pack}`);
+        await new Promise<void>((resolve) => durable.push(resolve));
+      },
+      discard: async () => void calls.push('discard'),
+    };
+  };
+  const exchange = saver.spooling(new SlabPool(50_000, 1), open);
+  const packs = [0, 1, 2].map((pack) => ({
+    length: 100,
+    sha256: new Uint8Array(32).fill(pack),
+    header: Uint8Array.from([0, 100, 0, 0, 0, ...noise(32, pack)]),
+  }));
+  for (const pack of packs.slice(0, 2)) exchange.give(await exchange.take(), pack);
+  // The only slab is empty again: it waits for no disk.
+  const slab = await exchange.take();
+  exchange.piece!(slab, 100);
+  await new Promise(setImmediate);
+  expect(calls.sort()).toEqual(['append 0', 'append 1', 'publish 0']);
+  durable.shift()!();
+  exchange.give(await exchange.take(), packs[2]!);
+  await vi.waitFor(() => expect(calls.slice(3).sort()).toEqual(['append 2', 'publish 1']));
+  durable.shift()!();
+  await vi.waitFor(() => expect(durable).toHaveLength(1));
+  durable.shift()!();
+  await saver.finish();
+  expect(calls.slice(5)).toEqual(['append 2', 'publish 2']);
+  expect(repository.blobs.packCount).toBe(3);
 });
 
 describe('a spool that fails', () => {

@@ -20,7 +20,7 @@ test('a pool makes as many slabs as it may, and lends again what comes back', as
 });
 
 test.skipIf(!posix().native)('what lies behind the part that is kept is given back', async () => {
-  const pool = new SlabPool(5 * PAGE, 1, 2 * PAGE);
+  const pool = new SlabPool(5 * PAGE, 1, { keptBytes: 2 * PAGE });
   const slab = await pool.take();
   slab.memory.fill(9);
   pool.release(slab);
