@@ -43,7 +43,7 @@ export type {
   Xattr,
   XattrBatch,
 } from './posix/posix.ts';
-export { RingReads } from './posix/ring-reads.ts';
+export { type ReadsUnderWay, RingReads } from './posix/ring-reads.ts';
 export { type WholeFiles, wholeFiles } from './posix/whole-files.ts';
 export type { NameList, ScanHooks, ScanRules, ScanTrouble, TreeText } from './trees/contract.ts';
 export { FileColumns, type FileLimits, type FileRows } from './trees/file-columns.ts';

@@ -25,7 +25,7 @@ export {
   verifyHere,
 } from './check/pack-verifier.ts';
 export type { IndexedFile } from './check/packs.ts';
-export { type PackOutcome, PacksAbreast } from './check/packs-abreast.ts';
+export { MOST_ABREAST, type PackOutcome, PacksAbreast } from './check/packs-abreast.ts';
 export { type DataSubset, parseSubset } from './check/subset.ts';
 export type { PackVerdict, ReadPack } from './check/verdict.ts';
 export { FORMAT_VERSIONS, type FormatVersion, type RepositoryConfig } from './config.ts';

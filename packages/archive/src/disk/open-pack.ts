@@ -11,10 +11,11 @@ export class OpenPack implements PackBytes {
   readonly length: number;
   readonly #fd: number;
   /** How far the disk was asked. */
-  #asked = 0;
+  #asked: number;
 
-  /** Throws errno errors. To be closed. */
-  constructor(path: string) {
+  /** `from`: where reading begins. Throws errno errors. To be closed. */
+  constructor(path: string, from = 0) {
+    this.#asked = from;
     this.#fd = openSync(path, 'r');
     this.length = fstatSync(this.#fd).size;
   }

@@ -1,8 +1,16 @@
 /** Packs in a folder, verified by one thread that takes them off the list it shares with others. */
 import { AHEAD_STEP, askAhead, type SealingKey } from '@hostark/kernels';
-import { PackCheck, type PackCheckTools, type PackOutcome, PacksAbreast, type PackVerdict } from '@hostark/repository';
+import {
+  MOST_ABREAST,
+  PackCheck,
+  type PackCheckTools,
+  type PackOutcome,
+  PacksAbreast,
+  type PackVerdict,
+} from '@hostark/repository';
 import { OpenPack } from '../disk/open-pack.ts';
 import { packPath } from '../disk/pack-path.ts';
+import { type PackSource, PackStreams } from '../disk/pack-streams.ts';
 import { breathe } from '../pool/cpu-limit.ts';
 import type { PackQueue } from './pack-queue.ts';
 
@@ -12,14 +20,17 @@ export class LocalPacks {
   readonly #tools: PackCheckTools;
   readonly #abreast: PacksAbreast | null;
   readonly #alone: PackCheck;
+  /** One that is verified alone is the only one more than those abreast, which are not full then. Null where packs are read by way of the page cache. */
+  readonly #streams: PackStreams | null;
   /** Of the packs that are under way. */
-  readonly #files = new Map<number, OpenPack>();
+  readonly #files = new Map<number, PackSource>();
 
   constructor(queue: PackQueue, tools: PackCheckTools, key: SealingKey) {
     this.#queue = queue;
     this.#tools = tools;
     this.#abreast = PacksAbreast.create(tools, key, queue.fairShare);
     this.#alone = new PackCheck(tools);
+    this.#streams = PackStreams.create(tools.platform, MOST_ABREAST);
   }
 
   /**
@@ -45,6 +56,7 @@ export class LocalPacks {
   /** Closes what is still open; to be called in any case. */
   close(): void {
     for (const file of [...this.#files.keys()]) this.#close(file);
+    this.#streams?.close();
   }
 
   /** Begins a pack that goes abreast with others, or verifies it at once. */
@@ -53,11 +65,11 @@ export class LocalPacks {
     try {
       const { blobs: table, order } = this.#tools;
       const pack = this.#queue.packAt(file);
-      const bytes = new OpenPack(this.#pathOf(pack));
+      const bytes = this.#streams?.open(this.#pathOf(pack)) ?? new OpenPack(this.#pathOf(pack));
       this.#files.set(file, bytes);
       const blobs = order.blobsOf(pack);
       const abreast = PacksAbreast.suits(blobs, bytes.length) ? this.#abreast : null;
-      const next = this.#queue.packAfter(file);
+      const next = this.#streams === null ? this.#queue.packAfter(file) : null;
       if (next !== null) askAhead(this.#pathOf(next), abreast === null ? undefined : AHEAD_STEP);
       if (abreast !== null) {
         abreast.add(file, { id: table.packId(pack), bytes, blobs });

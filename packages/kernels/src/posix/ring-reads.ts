@@ -12,7 +12,12 @@ const READ = 22;
 const EIO = -5;
 
 /** Reads that were begun together. */
-interface Run {
+export interface ReadsUnderWay {
+  /** What each came to, once all are done: bytes, fewer than wanted where the file ends, or a negative errno. */
+  readonly results: readonly number[];
+}
+
+interface Run extends ReadsUnderWay {
   readonly results: number[];
   left: number;
 }
@@ -50,15 +55,11 @@ export class RingReads {
     words[request + REQUEST.LENGTH] = length;
   }
 
-  /**
-   * Begins what was added since the last call, and resolves with what each read came to, in their order: bytes, fewer than wanted where
-   * the file ends, or a negative errno. Holds up the calling thread until the disk has answered.
-   */
+  /** As begin() and finish(); messages are let through in between. */
   async run(): Promise<readonly number[]> {
-    const run = this.#begin();
-    await setImmediate(); // lets messages through
-    while (run.left > 0) this.#ring.wait((number, result) => this.#settle(number, result));
-    return run.results;
+    const run = this.begin();
+    await setImmediate();
+    return this.finish(run);
   }
 
   /** Ends it, once nothing is under way. */
@@ -66,7 +67,8 @@ export class RingReads {
     this.#ring.close();
   }
 
-  #begin(): Run {
+  /** Begins what was added since the last call. */
+  begin(): ReadsUnderWay {
     const count = this.#added;
     this.#added = 0;
     const run: Run = { results: new Array<number>(count).fill(EIO), left: 0 };
@@ -81,6 +83,13 @@ export class RingReads {
     // Those that were not taken stay as they are: failed.
     for (let i = run.left; i < count; i++) this.#runs[this.#requests[i * REQUEST_WORDS + REQUEST.DATA]!] = null;
     return run;
+  }
+
+  /** Returns what each read came to, in the order in which they were added. Holds up the calling thread until the disk has answered. */
+  finish(run: ReadsUnderWay): readonly number[] {
+    const { results } = run;
+    while ((run as Run).left > 0) this.#ring.wait((number, result) => this.#settle(number, result));
+    return results;
   }
 
   #settle(number: number, result: number): void {

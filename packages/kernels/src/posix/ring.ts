@@ -2,7 +2,6 @@
  * A ring of requests to the kernel and one of what became of them (io_uring(7)), for one thread. Their memory is the kernel's and is
  * reached by copies: few enough for a batch.
  */
-import { closeSync } from 'node:fs';
 import { CallList } from '../machine/call-list.ts';
 import { SYSTEM_CALLS } from '../machine/system-calls.ts';
 import { wordsOf, zeroedMemory } from '../memory.ts';
@@ -71,7 +70,7 @@ export class Ring {
     if (fd < 0) return null;
     const rings = (words[PARAMS.FEATURES]! & BOTH_RINGS) === 0 ? null : mapRings(fd, entries, words);
     if (rings !== null) return new Ring(calls, fd, entries, words, rings);
-    closeSync(fd);
+    close(calls, fd);
     return null;
   }
 
@@ -111,7 +110,7 @@ export class Ring {
   close(): void {
     this.#rings.free();
     this.#requests.free();
-    closeSync(this.#fd);
+    close(this.#calls, this.#fd);
   }
 
   #enter(submit: number, least: number, flags: number): number {
@@ -129,6 +128,12 @@ export class Ring {
     this.#word[0] = value;
     this.#rings.write(this.#params[place]!, this.#wordBytes);
   }
+}
+
+/** Not through Node, which in some threads keeps a list of what it has opened itself, and warns. */
+function close(calls: CallList, fd: number): void {
+  calls.write(ENTER, SYSTEM_CALLS.close, fd);
+  calls.run(ENTER, ENTER + 1);
 }
 
 function mapRings(fd: number, entries: number, params: Int32Array): MappedMemory[] | null {

@@ -8,7 +8,7 @@ import { PackStream, type PackStreamTools } from './pack-stream.ts';
 import type { PackVerdict, ReadPack } from './verdict.ts';
 
 /** Two messages each: as many as the processor takes. */
-const MOST_PACKS = 8;
+export const MOST_ABREAST = 8;
 /** Shorter blobs end so often that the others wait for them. */
 const LEAST_BLOB_BYTES: number = 256 * 1024;
 
@@ -32,7 +32,7 @@ export class PacksAbreast {
   /** For up to `packs` packs at once, eight at most. Returns null where messages cannot be opened in pieces. */
   static create(tools: PackStreamTools, key: SealingKey, packs: number): PacksAbreast | null {
     const streams: PackStream[] = [];
-    for (let i = 0; i < Math.min(packs, MOST_PACKS); i++) {
+    for (let i = 0; i < Math.min(packs, MOST_ABREAST); i++) {
       const opener = tools.platform.opener(key);
       if (opener === null) return null;
       streams.push(new PackStream(tools, opener));
