@@ -75,7 +75,10 @@ export class Storing {
     const target = { repository, dryRun: options.dryRun === true, now: () => performance.now(), lost };
     this.packs = new PackSaver(target, (error) => this.fail(error));
     // One open pack per engine and those in flight. What an empty slab held is given back: it fills slowly.
-    const wholeSlabs = new SlabPool(bytes, engines + packsInFlight(repository.backend), { keptBytes: 0 });
+    const wholeSlabs = new SlabPool(bytes, engines + packsInFlight(repository.backend), {
+      keptBytes: 0,
+      large: !process.env.SMALL,
+    });
     const exchange = (): SlabExchange =>
       openSpool === null
         ? this.packs.exchange(wholeSlabs)
