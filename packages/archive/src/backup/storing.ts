@@ -77,7 +77,7 @@ export class Storing {
     // One open pack per engine and those in flight. What an empty slab held is given back: it fills slowly.
     const wholeSlabs = new SlabPool(bytes, engines + packsInFlight(repository.backend), {
       keptBytes: 0,
-      large: !process.env.SMALL,
+      large: true,
     });
     const exchange = (): SlabExchange =>
       openSpool === null
