@@ -4,8 +4,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import koffi from 'koffi';
 
 const RUSAGE_CHILDREN = -1;
@@ -17,7 +17,8 @@ const TOUCHED_BYTES = 1 << 30;
  * seconds, and whoever takes it again waits for it, up to 2 ns a byte: by chance the one program or the other.
  */
 function touchMemory() {
-  const path = join(tmpdir(), `touched-${process.pid}`);
+  // Not above the data: a folder that changes would be saved.
+  const path = join(dirname(fileURLToPath(import.meta.url)), `touched-${process.pid}`);
   const fd = openSync(path, 'w');
   unlinkSync(path);
   const part = Buffer.alloc(1 << 20, 1);

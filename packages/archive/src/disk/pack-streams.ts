@@ -45,7 +45,7 @@ export class PackStreams {
   }
 
   /** Whether create() would give some. */
-  static get work(): boolean {
+  static get areAvailable(): boolean {
     const reads = RingReads.create(1);
     reads?.close();
     return reads !== null;

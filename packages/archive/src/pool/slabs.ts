@@ -38,9 +38,12 @@ export function pieceSlabBytes(pieceBytes: number): number {
   return pieceBytes + roomFor(MAX_CHUNK) + HEADER_ROOM;
 }
 
-/** Returns how much of such a slab is worth keeping: a piece, and a chunk behind it that is not among the longest. */
+/** A large page (largePagesOfSharedMemory()): what is kept ends with one. */
+const LARGE_PAGE_BYTES = 2 * 1024 * 1024;
+
+/** Returns how much of such a slab is worth keeping: a piece, and a chunk behind it of usual size. */
 export function keptOfPieceSlab(pieceBytes: number): number {
-  return pieceBytes + MAX_CHUNK / 2;
+  return Math.ceil((pieceBytes + MAX_CHUNK / 4) / LARGE_PAGE_BYTES) * LARGE_PAGE_BYTES;
 }
 
 /** Returns the size of a slab for packs of `packSizeBytes`: every chunk has room in one, so that only trees outgrow it. */
@@ -51,7 +54,7 @@ export function slabBytes(packSizeBytes: number): number {
 export interface SlabMemory {
   /** What lies behind so many bytes of a slab, whole pages, is given back when it is empty: few need it. @default all is kept */
   readonly keptBytes?: number;
-  /** Large pages, where the system has them: for slabs that a disk reads itself. @default false */
+  /** Large pages, where the system has them: for slabs that a disk reads itself, or that are often touched anew. @default false */
   readonly large?: boolean;
 }
 

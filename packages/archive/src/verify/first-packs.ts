@@ -14,7 +14,7 @@ const BYTES_PER_PACK: number = 8 << 20;
 
 /** `directory`: the root of the repository. Never throws: a check tells what is wrong with it. */
 export function askForFirstPacks(directory: string): void {
-  if (PackStreams.work) return;
+  if (PackStreams.areAvailable) return;
   let left = PACKS;
   for (const shard of namesIn(join(directory, 'data'))) {
     for (const name of namesIn(join(directory, 'data', shard))) {

@@ -42,7 +42,7 @@ const openHere = (): number =>
     }
   }).length;
 
-describe.skipIf(!PackStreams.work)('packs in streams', () => {
+describe.skipIf(!PackStreams.areAvailable)('packs in streams', () => {
   const streams = (): PackStreams => PackStreams.create(nodePlatform(), MOST)!;
 
   test('give their bytes, in pieces of any size, by turns', () => {
