@@ -1,6 +1,6 @@
 /**
  * Where the packs of limit-worker.mjs go and come from: files, each synced while the next is filled, or a bucket, some of them under way.
- * A pack's memory may be used again when `roomsFor` more have been put; read() gives parts of a pack, in the memory that is offered or its own.
+ * `underWay`: how many of a thread are at once; a pack's memory may be used again when so many more have been put; read() gives parts of a pack, in the memory that is offered or its own.
  */
 import { closeSync, fsync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ export function packsInFolder(scratch) {
       });
     });
   return {
-    roomsFor: 1,
+    underWay: 0,
     async put(name, bytes) {
       const fd = openSync(join(scratch, name), 'w');
       writeSync(fd, bytes);
@@ -36,7 +36,7 @@ export function packsInFolder(scratch) {
   };
 }
 
-/** Packs in a bucket, through the engine's own client. `underWay`: at most so many of a thread at once. */
+/** Packs in a bucket, through the engine's own client. */
 export function packsInBucket(backend, underWay) {
   const handle = (name) => ({ type: 'data', name });
   const saves = [];
@@ -45,7 +45,7 @@ export function packsInBucket(backend, underWay) {
   const load = ({ name, length }) =>
     backend.load(handle(name), undefined, { into: memory.pop() ?? new Uint8Array(length + (4 << 20)) });
   return {
-    roomsFor: underWay + 1,
+    underWay,
     async put(name, bytes) {
       saves.push(backend.save(handle(name), bytes, { sha256: Buffer.from(name, 'hex') }));
       if (saves.length > underWay) await saves.shift();

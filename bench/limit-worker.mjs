@@ -32,7 +32,7 @@ const take = (list = 0) => Atomics.add(next, list, 1);
 const plainRoom = new Uint8Array(MIB + 1);
 const frameRoom = new Uint8Array(2 * MIB);
 const store = location ? packsInBucket(s3Backend(location), UNDER_WAY) : packsInFolder(scratch);
-const packRooms = Array.from({ length: store.roomsFor }, () => new Uint8Array(PACK_BYTES + 4 * MIB).fill(1));
+const packRooms = Array.from({ length: store.underWay + 1 }, () => new Uint8Array(PACK_BYTES + 4 * MIB).fill(1));
 const packMemories = packRooms.map((room) => platform.memory(room));
 let [packRoom, packMemory] = [packRooms[0], packMemories[0]];
 const plainMemory = platform.memory(plainRoom);
@@ -123,7 +123,7 @@ async function changed() {
 async function* taken(allPacks) {
   const queue = [];
   const ask = () => {
-    while (queue.length < (location ? UNDER_WAY : 1)) {
+    while (queue.length < Math.max(1, store.underWay)) {
       const pack = take();
       if (pack >= allPacks.length) break;
       queue.push(allPacks[pack]);
@@ -136,7 +136,7 @@ async function* taken(allPacks) {
     yield [source, stored];
     source.close();
   }
-  if (location) await store.done();
+  await store.done();
 }
 
 /** Reads packs back: each blob is hashed in lockstep with its sealed bytes. */
@@ -205,12 +205,14 @@ async function warmUp() {
 }
 
 const list = join(scratch, `packs-${thread}.json`);
-const stored = step === 'check' || step === 'restore' ? listed() : [];
-const STEPS = { backup, unchanged: walk, changed, check, restore };
+const WRITERS = { backup, unchanged: walk, changed };
+const READERS = { check, restore };
+const reader = READERS[step];
+const stored = reader && listed();
 await warmUp();
 parentPort.postMessage('ready');
 parentPort.once('message', async () => {
-  const made = await STEPS[step](...(step === 'check' || step === 'restore' ? [stored] : []));
+  const made = await (reader ? reader(stored) : WRITERS[step]());
   parentPort.postMessage('done');
   if (step === 'backup') writeFileSync(list, JSON.stringify(made));
   parentPort.close();

@@ -21,8 +21,6 @@ const UNIT_BYTES = 8 << 20;
 const UNIT_FILES = 64;
 /** What reads the packs of a backup comes after it. */
 const STEPS = ['backup', 'unchanged', 'changed', 'check', 'restore'];
-/** Hostark's cost of a key. */
-const KEY = { n: 32768, r: 8, p: 4, length: 64 };
 
 /**
  * Returns wall seconds of each of `steps` that has a bound, with the files below `data`, and `start`: those of Node and of the key. What is
@@ -51,13 +49,14 @@ export async function limits(data, scratch, steps, bucket) {
   return { ...seconds, start };
 }
 
-/** The kernels, the engine's own decision what to compress, and the way to a bucket, as one module. */
+/** The kernels, the engine's own decision what to compress, the cost of its keys, and the way to a bucket, as one module. */
 async function bundle() {
   const outfile = join(root, 'packages/kernels/dist/limit.mjs');
   await build({
     stdin: {
       contents: `export * from '@hostark/kernels';
         export { CompressionProbe } from './packages/archive/src/pool/compressible.ts';
+        export { DERIVED_BYTES, KEY_COST } from './packages/repository/src/keys/password.ts';
         export { s3Backend } from './packages/repository/src/backends/s3/backend.ts';`,
       resolveDir: root,
     },
@@ -74,14 +73,15 @@ async function bundle() {
 
 /** Seconds that Node takes to start and to end, and those of a key. */
 async function startAndKey(kernels) {
-  const { beginToDerive } = await import(pathToFileURL(kernels).href);
+  const { beginToDerive, KEY_COST, DERIVED_BYTES } = await import(pathToFileURL(kernels).href);
   const [password, salt] = [Buffer.from('bench'), Buffer.alloc(64, 1)];
+  const { n, r, p } = KEY_COST;
   let [node, key] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
   for (let round = 0; round < 2 * ROUNDS; round++) {
-    const [started, { n, r, p, length }] = [performance.now(), KEY];
+    const started = performance.now();
     execFileSync(process.execPath, ['-e', '0']);
     const begun = performance.now();
-    await beginToDerive([password, salt, n, r, p, length], 'more').key;
+    await beginToDerive([password, salt, n, r, p, DERIVED_BYTES], 'more').key;
     node = Math.min(node, begun - started);
     key = Math.min(key, performance.now() - begun);
   }

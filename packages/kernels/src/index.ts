@@ -25,6 +25,7 @@ export { nextData } from './posix/next-data.ts';
 export {
   beginsAtPage,
   dropPages,
+  LARGE_PAGE_BYTES,
   largePagesOfMemory,
   largePagesOfSharedMemory,
   PAGE_BYTES,

@@ -47,12 +47,12 @@ export class SpooledPacks implements SlabExchange {
     const spool = this.#spool ?? this.#open();
     this.#spool = null;
     const written = this.#after(slab, () => spool.append(slab.memory.subarray(0, pack.length)));
-    const before = this.#published;
-    this.#written = Promise.all([written, before]);
-    const stored = this.#written
-      .then(() => written)
-      .then((isWritten) => isWritten && this.#keeper.step(() => this.#keeper.publish(spool, pack)))
-      .then((isStored) => (isStored ? undefined : spool.discard()));
+    const ready = Promise.all([written, this.#published]);
+    this.#written = ready;
+    const stored = ready.then(async ([isWritten]) => {
+      const isStored = isWritten && (await this.#keeper.step(() => this.#keeper.publish(spool, pack)));
+      if (!isStored) await spool.discard();
+    });
     this.#published = this.#keeper.track(stored);
   }
 

@@ -11,11 +11,10 @@ export class OpenPack implements PackBytes {
   readonly length: number;
   readonly #fd: number;
   /** How far the disk was asked. */
-  #asked: number;
+  #asked = 0;
 
-  /** `from`: where reading begins. Throws errno errors. To be closed. */
-  constructor(path: string, from = 0) {
-    this.#asked = from;
+  /** Throws errno errors. To be closed. */
+  constructor(path: string) {
     this.#fd = openSync(path, 'r');
     this.length = fstatSync(this.#fd).size;
   }

@@ -3,17 +3,10 @@
  * next stretch is under way while the caller works on the last one. What is read once costs no page that way, and the disk puts it
  * where it is wanted.
  */
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
-import {
-  largePagesOfMemory,
-  type Memory,
-  type Platform,
-  type ReadsUnderWay,
-  RingReads,
-  refusesDirect,
-} from '@hostark/kernels';
+import { fstatSync } from 'node:fs';
+import { largePagesOfMemory, type Memory, type Platform, type ReadsUnderWay, RingReads } from '@hostark/kernels';
 import type { PackBytes } from '@hostark/repository';
-import { OpenPack } from './open-pack.ts';
+import { DirectFile } from './direct-file.ts';
 
 /** What the disk is asked for at once: two for each pack stay in a cache, and calls do not count. */
 const STRETCH_BYTES: number = 256 << 10;
@@ -53,18 +46,11 @@ export class PackStreams {
 
   /** Opens a pack and has the disk begin with it. Throws errno errors; RangeError if there are too many. */
   open(path: string): PackSource {
-    let fd: number;
-    try {
-      fd = openSync(path, constants.O_RDONLY | constants.O_DIRECT);
-    } catch (error) {
-      if (!refusesDirect(error)) throw error;
-      return new OpenPack(path);
-    }
-    const room = this.#idle.pop();
-    if (room !== undefined)
-      return new PackStream(this.#reads, this.#memory, room, fd, path, () => this.#idle.push(room));
-    closeSync(fd);
-    throw new RangeError('expected fewer packs to be open');
+    const room = this.#idle.at(-1);
+    if (room === undefined) throw new RangeError('expected fewer packs to be open');
+    const file = new DirectFile(path);
+    this.#idle.pop();
+    return new PackStream(this.#reads, this.#memory, room, file, () => this.#idle.push(room));
   }
 
   /** Ends it, once all packs are closed. */
@@ -84,8 +70,7 @@ class PackStream implements PackSource {
   readonly length: number;
   readonly #reads: RingReads;
   readonly #memory: Memory;
-  readonly #fd: number;
-  readonly #path: string;
+  readonly #file: DirectFile;
   readonly #closed: () => void;
   /** The first one is worked on once it is there. */
   readonly #stretches: Stretch[] = [];
@@ -93,17 +78,15 @@ class PackStream implements PackSource {
   #start = 0;
   #end = 0;
   #asked = 0;
-  /** Another way to the pack, for what lies behind, as headers do that are read once all is, or where this one leads no further. */
-  #other: OpenPack | null = null;
+  /** Whether this way leads no further. */
   #isBlocked = false;
 
-  constructor(reads: RingReads, memory: Memory, room: number, fd: number, path: string, closed: () => void) {
+  constructor(reads: RingReads, memory: Memory, room: number, file: DirectFile, closed: () => void) {
     this.#reads = reads;
     this.#memory = memory;
-    this.#fd = fd;
-    this.#path = path;
+    this.#file = file;
     this.#closed = closed;
-    this.length = fstatSync(fd).size;
+    this.length = fstatSync(file.fd).size;
     for (let i = 0; i < STRETCHES; i++) this.#ask(room + i * STRETCH_BYTES);
   }
 
@@ -114,17 +97,16 @@ class PackStream implements PackSource {
 
   close(): void {
     for (const { read } of this.#stretches) this.#reads.finish(read);
-    closeSync(this.#fd);
-    this.#other?.close();
+    this.#file.close();
     this.#closed();
   }
 
   /** Returns how many bytes it has read. */
   #readSome(position: number, out: Uint8Array): number {
     if (position >= this.#end && !this.#isBlocked) this.#next();
+    // Behind are headers, which are read once all is.
     if (position < this.#start || this.#isBlocked) {
-      this.#other ??= new OpenPack(this.#path, position);
-      this.#other.read(position, out);
+      if (!this.#file.readPlain(out, position)) throw new RangeError('the file ended early');
       return out.length;
     }
     const count = Math.max(0, Math.min(out.length, this.#end - position));
@@ -149,7 +131,7 @@ class PackStream implements PackSource {
   #ask(room: number): void {
     const position = this.#asked;
     if (position >= this.length) return;
-    this.#reads.add(this.#fd, this.#memory, room, STRETCH_BYTES, position);
+    this.#reads.add(this.#file.fd, this.#memory, room, STRETCH_BYTES, position);
     this.#stretches.push({ room, position, read: this.#reads.begin() });
     this.#asked += STRETCH_BYTES;
   }

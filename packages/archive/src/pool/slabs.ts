@@ -2,7 +2,13 @@
  * Slabs: the shared memory that packs are built in. A worker fills one, hands it over, and gets an empty one when there
  * is one: the fixed number of slabs bounds the memory and, where storage is slower than reading, the reading.
  */
-import { dropPages, largePagesOfSharedMemory, MAX_CHUNK, pagesOfSharedMemory } from '@hostark/kernels';
+import {
+  dropPages,
+  LARGE_PAGE_BYTES,
+  largePagesOfSharedMemory,
+  MAX_CHUNK,
+  pagesOfSharedMemory,
+} from '@hostark/kernels';
 import type { SlabPack } from './jobs.ts';
 
 /** Returns the room that a blob certainly has enough of: what zstd could not shrink, its seal, a pack header of one entry. */
@@ -38,10 +44,7 @@ export function pieceSlabBytes(pieceBytes: number): number {
   return pieceBytes + roomFor(MAX_CHUNK) + HEADER_ROOM;
 }
 
-/** A large page (largePagesOfSharedMemory()): what is kept ends with one. */
-const LARGE_PAGE_BYTES = 2 * 1024 * 1024;
-
-/** Returns how much of such a slab is worth keeping: a piece, and a chunk behind it of usual size. */
+/** Returns how much of such a slab is worth keeping, in large pages: a piece, and a chunk behind it of usual size. */
 export function keptOfPieceSlab(pieceBytes: number): number {
   return Math.ceil((pieceBytes + MAX_CHUNK / 4) / LARGE_PAGE_BYTES) * LARGE_PAGE_BYTES;
 }

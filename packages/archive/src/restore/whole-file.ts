@@ -58,14 +58,11 @@ export class WholeFiles {
    * not known beforehand how it is made. `again`: as for makeGathered(), which is called when there is no more room.
    */
   gather(row: number, data: Uint8Array, again: WriteAgain): boolean {
-    const rows = this.#rows;
-    const isKnown = this.#quick && this.#uid >= 0 && rows.folderOf[row] === this.#folder;
-    if (!isKnown || (rows.flags[row]! & (FLAG_SPARSE | FLAG_XATTRS)) !== 0) return false;
+    if (!this.#quick || this.#rows.folderOf[row] !== this.#folder || !this.#isPlain(row)) return false;
     const list = this.#system.newFileList;
     const file = list && this.#newFile(row);
     if (list === null || file === null || !list.takes(file, data)) return false;
     if (!list.hasRoom(file, data)) this.makeGathered(again);
-    if (!list.hasRoom(file, data)) return false;
     list.add(file, data);
     this.#gathered.push(row);
     return true;
@@ -82,9 +79,8 @@ export class WholeFiles {
   /** Returns an error of the metadata, which leaves the file, or null. Any other is thrown and leaves nothing of ours. */
   write(row: number, data: Uint8Array): unknown {
     const { newFiles } = this.#system;
-    const rows = this.#rows;
-    if (newFiles !== null && (rows.flags[row]! & (FLAG_SPARSE | FLAG_XATTRS)) === 0) {
-      const folder = rows.folderOf[row]!;
+    if (newFiles !== null && this.#isPlain(row)) {
+      const folder = this.#rows.folderOf[row]!;
       if (folder !== this.#folder) this.#enter(newFiles, folder);
       if (this.#quick) {
         const result = this.#writeQuickly(newFiles, row, data);
@@ -103,14 +99,24 @@ export class WholeFiles {
     this.#given = this.#taken = 0;
   }
 
-  /** Returns null where others than root would have to set an owner, which they may be refused. */
+  /** Whether a file has neither holes nor attributes. */
+  #isPlain(row: number): boolean {
+    return (this.#rows.flags[row]! & (FLAG_SPARSE | FLAG_XATTRS)) === 0;
+  }
+
+  /** Whether it is known what a new file of the folder gets, and which of these permissions. */
+  #isKnown(asked: number): boolean {
+    return this.#uid >= 0 && (asked & ~(this.#given | this.#taken)) === 0;
+  }
+
+  /** Returns null where that is not known, or others than root would have to set an owner, which they may be refused. */
   #newFile(row: number): NewFile | null {
     const rows = this.#rows;
     const permissions = rows.permissions[row]!;
     const created = permissions & OPEN_BITS;
     const [uid, gid] = [rows.uids[row]!, rows.gids[row]!];
     const isOwned = uid === this.#uid && gid === this.#gid;
-    if ((created & ~(this.#given | this.#taken)) !== 0 || !(isOwned || this.#actor.privileged)) return null;
+    if (!this.#isKnown(created) || !(isOwned || this.#actor.privileged)) return null;
     return {
       folder: this.#folderPath,
       name: bytesAt(rows.names, row),
@@ -139,7 +145,7 @@ export class WholeFiles {
     }
     let open = true;
     try {
-      if (this.#uid < 0 || (asked & ~(this.#given | this.#taken)) !== 0) this.#look(files, fd, asked);
+      if (!this.#isKnown(asked)) this.#look(files, fd, asked);
       if (!this.#quick) return NOT_DONE;
       files.write(fd, data);
       const error = this.#dress(files, fd, row, permissions);

@@ -1,7 +1,9 @@
-/** Arguments on their way to C: paths with their NUL, in memory that does not move. */
+/** Arguments on their way to C: paths with their NUL and times, in memory that does not move. */
 
+import { put64 } from '../memory.ts';
 import { systemError } from './errors.ts';
 import type { Libc, StableMemory } from './libc.ts';
+import type { Times } from './posix.ts';
 
 /** PATH_MAX, the terminating NUL included. */
 export const PATH_MAX = 4096;
@@ -13,7 +15,7 @@ export const AT_EMPTY_PATH = 0x1000;
 export const O_CLOEXEC = 0o2000000;
 const ENAMETOOLONG = 36;
 const EINVAL = 22;
-const SLASH = 0x2f;
+export const SLASH = 0x2f;
 
 /** One path argument; holds one path at a time. */
 export class PathArgument {
@@ -59,14 +61,30 @@ export class PathArgument {
   #put(bytes: Uint8Array, at: number): number {
     const end = at + bytes.length;
     if (end >= PATH_MAX) return ENAMETOOLONG;
-    const target = this.#bytes;
-    // Names are short: a loop costs less than a call of set() and one of includes().
-    for (let i = 0; i < bytes.length; i++) {
-      const byte = bytes[i]!;
-      if (byte === 0) return EINVAL; // C would see another, shorter path.
-      target[at + i] = byte;
-    }
-    target[end] = 0;
+    if (!copyPath(bytes, this.#bytes, at)) return EINVAL;
+    this.#bytes[end] = 0;
     return 0;
   }
+}
+
+/** Copies a path or a name. Returns false when it comes to a NUL inside: C would see another, shorter path. */
+export function copyPath(path: Uint8Array, target: Uint8Array, at: number): boolean {
+  // Names are short: a loop costs less than a call of set() and one of includes().
+  for (let i = 0; i < path.length; i++) {
+    const byte = path[i]!;
+    if (byte === 0) return false;
+    target[at + i] = byte;
+  }
+  return true;
+}
+
+/** Two struct timespec, of access and modification, as utimensat(2) takes them. */
+export const TIMES_BYTES = 32;
+
+/** Writes times to `words` from word `at` on. */
+export function putTimes(words: Int32Array, at: number, { atimeS, atimeNs, mtimeS, mtimeNs }: Times): void {
+  put64(words, at, atimeS);
+  put64(words, at + 2, atimeNs);
+  put64(words, at + 4, mtimeS);
+  put64(words, at + 6, mtimeNs);
 }

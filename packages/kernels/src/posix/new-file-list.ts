@@ -5,23 +5,20 @@
 import { constants } from 'node:fs';
 import { CallList } from '../machine/call-list.ts';
 import { SYSTEM_CALLS } from '../machine/system-calls.ts';
-import { type Memory, put64, wordsOf, zeroedMemory } from '../memory.ts';
-import { AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC } from './arguments.ts';
+import { type Memory, wordsOf, zeroedMemory } from '../memory.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, copyPath, O_CLOEXEC, putTimes, SLASH, TIMES_BYTES } from './arguments.ts';
 import { O_TMPFILE } from './new-files.ts';
 import type { NewFile, NewFileList } from './posix.ts';
 
 const MOST_FILES = 64;
 const DATA_BYTES: number = 256 << 10;
 const PATH_BYTES: number = 32 << 10;
-/** Two struct timespec. */
-const TIMES_BYTES = 32;
 
 /** The calls that make a file, in their order; those that dress and name it follow once it is known to be written. */
 const [OPENAT, WRITE] = [0, 1];
 const CALLS_TO_MAKE = 2;
 const MOST_CALLS_TO_NAME = 5;
 const ENOENT = 2;
-const SLASH = 0x2f;
 
 /** A file, and where its content and its path lie. */
 interface Waiting {
@@ -64,15 +61,15 @@ export class NativeNewFileList implements NewFileList {
     return calls && new NativeNewFileList(calls);
   }
 
-  takes({ name }: NewFile, { length }: Uint8Array): boolean {
+  takes(file: NewFile, { length }: Uint8Array): boolean {
+    const fits = length <= DATA_BYTES / 4 && pathBytes(file) <= PATH_BYTES;
     // C would see another, shorter path.
-    return this.#linksDescriptors && length <= DATA_BYTES / 4 && !name.includes(0);
+    return this.#linksDescriptors && fits && !file.name.includes(0);
   }
 
-  hasRoom({ folder, name }: NewFile, data: Uint8Array): boolean {
-    // For both paths, with a slash and two NULs.
-    const pathEnd = this.#pathEnd + 2 * folder.length + name.length + 3;
-    return this.#files.length < MOST_FILES && this.#dataEnd + data.length <= DATA_BYTES && pathEnd <= PATH_BYTES;
+  hasRoom(file: NewFile, { length }: Uint8Array): boolean {
+    const fits = this.#dataEnd + length <= DATA_BYTES && this.#pathEnd + pathBytes(file) <= PATH_BYTES;
+    return this.#files.length < MOST_FILES && fits;
   }
 
   add(file: NewFile, data: Uint8Array): void {
@@ -99,24 +96,24 @@ export class NativeNewFileList implements NewFileList {
     const files = this.#files;
     calls.run(0, files.length * CALLS_TO_MAKE);
     const first = MOST_FILES * CALLS_TO_MAKE;
-    /** Where the calls of each file end; -1: it was not written. */
-    const ends: number[] = [];
+    /** Where the calls that name a file begin, and end with its close; empty: it was not written. */
+    const named: (readonly [from: number, end: number])[] = [];
     let end = first;
     for (const [number, { length }] of files.entries()) {
+      const from = end;
       const made = number * CALLS_TO_MAKE;
       const fd = calls.result(made + OPENAT);
       const isWritten = fd >= 0 && calls.result(made + WRITE) === length;
       if (isWritten) end = this.#writeToName(end, fd, number);
       if (fd >= 0) calls.write(end++, SYSTEM_CALLS.close, fd);
-      ends.push(isWritten ? end : -1);
+      named.push([isWritten ? from : end, end]);
     }
     calls.run(first, end);
     this.#files = [];
     this.#dataEnd = this.#pathEnd = 0;
     this.#folder = null;
     for (const [number, { dataAt, length }] of files.entries()) {
-      if (!this.#isNamed(files[number]!, ends[number]!))
-        left(number, this.#data.bytes.subarray(dataAt, dataAt + length));
+      if (!this.#areDone(...named[number]!)) left(number, this.#data.bytes.subarray(dataAt, dataAt + length));
     }
   }
 
@@ -125,8 +122,7 @@ export class NativeNewFileList implements NewFileList {
     const calls = this.#calls;
     const { file, pathAt } = this.#files[number]!;
     const times = number * TIMES_BYTES;
-    this.#putTime(times, file.atimeS, file.atimeNs);
-    this.#putTime(times + TIMES_BYTES / 2, file.mtimeS, file.mtimeNs);
+    putTimes(this.#timeWords, times / 4, file);
     let next = call;
     if (file.owner !== null) calls.write(next++, SYSTEM_CALLS.fchown, fd, file.owner.uid, file.owner.gid);
     calls.write(next++, SYSTEM_CALLS.utimensat, fd, 0, this.#times.address + times, 0);
@@ -136,12 +132,11 @@ export class NativeNewFileList implements NewFileList {
     return next;
   }
 
-  /** Whether all calls that end before number `end` did what they should: those that dress a file, link and close. */
-  #isNamed({ file: { owner, permissions } }: Waiting, end: number): boolean {
-    if (end < 0) return false;
-    const count = 3 + (owner === null ? 0 : 1) + (permissions === null ? 0 : 1);
+  /** Whether the calls that name a file are there and did what they should; the last two of them link and close. */
+  #areDone(from: number, end: number): boolean {
+    if (from === end) return false;
     if (this.#calls.result(end - 2) === -ENOENT) this.#linksDescriptors = false;
-    for (let call = end - count; call < end; call++) if (this.#calls.result(call) !== 0) return false;
+    for (let call = from; call < end; call++) if (this.#calls.result(call) !== 0) return false;
     return true;
   }
 
@@ -149,19 +144,20 @@ export class NativeNewFileList implements NewFileList {
   #putPath(folder: Uint8Array, name: Uint8Array | null): number {
     const { bytes } = this.#paths;
     const start = this.#pathEnd;
-    let at = start;
-    for (let i = 0; i < folder.length; i++) bytes[at++] = folder[i]!;
+    copyPath(folder, bytes, start);
+    let end = start + folder.length;
     if (name !== null) {
-      bytes[at++] = SLASH;
-      for (let i = 0; i < name.length; i++) bytes[at++] = name[i]!;
+      bytes[end++] = SLASH;
+      copyPath(name, bytes, end);
+      end += name.length;
     }
-    bytes[at++] = 0;
-    this.#pathEnd = at;
+    bytes[end] = 0;
+    this.#pathEnd = end + 1;
     return start;
   }
+}
 
-  #putTime(at: number, seconds: number, nanoseconds: number): void {
-    put64(this.#timeWords, at / 4, seconds);
-    put64(this.#timeWords, at / 4 + 2, nanoseconds);
-  }
+/** Room for a folder's path and for the file's, with a slash and two NULs. */
+function pathBytes({ folder, name }: NewFile): number {
+  return 2 * folder.length + name.length + 3;
 }

@@ -5,11 +5,11 @@
  */
 
 import { constants } from 'node:fs';
-import { AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC, PATH_MAX, PathArgument } from './arguments.ts';
+import { type Memory, wordsOf, zeroedMemory } from '../memory.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, O_CLOEXEC, PATH_MAX, PathArgument, putTimes, TIMES_BYTES } from './arguments.ts';
 import { errnoName, systemError } from './errors.ts';
-import type { Libc, StableMemory } from './libc.ts';
+import type { Libc } from './libc.ts';
 import type { NewFiles } from './posix.ts';
-import { viewOf } from './statx.ts';
 
 const AT_SYMLINK_FOLLOW = 0x400;
 export const O_TMPFILE: number = 0o20000000 | constants.O_DIRECTORY;
@@ -20,8 +20,8 @@ export class NativeNewFiles implements NewFiles {
   readonly #folder: PathArgument;
   readonly #path: PathArgument;
   readonly #self: PathArgument;
-  readonly #times: StableMemory;
-  readonly #timesView: DataView;
+  readonly #times: Memory = zeroedMemory(TIMES_BYTES);
+  readonly #timeWords: Int32Array = wordsOf(this.#times);
   /** Linking by the descriptor alone: allowed to root, and to all from Linux 6.10 on. */
   #linksDescriptors = true;
 
@@ -30,8 +30,6 @@ export class NativeNewFiles implements NewFiles {
     this.#folder = new PathArgument(libc);
     this.#path = new PathArgument(libc);
     this.#self = new PathArgument(libc);
-    this.#times = libc.stableMemory(32);
-    this.#timesView = viewOf(this.#times);
   }
 
   enter(folder: Uint8Array): void {
@@ -73,11 +71,7 @@ export class NativeNewFiles implements NewFiles {
   }
 
   setTimes(fd: number, atimeS: number, atimeNs: number, mtimeS: number, mtimeNs: number): void {
-    const view = this.#timesView;
-    putSeconds(view, 0, atimeS);
-    view.setUint32(8, atimeNs, true);
-    putSeconds(view, 16, mtimeS);
-    view.setUint32(24, mtimeNs, true);
+    putTimes(this.#timeWords, 0, { atimeS, atimeNs, mtimeS, mtimeNs });
     if (this.#libc.futimens(fd, this.#times.address) < 0) throw this.#error('futimens');
   }
 
@@ -124,9 +118,3 @@ export class NativeNewFiles implements NewFiles {
 }
 
 const EMPTY: Uint8Array = new Uint8Array(0);
-
-/** A signed 64-bit number from a double that holds a whole one. */
-function putSeconds(view: DataView, at: number, seconds: number): void {
-  view.setUint32(at, seconds >>> 0, true);
-  view.setInt32(at + 4, Math.floor(seconds / 4294967296), true);
-}

@@ -9,7 +9,7 @@ import { libc } from './libc.ts';
 export const PAGE_BYTES = 4096;
 
 /** A large page, as processors with small ones of 4096 bytes have them. */
-const LARGE_PAGE_BYTES: number = 2 << 20;
+export const LARGE_PAGE_BYTES: number = 2 << 20;
 
 /** Returns `size` zeroed bytes of shared memory that begin at a page; anywhere where no address can be had. */
 export function pagesOfSharedMemory(size: number): Uint8Array {
@@ -40,7 +40,7 @@ export function refusesDirect(error: unknown): boolean {
   return ['EINVAL', 'EOPNOTSUPP', 'ENOTSUP'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-/** Returns `size` bytes of `buffer`, which is longer by a page, from one on. */
+/** Returns `size` bytes of `buffer`, which is longer by a page, from the start of one on. */
 function fromPage(buffer: ArrayBufferLike, size: number, pageBytes: number): Uint8Array {
   const into = memoryOf(new Uint8Array(buffer)).address % pageBytes;
   return new Uint8Array(buffer, into === 0 ? 0 : pageBytes - into, size);

@@ -80,8 +80,16 @@ export interface NewFiles {
   close(fd: number): void;
 }
 
+/** Seconds since 1970, rounded down, and nanoseconds on top of them. */
+export interface Times {
+  readonly atimeS: number;
+  readonly atimeNs: number;
+  readonly mtimeS: number;
+  readonly mtimeNs: number;
+}
+
 /** What a new file is to become. Its folder and its name are borrowed until it is made; one array for each folder. */
-export interface NewFile {
+export interface NewFile extends Times {
   readonly folder: Uint8Array;
   readonly name: Uint8Array;
   /** Permissions that it is made with, less the umask. */
@@ -89,16 +97,11 @@ export interface NewFile {
   /** What is to be set besides; null: it has that already. */
   readonly owner: { readonly uid: number; readonly gid: number } | null;
   readonly permissions: number | null;
-  /** As for NewFiles.setTimes(). */
-  readonly atimeS: number;
-  readonly atimeNs: number;
-  readonly mtimeS: number;
-  readonly mtimeNs: number;
 }
 
 /** Makes new files with all their content, many at a time. Of one thread. */
 export interface NewFileList {
-  /** Whether a file may go this way at all. */
+  /** Whether a file may go this way at all: then there is room for it, at the latest after make(). */
   takes(file: NewFile, data: Uint8Array): boolean;
   hasRoom(file: NewFile, data: Uint8Array): boolean;
   /** Takes a file along; `data` is copied. Throws RangeError where there is no room. */

@@ -15,6 +15,8 @@ const EIO = -5;
 export interface ReadsUnderWay {
   /** What each came to, once all are done: bytes, fewer than wanted where the file ends, or a negative errno. */
   readonly results: readonly number[];
+  /** How many are not done. */
+  readonly left: number;
 }
 
 interface Run extends ReadsUnderWay {
@@ -87,9 +89,8 @@ export class RingReads {
 
   /** Returns what each read came to, in the order in which they were added. Holds up the calling thread until the disk has answered. */
   finish(run: ReadsUnderWay): readonly number[] {
-    const { results } = run;
-    while ((run as Run).left > 0) this.#ring.wait((number, result) => this.#settle(number, result));
-    return results;
+    while (run.left > 0) this.#ring.wait((number, result) => this.#settle(number, result));
+    return run.results;
   }
 
   #settle(number: number, result: number): void {
